@@ -1,0 +1,37 @@
+// Small charts as inline SVG. Colours come from the page's style sheet (classes c0, c1, …), so that
+// light and dark pages need one drawing.
+// Layer: bench, pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace barid::bench {
+
+struct Bar {
+  std::string label;
+  double value = 0;
+  double min = 0;          ///< whisker, drawn when min < max
+  double max = 0;
+  std::string value_text;  ///< beside the bar
+  uint32_t color = 0;
+};
+/// Horizontal bars on a common linear scale from zero.
+[[nodiscard]] std::string bar_chart(const std::string& title, const std::vector<Bar>& bars);
+
+struct Curve {
+  std::string label;
+  /// Percentile (below 100) and value (above 0), in ascending order.
+  std::vector<std::pair<double, double>> points;
+  uint32_t color = 0;
+};
+/// Values by percentile: nines across, logarithmic values upwards.
+[[nodiscard]] std::string percentile_chart(const std::string& title, const std::string& unit,
+                                           const std::vector<Curve>& curves);
+
+/// Text safe inside HTML and SVG elements and attributes.
+[[nodiscard]] std::string escape_html(const std::string& text);
+
+}  // namespace barid::bench

@@ -1,0 +1,73 @@
+#include "core/config/listing.h"
+
+#include <fmt/format.h>
+
+#include "core/lookup/split.h"
+#include "core/text/utf8.h"
+
+namespace barid::config {
+namespace {
+
+constexpr size_t kLineBytesMax = 80;
+constexpr std::string_view kIndent = "    ";
+
+/// Words of `text` separated by single blanks, wrapped when `fold` says so.
+std::string normalise(std::string_view text, bool fold) {
+  std::string out;
+  size_t line_bytes = 0;
+  size_t i = 0;
+  while (i < text.size()) {
+    if (lookup::is_blank(text[i])) {
+      ++i;
+      continue;
+    }
+    const size_t start = i;
+    while (i < text.size() && !lookup::is_blank(text[i])) ++i;
+    const std::string_view word = text.substr(start, i - start);
+    if (line_bytes > 0 && fold && line_bytes + word.size() >= kLineBytesMax) {
+      out.append("\n").append(kIndent);
+      line_bytes = kIndent.size();
+    } else if (line_bytes > 0) {
+      out.push_back(' ');
+      ++line_bytes;
+    }
+    out.append(word);
+    line_bytes += word.size();
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string json_string(std::string_view text) {
+  std::string out = "\"";
+  while (!text.empty()) {
+    const size_t bytes = text::utf8_sequence_bytes(text);
+    const auto c = static_cast<unsigned char>(text.front());
+    if (bytes == 0) {
+      out += "\\ufffd";
+    } else if (c == '"' || c == '\\') {
+      out += '\\';
+      out += text.front();
+    } else if (c < 0x20) {
+      out += fmt::format("\\u{:04x}", c);
+    } else {
+      out.append(text.substr(0, bytes));
+    }
+    text.remove_prefix(bytes == 0 ? 1 : bytes);
+  }
+  out += '"';
+  return out;
+}
+
+std::string format_setting(std::string_view name, std::string_view value,
+                           const ListingStyle& style) {
+  if (style.json) return fmt::format("{{{}: {}}}\n", json_string(name), json_string(value));
+  std::string line;
+  if (!style.hide_name) line += name;
+  if (!style.hide_name && !style.hide_value) line += " = ";
+  if (!style.hide_value) line += value;
+  return normalise(line, style.fold) + "\n";
+}
+
+}  // namespace barid::config

@@ -1,0 +1,24 @@
+// How settings are printed: `name = value` with blanks normalised, folded, or as a JSON object.
+// Layer: core/config, pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace barid::config {
+
+struct ListingStyle {
+  bool fold = false;        ///< wrap near 80 columns, continuation lines start with four blanks
+  bool hide_name = false;
+  bool hide_value = false;
+  bool json = false;        ///< {"name": "value"}
+};
+
+/// One setting, newline included.
+[[nodiscard]] std::string format_setting(std::string_view name, std::string_view value,
+                                         const ListingStyle& style);
+
+/// Text as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD.
+[[nodiscard]] std::string json_string(std::string_view text);
+
+}  // namespace barid::config

@@ -1,0 +1,253 @@
+#include "core/lookup/table.h"
+
+#include <absl/container/flat_hash_map.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "core/lookup/logical_lines.h"
+#include "core/lookup/split.h"
+#include "core/lookup/table_internal.h"
+
+namespace barid::lookup {
+namespace {
+
+struct ViewHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view text) const noexcept {
+    return std::hash<std::string_view>{}(text);
+  }
+};
+using StringMap = absl::flat_hash_map<std::string, std::string, ViewHash, std::equal_to<>>;
+
+/// Every lookup fails for now, with a text fixed at open time.
+class FailingTable final : public Table {
+ public:
+  FailingTable(std::string name, std::string reason)
+      : Table(std::move(name), KeyStyle::kPattern), reason_(std::move(reason)) {}
+  LookupResult find(std::string_view) const override { return LookupResult::temporary(reason_); }
+
+ private:
+  std::string reason_;
+};
+
+class StaticTable final : public Table {
+ public:
+  StaticTable(std::string name, std::string value)
+      : Table(std::move(name), KeyStyle::kFixed), value_(std::move(value)) {}
+  LookupResult find(std::string_view) const override { return LookupResult::found(value_); }
+
+ private:
+  std::string value_;
+};
+
+class MapTable final : public Table {
+ public:
+  MapTable(std::string name, StringMap map)
+      : Table(std::move(name), KeyStyle::kFixed), map_(std::move(map)) {}
+
+  LookupResult find(std::string_view key) const override {
+    const FoldedKey folded(key);
+    const auto it = map_.find(folded.view());
+    return it == map_.end() ? LookupResult::not_found() : LookupResult::found(it->second);
+  }
+
+ private:
+  StringMap map_;
+};
+
+/// All hits of its members, joined with commas. One member that cannot tell makes the answer
+/// unknown.
+class UnionTable final : public Table {
+ public:
+  UnionTable(std::string name, std::vector<std::unique_ptr<Table>> members)
+      : Table(std::move(name), style_of(members)), members_(std::move(members)) {}
+
+  LookupResult find(std::string_view key) const override {
+    std::string joined;
+    bool hit = false;
+    for (const auto& member : members_) {
+      LookupResult result = member->find(key);
+      if (result.is_temporary()) return result;
+      if (!result.is_found()) continue;
+      if (hit) joined += ',';
+      joined += result.value();
+      hit = true;
+    }
+    return hit ? LookupResult::found_copy(std::move(joined)) : LookupResult::not_found();
+  }
+
+ private:
+  static KeyStyle style_of(const std::vector<std::unique_ptr<Table>>& members) {
+    const bool any_pattern = std::any_of(members.begin(), members.end(), [](const auto& member) {
+      return member->key_style() == KeyStyle::kPattern;
+    });
+    return any_pattern ? KeyStyle::kPattern : KeyStyle::kFixed;
+  }
+
+  std::vector<std::unique_ptr<Table>> members_;
+};
+
+/// The text inside `{ … }`, or nullopt when `name` is not one closed group.
+std::optional<std::string_view> group_content(std::string_view name) {
+  name = trim(name);
+  if (name.empty() || name.front() != '{') return std::nullopt;
+  if (find_closing_brace(name, 0) != name.size() - 1) return std::nullopt;
+  return trim(name.substr(1, name.size() - 2));
+}
+
+std::unique_ptr<Table> open_inline(std::string_view spec, std::string_view name,
+                                   const OpenContext& context) {
+  const auto content = group_content(name);
+  if (!content) {
+    const auto reason = fmt::format("bad syntax: \"{}\"; need \"inline:{{name=value...}}\"", spec);
+    return unavailable_table(spec, reason, context);
+  }
+  StringMap map;
+  for (const std::string_view item : split_list(*content)) {
+    const NameValue entry = split_name_value(item);
+    if (entry.error != nullptr) {
+      return unavailable_table(spec, fmt::format("{}: \"{}\"", entry.error, item), context);
+    }
+    map.insert_or_assign(lower(entry.name), std::string(entry.value));
+  }
+  if (map.empty()) return unavailable_table(spec, "empty inline table", context);
+  return std::make_unique<MapTable>(std::string(spec), std::move(map));
+}
+
+struct TextEntry {
+  std::string key;
+  std::string_view value;
+};
+
+/// Splits `key value`; the key may be `"quoted with blanks"` with backslash escapes.
+TextEntry split_text_entry(std::string_view line) {
+  TextEntry entry;
+  if (!line.starts_with('"')) {
+    size_t end = 0;
+    while (end < line.size() && !is_blank(line[end])) ++end;
+    entry.key = line.substr(0, end);
+    entry.value = trim(line.substr(end));
+    return entry;
+  }
+  size_t i = 1;
+  for (; i < line.size() && line[i] != '"'; ++i) {
+    if (line[i] == '\\' && i + 1 < line.size()) ++i;
+    entry.key += line[i];
+  }
+  if (i < line.size()) entry.value = trim(line.substr(i + 1));
+  return entry;
+}
+
+std::unique_ptr<Table> open_texthash(std::string_view spec, std::string_view name,
+                                     const OpenContext& context) {
+  const std::string path(name);
+  const Result<std::string> content = context.read_file(path);
+  if (!content.ok()) return unavailable_table(spec, open_failure(path, content.error()), context);
+  StringMap map;
+  LogicalLineReader reader(*content);
+  LogicalLine line;
+  while (reader.next(line)) {
+    const auto warn = [&](std::string_view text) {
+      context.warn(fmt::format("{}, line {}: {}", path, line.line, text));
+    };
+    if (line.is_orphan()) {
+      warn(orphan_warning(line.text));
+      continue;
+    }
+    TextEntry entry = split_text_entry(line.text);
+    if (entry.key.empty() || entry.value.empty()) {
+      warn("expected format: key whitespace value");
+      continue;
+    }
+    if (entry.key.back() == ':') {
+      warn("record is in \"key: value\" format; is this an alias file?");
+    }
+    const auto [it, inserted] = map.try_emplace(lower(entry.key), entry.value);
+    if (!inserted) warn(fmt::format("duplicate entry: \"{}\"", it->first));
+  }
+  return std::make_unique<MapTable>(std::string(spec), std::move(map));
+}
+
+std::unique_ptr<Table> open_static(std::string_view spec, std::string_view name,
+                                   const OpenContext&) {
+  return std::make_unique<StaticTable>(std::string(spec), std::string(strip_braces(trim(name))));
+}
+
+std::unique_ptr<Table> open_fail(std::string_view spec, std::string_view, const OpenContext&) {
+  return std::make_unique<FailingTable>(std::string(spec), fmt::format("{} lookup error", spec));
+}
+
+constexpr int32_t kGroupDepthMax = 32;
+
+/// Deepest nesting of braces: bounds the recursion of tables made of tables.
+int32_t group_depth(std::string_view text) noexcept {
+  int32_t depth = 0;
+  int32_t deepest = 0;
+  for (const char c : text) {
+    if (c == '{') deepest = std::max(deepest, ++depth);
+    if (c == '}' && depth > 0) --depth;
+  }
+  return deepest;
+}
+
+std::unique_ptr<Table> open_union(std::string_view spec, std::string_view name,
+                                  const OpenContext& context) {
+  const auto content = group_content(name);
+  const auto items = content ? split_list(*content) : std::vector<std::string_view>{};
+  if (items.empty() || group_depth(spec) > kGroupDepthMax) {
+    const auto reason = fmt::format("bad syntax: \"{}\"; need \"unionmap:{{type:name...}}\"", spec);
+    return unavailable_table(spec, reason, context);
+  }
+  std::vector<std::unique_ptr<Table>> members;
+  for (const std::string_view item : items) members.push_back(open_table(item, context));
+  return std::make_unique<UnionTable>(std::string(spec), std::move(members));
+}
+
+struct TypeEntry {
+  std::string_view type;
+  std::unique_ptr<Table> (*open)(std::string_view spec, std::string_view name,
+                                 const OpenContext& context);
+};
+constexpr TypeEntry kTypes[] = {
+    {"cidr", open_cidr_table}, {"fail", open_fail},         {"inline", open_inline},
+    {"static", open_static},   {"texthash", open_texthash}, {"unionmap", open_union},
+};
+
+}  // namespace
+
+std::unique_ptr<Table> unavailable_table(std::string_view spec, std::string_view reason,
+                                         const OpenContext& context) {
+  std::string text = fmt::format("{} is unavailable. {}", spec, reason);
+  context.warn(text);
+  return std::make_unique<FailingTable>(std::string(spec), std::move(text));
+}
+
+std::unique_ptr<Table> open_table(std::string_view spec, const OpenContext& context) {
+  const std::string_view whole = spec;
+  constexpr std::string_view kProxy = "proxy:";  // one process here: the table itself
+  while (spec.starts_with(kProxy)) spec.remove_prefix(kProxy.size());
+  const size_t colon = spec.find(':');
+  if (colon == std::string_view::npos) {
+    return unavailable_table(whole, "need \"type:name\"", context);
+  }
+  const std::string_view type = spec.substr(0, colon);
+  for (const TypeEntry& entry : kTypes) {
+    if (entry.type == type) return entry.open(spec, spec.substr(colon + 1), context);
+  }
+  return unavailable_table(whole, fmt::format("unsupported dictionary type: {}", type), context);
+}
+
+const std::vector<std::string_view>& table_types() {
+  static const std::vector<std::string_view> names = [] {
+    std::vector<std::string_view> out;
+    for (const TypeEntry& entry : kTypes) out.push_back(entry.type);
+    return out;
+  }();
+  return names;
+}
+
+}  // namespace barid::lookup

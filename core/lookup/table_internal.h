@@ -1,0 +1,21 @@
+// What the table types share while they open. Private to core/lookup.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/lookup/table.h"
+
+namespace barid::lookup {
+
+/// The stand-in for a table that cannot be used; warns `<spec> is unavailable. <reason>`.
+[[nodiscard]] std::unique_ptr<Table> unavailable_table(std::string_view spec,
+                                                       std::string_view reason,
+                                                       const OpenContext& context);
+
+/// `cidr:/file` or `cidr:{ {rule}, {rule} }`; `name` is what follows the colon.
+[[nodiscard]] std::unique_ptr<Table> open_cidr_table(std::string_view spec, std::string_view name,
+                                                     const OpenContext& context);
+
+}  // namespace barid::lookup

@@ -1,0 +1,106 @@
+#include "core/lookup/table_list.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/lookup/split.h"
+
+namespace barid::lookup {
+
+TableList::TableList(std::string_view parameter_name, std::string_view value,
+                     const OpenContext& context)
+    : parameter_name_(parameter_name) {
+  for (const std::string_view spec : split_list(value)) {
+    tables_.push_back(open_table(spec, context));
+  }
+}
+
+LookupResult TableList::find(std::string_view key, KeyExtent extent) const {
+  for (const auto& table : tables_) {
+    if (extent == KeyExtent::kPartial && table->key_style() == KeyStyle::kPattern) continue;
+    LookupResult result = table->find(key);
+    if (result.is_temporary()) return result;
+    if (!result.is_found()) continue;
+    if (result.value().empty()) {
+      return LookupResult::misconfigured(
+          fmt::format("{} lookup of {} returns an empty string result", parameter_name_, key));
+    }
+    return result;
+  }
+  return LookupResult::not_found();
+}
+
+size_t find_extension(std::string_view local_part, std::string_view delimiters) noexcept {
+  constexpr std::array<std::string_view, 3> kReserved = {"mailer-daemon", "double-bounce",
+                                                         "postmaster"};
+  if (delimiters.empty()) return std::string_view::npos;
+  const bool reserved = std::any_of(kReserved.begin(), kReserved.end(), [&](std::string_view name) {
+    return equals_ignore_case(local_part, name);
+  });
+  if (reserved) return std::string_view::npos;
+  if (delimiters.find('-') != std::string_view::npos) {
+    // owner-list and list-request are addresses of their own.
+    if (local_part.size() > 6 && equals_ignore_case(local_part.substr(0, 6), "owner-")) {
+      return std::string_view::npos;
+    }
+    if (local_part.size() > 8 &&
+        equals_ignore_case(local_part.substr(local_part.size() - 8), "-request")) {
+      return std::string_view::npos;
+    }
+  }
+  const size_t at = local_part.find_first_of(delimiters);
+  return at == 0 ? std::string_view::npos : at;
+}
+
+namespace {
+
+/// domain, then its parents: `.b.c`, `.c`, or bare `b.c`, `c`.
+LookupResult find_domain(const TableList& tables, std::string_view domain, bool bare_parents) {
+  LookupResult result = tables.find(domain, KeyExtent::kPartial);
+  size_t dot = domain.find('.', domain.empty() ? 0 : 1);
+  while (result.status() == LookupResult::Status::kNotFound && dot != std::string_view::npos) {
+    const std::string_view parent = domain.substr(bare_parents ? dot + 1 : dot);
+    if (parent.empty()) break;
+    result = tables.find(parent, KeyExtent::kPartial);
+    dot = domain.find('.', dot + 1);
+  }
+  return result;
+}
+
+/// user@domain without the extension, built on the stack or, if long, on the heap.
+LookupResult find_without_extension(const TableList& tables, std::string_view user,
+                                    std::string_view at_domain) {
+  std::array<char, 320> buffer;
+  if (user.size() + at_domain.size() > buffer.size()) {
+    return tables.find(fmt::format("{}{}", user, at_domain), KeyExtent::kPartial);
+  }
+  char* end = std::copy(user.begin(), user.end(), buffer.data());
+  end = std::copy(at_domain.begin(), at_domain.end(), end);
+  const auto length = static_cast<size_t>(end - buffer.data());
+  return tables.find({buffer.data(), length}, KeyExtent::kPartial);
+}
+
+}  // namespace
+
+LookupResult find_transport(const TableList& tables, const TransportQuery& query) {
+  if (tables.empty()) return LookupResult::not_found();
+  const std::string_view address = query.address.empty() ? query.null_key : query.address;
+  LookupResult result = tables.find(address);
+  const size_t at = address.rfind('@');
+  if (result.status() == LookupResult::Status::kNotFound && at != std::string_view::npos) {
+    const std::string_view local_part = address.substr(0, at);
+    const size_t extension = find_extension(local_part, query.recipient_delimiter);
+    if (extension != std::string_view::npos) {
+      result = find_without_extension(tables, local_part.substr(0, extension), address.substr(at));
+    }
+    if (result.status() == LookupResult::Status::kNotFound) {
+      result = find_domain(tables, address.substr(at + 1), query.bare_parents);
+    }
+  }
+  if (result.status() == LookupResult::Status::kNotFound) result = tables.find("*");
+  return result;
+}
+
+}  // namespace barid::lookup

@@ -1,0 +1,100 @@
+// Goal: tables are asked in the order that each feature promises, and errors are not misses.
+#include "core/lookup/table_list.h"
+
+#include <gtest/gtest.h>
+
+namespace barid::lookup {
+namespace {
+
+std::string answer(const LookupResult& result) {
+  if (result.is_misconfigured()) return "?" + std::string(result.value());
+  if (result.is_temporary()) return "!" + std::string(result.value());
+  return result.is_found() ? "=" + std::string(result.value()) : "-";
+}
+
+TEST(TableList, FirstHitErrorsAndEmptyResults) {
+  struct Case {
+    std::string_view tables, key;
+    KeyExtent extent;
+    std::string_view answer;
+  };
+  const Case cases[] = {
+      {"", "k", KeyExtent::kComplete, "-"},
+      {"inline:{a=1}, inline:{a=2,b=3}", "a", KeyExtent::kComplete, "=1"},
+      {"inline:{a=1}, inline:{a=2,b=3}", "b", KeyExtent::kComplete, "=3"},
+      {"inline:{a=1}, fail:x", "a", KeyExtent::kComplete, "=1"},
+      {"inline:{a=1}, fail:x", "b", KeyExtent::kComplete, "!fail:x lookup error"},
+      {"fail:x, inline:{a=1}", "a", KeyExtent::kComplete, "!fail:x lookup error"},
+      {"fail:x, inline:{a=1}", "a", KeyExtent::kPartial, "=1"},
+      {"inline:{a=}", "a", KeyExtent::kComplete, "?p lookup of a returns an empty string result"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.tables);
+    const TableList list("p", c.tables, OpenContext{});
+    EXPECT_EQ(answer(list.find(c.key, c.extent)), c.answer);
+  }
+}
+
+TEST(FindTransport, Sequence) {
+  struct Case {
+    std::string_view tables, address, answer;
+  };
+  const Case cases[] = {
+      {"inline:{u+x@d.example=1,u@d.example=2,d.example=3}", "u+x@d.example", "=1"},
+      {"inline:{u@d.example=2,d.example=3}", "U+x@D.Example", "=2"},
+      {"inline:{u@d.example=2,d.example=3}", "v+x@d.example", "=3"},
+      {"inline:{.example=p,*=s}", "u@a.b.example", "=p"},
+      {"inline:{.b.example=p,.example=q}", "u@a.b.example", "=p"},
+      {"inline:{b.example=p,*=s}", "u@a.b.example", "=s"},
+      {"inline:{*=s}", "u@d", "=s"},
+      {"inline:{a=b}", "u@d", "-"},
+      {"inline:{d.example=dom} inline:{u@d.example=user}", "u@d.example", "=user"},
+      {"inline:{<>=null}", "", "=null"},
+      {"inline:{postmaster@d=p,d=q}", "postmaster+x@d", "=p"},
+      {"inline:{d=q} fail:x", "u@e", "!fail:x lookup error"},
+      {"inline:{\"a@b\"@d=x}", "\"a@b\"@d", "=x"},
+      {"inline:{d=x}", "\"a@b\"@d", "=x"},
+      {"cidr:{ {0.0.0.0/0 x} }", "u@1.2.3.4", "-"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.tables);
+    const TableList list("transport_maps", c.tables, OpenContext{});
+    EXPECT_EQ(answer(find_transport(list, {.address = c.address, .recipient_delimiter = "+"})),
+              c.answer);
+  }
+}
+
+TEST(FindTransport, BareParents) {
+  const TableList list("transport_maps", "inline:{b.example=p}", OpenContext{});
+  EXPECT_EQ(
+      answer(find_transport(
+          list, {.address = "u@a.b.example", .recipient_delimiter = "", .bare_parents = true})),
+      "=p");
+}
+
+TEST(FindExtension, ReservedNamesHaveNone) {
+  struct Case {
+    std::string_view local_part, delimiters;
+    size_t at;
+  };
+  constexpr size_t kNone = std::string_view::npos;
+  const Case cases[] = {
+      {"u+x", "+", 1},
+      {"u-x+y", "+-", 1},
+      {"u+x", "", kNone},
+      {"+x", "+", kNone},
+      {"u", "+", kNone},
+      {"owner-list", "-", kNone},
+      {"owner-list", "+", kNone},
+      {"list-request", "-", kNone},
+      {"mailer-daemon", "-", kNone},
+      {"double-bounce", "-", kNone},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.local_part);
+    EXPECT_EQ(find_extension(c.local_part, c.delimiters), c.at);
+  }
+}
+
+}  // namespace
+}  // namespace barid::lookup

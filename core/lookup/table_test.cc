@@ -1,0 +1,173 @@
+// Goal: each table type answers found, not found and "cannot tell" as documented, and complains
+// well. Method: tables opened over files that are strings.
+#include "core/lookup/table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <map>
+
+namespace barid::lookup {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+struct Files {
+  std::map<std::string, std::string> contents;
+  std::vector<std::string> warnings;
+
+  OpenContext context() {
+    return {.read_file = [this](const std::string& path) -> Result<std::string> {
+              const auto it = contents.find(path);
+              if (it == contents.end()) return error_from_errno(ENOENT);
+              return it->second;
+            },
+            .warnings = &warnings};
+  }
+};
+
+std::string answer(const Table& table, std::string_view key) {
+  const LookupResult result = table.find(key);
+  if (result.is_temporary()) return "!" + std::string(result.value());
+  return result.is_found() ? "=" + std::string(result.value()) : "-";
+}
+
+TEST(OpenTable, TypesAndAnswers) {
+  struct Case {
+    std::string_view spec, key, answer;
+  };
+  const Case cases[] = {
+      {"inline:{ a=1, { B = two words } }", "A", "=1"},
+      {"inline:{ a=1, { B = two words } }", "b", "=two words"},
+      {"inline:{a=1}", "c", "-"},
+      {"inline:{a=1, a=2}", "a", "=2"},
+      {"proxy:inline:{a=1}", "a", "=1"},
+      {"static:x", "anything", "=x"},
+      {"static:{ two words }", "", "=two words"},
+      {"fail:x", "k", "!fail:x lookup error"},
+      {"hash:/etc/x", "k", "!hash:/etc/x is unavailable. unsupported dictionary type: hash"},
+      {"texthash:/no", "k", "!texthash:/no is unavailable. open /no: No such file or directory"},
+      {"cidr:/no", "k", "!cidr:/no is unavailable. open /no: No such file or directory"},
+      {"inline:x", "k",
+       "!inline:x is unavailable. bad syntax: \"inline:x\"; need "
+       "\"inline:{name=value...}\""},
+      {"inline:{}", "k", "!inline:{} is unavailable. empty inline table"},
+      {"inline:{a}", "k", "!inline:{a} is unavailable. missing '=' after attribute name: \"a\""},
+      {"plain", "k", "!plain is unavailable. need \"type:name\""},
+      {"unionmap:{inline:{a=1},inline:{a=2,b=3}}", "a", "=1,2"},
+      {"unionmap:{inline:{a=1},inline:{a=2,b=3}}", "b", "=3"},
+      {"unionmap:{inline:{a=1},inline:{a=2,b=3}}", "c", "-"},
+      {"unionmap:{inline:{a=1},fail:y}", "a", "!fail:y lookup error"},
+      {"unionmap:{}", "a",
+       "!unionmap:{} is unavailable. bad syntax: \"unionmap:{}\"; need "
+       "\"unionmap:{type:name...}\""},
+      {"cidr:{ {10.0.0.0/8 private}, {::/0 six} }", "10.1.1.1", "=private"},
+      {"cidr:{ {10.0.0.0/8 private}, {::/0 six} }", "2001:db8::1", "=six"},
+      {"cidr:{ {10.0.0.0/8 private}, {::/0 six} }", "11.0.0.1", "-"},
+      {"cidr:{ {10.0.0.0/8 private} }", "host.example", "-"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.spec);
+    Files files;
+    EXPECT_EQ(answer(*open_table(c.spec, files.context()), c.key), c.answer);
+    if (c.answer.find("unavailable") != std::string_view::npos) {
+      EXPECT_THAT(files.warnings, ElementsAre(std::string(c.answer.substr(1))));
+    } else {
+      EXPECT_THAT(files.warnings, IsEmpty());
+    }
+  }
+}
+
+TEST(OpenTable, DeepNestingIsRefusedNotFollowed) {
+  std::string spec = "static:x";
+  for (int i = 0; i < 1000; ++i) spec = "unionmap:{" + spec + "}";
+  Files files;
+  EXPECT_TRUE(open_table(spec, files.context())->find("k").is_temporary());
+}
+
+TEST(OpenTable, KeyStyle) {
+  Files files;
+  const auto style = [&](std::string_view spec) {
+    return open_table(spec, files.context())->key_style();
+  };
+  EXPECT_EQ(style("inline:{a=b}"), KeyStyle::kFixed);
+  EXPECT_EQ(style("static:x"), KeyStyle::kFixed);
+  EXPECT_EQ(style("cidr:{ {::/0 x} }"), KeyStyle::kPattern);
+  EXPECT_EQ(style("fail:x"), KeyStyle::kPattern);
+  EXPECT_EQ(style("unionmap:{static:x}"), KeyStyle::kFixed);
+  EXPECT_EQ(style("unionmap:{static:x,fail:y}"), KeyStyle::kPattern);
+}
+
+TEST(TextHash, SourceFormat) {
+  Files files;
+  files.contents["/t"] =
+      "# comment\n"
+      "Example.COM  smtp:[10.0.0.1]:25 \n"
+      "long one\n"
+      "# in between\n"
+      "   two\n"
+      "\"quoted \\\"key\" value\n"
+      "lonely\n"
+      "alias: x\n"
+      "long again\n";
+  const auto table = open_table("texthash:/t", files.context());
+  EXPECT_EQ(answer(*table, "example.com"), "=smtp:[10.0.0.1]:25");
+  EXPECT_EQ(answer(*table, "LONG"), "=one   two");
+  EXPECT_EQ(answer(*table, "quoted \"key"), "=value");
+  EXPECT_EQ(answer(*table, "lonely"), "-");
+  EXPECT_EQ(answer(*table, "alias:"), "=x");
+  EXPECT_THAT(files.warnings,
+              ElementsAre("/t, line 7: expected format: key whitespace value",
+                          "/t, line 8: record is in \"key: value\" format; is this an alias file?",
+                          "/t, line 9: duplicate entry: \"long\""));
+}
+
+TEST(Cidr, RulesIfAndErrors) {
+  Files files;
+  files.contents["/c"] =
+      "192.0.2.1 exact\n"
+      "if 192.0.2.0/24\n"
+      "!192.0.2.128/25 low\n"
+      "192.0.2.0/24 high\n"
+      "endif\n"
+      "10.0.0.1/8 bad\n"
+      "10.0.0.0/8\n"
+      "if !198.51.100.0/24\n"
+      "[2001:db8::]/32 doc\n"
+      "0.0.0.0/0 other\n"
+      "endif\n"
+      "endif\n"
+      "if junk\n"
+      "0.0.0.0/0 never\n";
+  const auto table = open_table("cidr:/c", files.context());
+  struct Case {
+    std::string_view key, answer;
+  };
+  const Case cases[] = {
+      {"192.0.2.1", "=exact"}, {"192.0.2.2", "=low"}, {"192.0.2.200", "=high"},
+      {"10.9.9.9", "=other"},  {"198.51.100.1", "-"}, {"2001:db8::5", "-"},
+      {"2001:db9::5", "-"},    {"name.example", "-"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.key);
+    EXPECT_EQ(answer(*table, c.key), c.answer);
+  }
+  EXPECT_THAT(
+      files.warnings,
+      ElementsAre("cidr map /c, line 6: non-null host address bits in \"10.0.0.1/8\", perhaps you "
+                  "should use \"10.0.0.0/8\" instead: skipping this rule",
+                  "cidr map /c, line 7: no replacement text: skipping this rule",
+                  "cidr map /c, line 12: ignoring ENDIF without matching IF",
+                  "cidr map /c, line 13: bad address pattern: \"junk\": skipping this rule",
+                  "cidr map /c, line 13: IF has no matching ENDIF"));
+}
+
+TEST(TableTypes, Sorted) {
+  EXPECT_THAT(table_types(),
+              ElementsAre("cidr", "fail", "inline", "static", "texthash", "unionmap"));
+}
+
+}  // namespace
+}  // namespace barid::lookup

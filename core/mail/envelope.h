@@ -1,0 +1,88 @@
+// What travels with a message besides its content: the submission type on which SMTP, HTTP, the
+// queue, the schedule and the delivery agents meet.
+// Source: RFC 5321 3.3 (sender, recipients), RFC 3461 (DSN parameters), RFC 6152, 3030 (BODY),
+//         RFC 6531 (SMTPUTF8).
+// Layer:  core/mail, pure. Owns all its strings: an Envelope outlives the session that made it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/queue_id.h"
+#include "core/base/time.h"
+
+namespace barid {
+
+/// RFC 3461 4.1 NOTIFY, a set. Empty = not given, which means failure and delay.
+enum Notify : uint8_t {
+  kNotifyNever = 1,
+  kNotifySuccess = 2,
+  kNotifyFailure = 4,
+  kNotifyDelay = 8,
+};
+
+enum class DsnReturn : uint8_t { kNotGiven = 0, kFull = 1, kHeaders = 2 };
+enum class BodyType : uint8_t { k7Bit = 0, k8BitMime = 1, kBinaryMime = 2 };
+
+struct Recipient {
+  std::string address;   ///< external (quoted) form without brackets, e.g. user@example.org
+  std::string original;  ///< ORCPT as received after xtext decoding, "rfc822;a@b", or empty
+  uint8_t notify = 0;    ///< Notify bits
+};
+
+struct Envelope {
+  std::string sender;  ///< external form without brackets; empty = null sender
+  std::string envid;   ///< ENVID, xtext-decoded; empty = not given
+  DsnReturn dsn_return = DsnReturn::kNotGiven;
+  BodyType body = BodyType::k7Bit;
+  bool smtputf8 = false;
+  std::vector<Recipient> recipients;
+
+  // Where it came from, for logs, Received and notices.
+  std::string client_name;     ///< verified host name or "unknown"
+  std::string client_address;  ///< textual IP address
+  std::string helo;
+  std::string protocol;  ///< SMTP, ESMTP, UTF8SMTP, ... as in Received's "with"
+};
+
+/// RFC 3463 status code. 0.0.0 = none.
+struct DsnCode {
+  uint8_t klass = 0;
+  uint16_t subject = 0;
+  uint16_t detail = 0;
+
+  bool operator==(const DsnCode&) const = default;
+  [[nodiscard]] std::string text() const {
+    return std::to_string(klass) + '.' + std::to_string(subject) + '.' + std::to_string(detail);
+  }
+};
+
+/// How one attempt ended for one recipient. kInDoubt: the final dot or last BDAT was sent and the
+/// reply never came; retried, counted and logged, the only lawful source of duplicates.
+enum class Disposition : uint8_t { kDelivered = 0, kDeferred = 1, kFailed = 2, kInDoubt = 3 };
+
+/// The four parts of a delivery's time, in Postfix's order (spec of `delays=`).
+struct Delays {
+  Duration before_queue{};  ///< arrival to entering the schedule
+  Duration in_queue{};      ///< schedule to hand-over to an agent
+  Duration connection{};    ///< DNS, connect, greeting, EHLO
+  Duration transmission{};
+};
+
+/// What an agent reports for one recipient of one message.
+struct Outcome {
+  Disposition disposition = Disposition::kDeferred;
+  DsnCode dsn;
+  std::string text;        ///< what stands in the log's parentheses, one line
+  std::string relay;       ///< "host[ip]:port" or "none"
+  std::string remote_mta;  ///< host name for a notice's Remote-MTA; empty = decided here
+  std::string diagnostic;  ///< the remote reply for Diagnostic-Code "smtp; …"; empty = decided here
+  Delays delays;
+  uint32_t connection_use = 1;      ///< messages over this connection so far, this one included
+  std::string_view agent = "smtp";  ///< static: which program's log line it is
+  uint32_t log_pid = 0;             ///< distinct per session, as log readers group by it
+};
+
+}  // namespace barid

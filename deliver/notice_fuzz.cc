@@ -1,0 +1,64 @@
+// Property: whatever the original and the peers' texts contain, a notice has three parts, a header
+// that nobody else writes to, and lines ended by CRLF outside the returned original.
+#include <algorithm>
+
+#include "core/base/assert.h"
+#include "deliver/notice.h"
+
+namespace {
+
+using namespace barid;
+
+size_t count(std::string_view text, std::string_view word) {
+  size_t n = 0;
+  for (size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) ++n;
+  return n;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  const auto take = [&bytes] {
+    const size_t end = std::min(bytes.find('|'), bytes.size());
+    const std::string_view field = bytes.substr(0, end);
+    bytes.remove_prefix(std::min(end + 1, bytes.size()));
+    return std::string(field);
+  };
+  const uint8_t flags = bytes.empty() ? 0 : static_cast<uint8_t>(bytes[0]);
+  Envelope envelope;
+  envelope.sender = take();
+  envelope.envid = take();
+  envelope.smtputf8 = (flags & 1) != 0;
+  envelope.dsn_return = (flags & 2) != 0 ? DsnReturn::kHeaders : DsnReturn::kNotGiven;
+  const Recipient recipient{.address = take(), .original = take()};
+  const Outcome outcome{
+      .dsn = {5, 0, 0}, .text = take(), .remote_mta = take(), .diagnostic = take()};
+  const FailedRecipient failed[] = {{.recipient = &recipient, .outcome = &outcome}};
+  const NoticeFacts facts{.host_name = "mail.example.com",
+                          .origin = "example.com",
+                          .mail_name = "Barid",
+                          .queue_id = {.micros = 1},
+                          .notice_id = {.micros = 2},
+                          .envelope = &envelope,
+                          .recipients = failed,
+                          .bounce_size_limit = 4000,
+                          .threaded = (flags & 4) != 0};
+  const std::string_view original[] = {bytes.substr(0, bytes.size() / 2),
+                                       bytes.substr(bytes.size() / 2)};
+  const auto notice = compose_failure_notice(facts, original);
+  BARID_ASSERT(notice.has_value() == !envelope.sender.empty());
+  if (!notice) return 0;
+  const std::string_view content = notice->content;
+  const std::string_view header = content.substr(0, content.find("\r\n\r\n"));
+  const size_t at = header.find("\r\n\tboundary=\"") + 13;
+  const std::string_view boundary = header.substr(at, header.find('"', at) - at);
+  BARID_ASSERT(!boundary.empty() && boundary.size() <= 70);
+  const std::string delimiter = "--" + std::string(boundary);
+  BARID_ASSERT(count(content, delimiter) == 4);
+  BARID_ASSERT(content.ends_with("\r\n" + delimiter + "--\r\n"));
+  const std::string_view ours = content.substr(0, content.find("Content-Description: Undelivered"));
+  BARID_ASSERT(count(ours, "\r\n") == count(ours, "\n") && count(ours, "\r") == count(ours, "\n"));
+  BARID_ASSERT(count(ours, "\r\nFinal-Recipient:") == 1 && count(ours, "\r\nSubject:") == 1);
+  return 0;
+}

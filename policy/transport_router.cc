@@ -1,0 +1,94 @@
+#include "policy/transport_router.h"
+
+#include <algorithm>
+#include <cctype>
+
+namespace barid::policy {
+
+using schedule::Route;
+
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  // ASCII only: UTF-8 domains stay as they are, their A-labels are made at lookup.
+  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) {
+    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+  });
+  return out;
+}
+
+}  // namespace
+
+TransportSpec split_transport(std::string_view text) noexcept {
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return TransportSpec{.transport = text, .nexthop = {}};
+  return TransportSpec{.transport = text.substr(0, colon), .nexthop = text.substr(colon + 1)};
+}
+
+Route TransportRouter::by_class(AddressClass address_class, std::string_view domain) const {
+  std::string_view spec_text = rules_.default_transport;
+  bool relayed = false;
+  switch (address_class) {
+    case AddressClass::kLocal: spec_text = rules_.local_transport; break;
+    case AddressClass::kVirtualMailbox: spec_text = rules_.virtual_transport; break;
+    case AddressClass::kVirtualAlias:
+      return Route{.transport = "error", .nexthop = "5.1.1 User unknown in virtual alias table"};
+    case AddressClass::kRelay:
+      spec_text = rules_.relay_transport;
+      relayed = true;
+      break;
+    case AddressClass::kDefault: relayed = true; break;
+    case AddressClass::kTemporary:
+      return Route{.transport = "retry", .nexthop = "4.3.0 address resolver failure"};
+  }
+  const TransportSpec spec = split_transport(spec_text);
+  Route route{.transport = std::string(spec.transport), .nexthop = lower(spec.nexthop)};
+  if (!route.nexthop.empty()) return route;
+  route.nexthop = lower(relayed && !rules_.relayhost.empty() ? std::string_view(rules_.relayhost) : domain);
+  if (route.nexthop.empty()) route.nexthop = lower(rules_.my_hostname);
+  return route;
+}
+
+Route TransportRouter::route(const Envelope&, const Recipient& recipient) const {
+  std::string_view domain = domain_of(recipient.address);
+  if (!domain.empty() && domain.back() == '.') domain.remove_suffix(1);
+  if (!rules_.double_bounce_address.empty() && lower(recipient.address) == rules_.double_bounce_address) {
+    return Route{.transport = "discard",
+                 .nexthop = "2.0.0 undeliverable postmaster notification discarded"};
+  }
+  const AddressClass address_class = classes_.class_of(domain);
+  Route route = by_class(address_class, domain);
+  if (rules_.transport_maps.empty() || address_class == AddressClass::kVirtualAlias ||
+      address_class == AddressClass::kTemporary) {
+    return route;
+  }
+  const lookup::LookupResult found =
+      lookup::find_transport(rules_.transport_maps,
+                             {.address = recipient.address,
+                              .recipient_delimiter = rules_.recipient_delimiter,
+                              .bare_parents = rules_.transport_maps_bare_parents});
+  if (found.is_temporary()) {
+    return Route{.transport = "retry", .nexthop = "4.3.0 transport_maps: lookup failure"};
+  }
+  if (!found.is_found()) return route;
+  // "t:n" both, "t:" the domain again, ":n" the class's transport, ":" no change, "t" transport only.
+  const std::string_view value = found.value();
+  const TransportSpec spec = split_transport(value);
+  const bool has_colon = value.find(':') != std::string_view::npos;
+  if (!spec.transport.empty()) {
+    route.transport = std::string(spec.transport);
+    if (has_colon && spec.nexthop.empty()) route.nexthop = lower(domain);
+  }
+  if (!spec.nexthop.empty()) {
+    const bool is_text = route.transport == "error" || route.transport == "retry" ||
+                         route.transport == "discard";
+    route.nexthop = is_text ? std::string(spec.nexthop) : lower(spec.nexthop);
+  } else if (!spec.transport.empty() && (route.transport == "error" || route.transport == "retry")) {
+    route.nexthop = route.transport == "error" ? "5.0.0 Address is undeliverable"
+                                               : "4.0.0 Address is undeliverable";
+  }
+  return route;
+}
+
+}  // namespace barid::policy

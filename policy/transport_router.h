@@ -1,0 +1,49 @@
+// Where a recipient goes: address class, relayhost, transport_maps.
+// Source: Postfix's address resolution (class → transport and next hop → transport_maps).
+// Layer: policy, pure; an immutable snapshot per configuration.
+#pragma once
+
+#include <string>
+
+#include "core/lookup/table_list.h"
+#include "policy/address_class.h"
+#include "shard/schedule/queue_manager.h"
+
+namespace barid::policy {
+
+struct RoutingRules {
+  std::string local_transport = "local:$myhostname";
+  std::string virtual_transport = "virtual";
+  std::string relay_transport = "relay";
+  std::string default_transport = "smtp";
+  std::string relayhost;  ///< relay and default classes; empty = the recipient's domain
+  lookup::TableList transport_maps;
+  bool transport_maps_bare_parents = false;
+  std::string recipient_delimiter;
+  std::string my_hostname;
+  std::string double_bounce_address;  ///< mail to it is discarded
+};
+
+class TransportRouter final : public schedule::Router {
+ public:
+  TransportRouter(AddressClasses classes, RoutingRules rules)
+      : classes_(std::move(classes)), rules_(std::move(rules)) {}
+
+  [[nodiscard]] schedule::Route route(const Envelope& envelope, const Recipient& recipient) const override;
+  [[nodiscard]] const AddressClasses& classes() const noexcept { return classes_; }
+
+ private:
+  [[nodiscard]] schedule::Route by_class(AddressClass address_class, std::string_view domain) const;
+
+  AddressClasses classes_;
+  RoutingRules rules_;
+};
+
+/// "transport:nexthop" or "transport". An empty part is returned empty.
+struct TransportSpec {
+  std::string_view transport;
+  std::string_view nexthop;
+};
+[[nodiscard]] TransportSpec split_transport(std::string_view text) noexcept;
+
+}  // namespace barid::policy

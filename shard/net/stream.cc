@@ -1,0 +1,339 @@
+#include "shard/net/stream.h"
+
+#include <cerrno>
+#include <utility>
+
+namespace barid::net {
+
+/// Lives until its Stream is gone and the kernel has let go of both operations; then deletes
+/// itself.
+class Connection final : private rt::Timer {
+ public:
+  Connection(rt::Reactor& reactor, int fd, const SocketAddress& peer_address)
+      : reactor_(reactor), fd_(fd), peer(peer_address), receiver_(*this), sender_(*this) {
+    receiver_.fd = fd;
+    sender_.fd = fd;
+    start_receiving();
+  }
+
+  std::string_view input() const noexcept {
+    if (!live_.empty()) return live_;
+    return std::string_view(inbox_).substr(inbox_consumed_);
+  }
+
+  void consume(size_t bytes) noexcept {
+    BARID_ASSERT(bytes <= input().size());
+    if (!live_.empty()) {
+      live_.remove_prefix(bytes);
+      return;
+    }
+    inbox_consumed_ += bytes;
+    if (inbox_consumed_ == inbox_.size()) {
+      inbox_consumed_ = 0;
+      if (inbox_.capacity() > kInboxKeepBytes) {
+        inbox_ = std::string();  // an idle session keeps no buffer
+      } else {
+        inbox_.clear();
+      }
+    }
+    if (paused_ && !ended_ && input().size() < kInboxBytesMax / 2) start_receiving();
+  }
+
+  // --- waiting
+  bool is_ready(uint8_t interest) const noexcept {
+    if (interrupted_) return true;
+    if ((interest & Stream::kInput) != 0 && (fresh_input_ || ended_)) return true;
+    return (interest & Stream::kWritten) != 0 && (write_idle() || write_error_ != 0);
+  }
+  void suspend(std::coroutine_handle<> waiter, uint8_t interest, MonoTime deadline) {
+    BARID_ASSERT(!waiter_);
+    waiter_ = waiter;
+    interest_ = interest;
+    deadline_ = deadline;
+    timed_out_ = false;
+    if (!armed() || due() > deadline) reactor_.timers().arm(*this, deadline);
+  }
+  Status take_result(uint8_t interest) noexcept {
+    if (interrupted_) return Error{.code = Code::kCancelled};
+    if (write_error_ != 0) return error_from_errno(write_error_);
+    if (std::exchange(timed_out_, false)) return Error{.code = Code::kTimeout};
+    if ((interest & Stream::kInput) != 0) {
+      if (std::exchange(fresh_input_, false)) return {};
+      if (ended_ && (interest & Stream::kWritten) != 0 && write_idle()) return {};
+      if (ended_) {
+        return receive_error_ == 0 ? Error{.code = Code::kClosed}
+                                   : error_from_errno(receive_error_);
+      }
+    }
+    return {};
+  }
+  void interrupt() noexcept {
+    interrupted_ = true;
+    if (waiter_) reactor_.post(std::exchange(waiter_, {}));
+  }
+
+  bool quiet() const noexcept {
+    return !ended_ && !interrupted_ && write_error_ == 0 && input().empty();
+  }
+
+  // --- writing
+  void write(std::string_view bytes) {
+    outbox_.append(bytes);
+    if (!sender_.active) send_outbox();
+  }
+  size_t write_backlog() const noexcept {
+    return outbox_.size() + (sender_.active ? in_flight_.size() : 0);
+  }
+  void start_write(std::span<iovec> vectors) {
+    BARID_ASSERT(write_idle());
+    gathered_ = true;
+    sender_.bytes_sent = 0;
+    sender_.vectors = vectors.data();
+    sender_.vectors_count = vectors.size();
+    if (write_error_ == 0) reactor_.io().send(sender_);
+  }
+  bool write_idle() const noexcept { return !sender_.active && outbox_.empty(); }
+  bool sending() const noexcept { return sender_.active; }
+  size_t written_bytes() const noexcept { return sender_.bytes_sent; }
+  /// Sets `done` when the present write ended; what write() queued behind it may still go out.
+  void cancel_write(rt::Event* done) {
+    cancelled_event_ = done;
+    reactor_.io().cancel(sender_);
+  }
+
+  /// Called by the Stream's end. May delete this.
+  void abandon() {
+    BARID_ASSERT(!waiter_);
+    abandoned_ = true;
+    rt::Timer::cancel();
+    if (receiver_.active) reactor_.io().cancel(receiver_);
+    if (sender_.active) reactor_.io().cancel(sender_);
+    delete_if_done();
+  }
+
+  rt::Reactor& reactor() noexcept { return reactor_; }
+
+ private:
+  struct Receiver final : rt::ReceiveOp {
+    explicit Receiver(Connection& o) : owner(o) {}
+    void on_bytes(std::string_view bytes) override { owner.on_bytes(bytes); }
+    void on_receive_end(int result) override { owner.on_receive_end(result); }
+    Connection& owner;
+  };
+  struct Sender final : rt::SendOp {
+    explicit Sender(Connection& o) : owner(o) {}
+    void on_sent(int result) override { owner.on_sent(result); }
+    Connection& owner;
+  };
+  friend struct Receiver;
+  friend struct Sender;
+
+  static constexpr size_t kInboxKeepBytes = 512;
+  static constexpr size_t kOutboxKeepBytes = 512;
+
+  void start_receiving() {
+    paused_ = false;
+    if (!receiver_.active) reactor_.io().receive(receiver_);
+  }
+
+  void on_bytes(std::string_view bytes) {
+    if (abandoned_) return;
+    fresh_input_ = true;
+    if (inbox_.empty() && waiter_ && (interest_ & Stream::kInput) != 0) {
+      // The reader works on the kernel's buffer itself; what it leaves is kept.
+      live_ = bytes;
+      std::exchange(waiter_, {}).resume();
+      const std::string_view rest = std::exchange(live_, {});
+      if (abandoned_ || rest.empty()) return;
+      inbox_.assign(rest);
+      inbox_consumed_ = 0;
+    } else {
+      // A reader that always leaves the start of the next line must not make the inbox grow.
+      inbox_.erase(0, std::exchange(inbox_consumed_, 0));
+      inbox_.append(bytes);
+      if (waiter_ && (interest_ & Stream::kInput) != 0) std::exchange(waiter_, {}).resume();
+      if (abandoned_) return;
+    }
+    if (inbox_.size() - inbox_consumed_ >= kInboxBytesMax && !paused_) {
+      paused_ = true;
+      reactor_.io().cancel(receiver_);
+    }
+  }
+
+  void on_receive_end(int result) {
+    if (abandoned_) {
+      delete_if_done();
+      return;
+    }
+    if (result == -ECANCELED && paused_) return;
+    if (result == -ECANCELED) {  // consumed again before the pause took effect
+      reactor_.io().receive(receiver_);
+      return;
+    }
+    ended_ = true;
+    receive_error_ = -result;
+    if (waiter_ && (interest_ & Stream::kInput) != 0) std::exchange(waiter_, {}).resume();
+  }
+
+  void send_outbox() {
+    if (write_error_ != 0) {
+      outbox_.clear();
+      return;
+    }
+    std::swap(in_flight_, outbox_);
+    outbox_.clear();
+    gathered_ = false;
+    own_vector_ = iovec{.iov_base = in_flight_.data(), .iov_len = in_flight_.size()};
+    sender_.vectors = &own_vector_;
+    sender_.vectors_count = 1;
+    reactor_.io().send(sender_);
+  }
+
+  void on_sent(int result) {
+    if (abandoned_) {
+      delete_if_done();
+      return;
+    }
+    if (result != 0) write_error_ = -result;
+    if (!gathered_ && in_flight_.capacity() > kOutboxKeepBytes) in_flight_ = std::string();
+    if (cancelled_event_ != nullptr) std::exchange(cancelled_event_, nullptr)->set();
+    if (!outbox_.empty()) send_outbox();
+    if (waiter_ && is_ready(interest_)) std::exchange(waiter_, {}).resume();
+  }
+
+  void on_timer() override {
+    if (!waiter_) return;
+    if (reactor_.now() < deadline_) {
+      reactor_.timers().arm(*this, deadline_);
+      return;
+    }
+    timed_out_ = true;
+    std::exchange(waiter_, {}).resume();
+  }
+
+  void delete_if_done() {
+    if (receiver_.active || sender_.active) return;
+    reactor_.io().close(fd_);
+    delete this;
+  }
+
+  rt::Reactor& reactor_;
+  const int fd_;
+
+ public:
+  const SocketAddress peer;
+
+ private:
+  Receiver receiver_;
+  Sender sender_;
+  std::string_view live_;  // the kernel's buffer, while on_bytes() runs
+  std::string inbox_;
+  size_t inbox_consumed_ = 0;
+  std::string outbox_;
+  std::string in_flight_;
+  iovec own_vector_{};
+  rt::Event* cancelled_event_ = nullptr;
+  std::coroutine_handle<> waiter_;
+  MonoTime deadline_{};
+  int receive_error_ = 0;
+  int write_error_ = 0;
+  uint8_t interest_ = 0;
+  bool fresh_input_ = false;
+  bool timed_out_ = false;
+  bool paused_ = false;
+  bool ended_ = false;
+  bool interrupted_ = false;
+  bool abandoned_ = false;
+  bool gathered_ = false;
+
+  friend class Stream;
+};
+
+Stream::Stream(rt::Reactor& reactor, int fd, const SocketAddress& peer)
+    : connection_(new Connection(reactor, fd, peer)) {}
+
+Stream& Stream::operator=(Stream&& other) noexcept {
+  if (this != &other) {
+    if (connection_ != nullptr) connection_->abandon();
+    connection_ = std::exchange(other.connection_, nullptr);
+  }
+  return *this;
+}
+
+Stream::~Stream() {
+  if (connection_ != nullptr) connection_->abandon();
+}
+
+const SocketAddress& Stream::peer() const noexcept { return connection_->peer; }
+SocketAddress Stream::local() const {
+  return connection_->reactor().io().local_address(connection_->fd_);
+}
+std::string_view Stream::input() const noexcept { return connection_->input(); }
+void Stream::consume(size_t bytes) noexcept { connection_->consume(bytes); }
+
+bool Stream::Awaiter::await_ready() const noexcept { return connection.is_ready(interest); }
+void Stream::Awaiter::await_suspend(std::coroutine_handle<> waiter) const {
+  connection.suspend(waiter, interest, deadline);
+}
+Status Stream::Awaiter::await_resume() const noexcept { return connection.take_result(interest); }
+
+Stream::Awaiter Stream::read(MonoTime deadline) noexcept { return wait(kInput, deadline); }
+Stream::Awaiter Stream::flush(MonoTime deadline) noexcept { return wait(kWritten, deadline); }
+Stream::Awaiter Stream::wait(uint8_t interest, MonoTime deadline) noexcept {
+  return Awaiter{*connection_, interest, deadline};
+}
+
+void Stream::write(std::string_view bytes) { connection_->write(bytes); }
+size_t Stream::write_backlog() const noexcept { return connection_->write_backlog(); }
+void Stream::start_write(std::span<iovec> vectors) { connection_->start_write(vectors); }
+bool Stream::written() const noexcept { return connection_->write_idle(); }
+size_t Stream::written_bytes() const noexcept { return connection_->written_bytes(); }
+bool Stream::quiet() const noexcept { return connection_->quiet(); }
+void Stream::interrupt() noexcept { connection_->interrupt(); }
+
+rt::Task<void> Stream::cancel_write() {
+  if (!connection_->sending()) co_return;
+  rt::Event done(connection_->reactor());
+  connection_->cancel_write(&done);
+  // The kernel answers a cancel at once; the bound only keeps a broken one visible.
+  while (co_await done.wait_for(std::chrono::seconds(5)) != Code::kOk) {
+  }
+}
+
+namespace {
+
+struct Connector final : rt::ConnectOp {
+  explicit Connector(rt::Reactor& reactor) : done(reactor) {}
+  void on_connected(int value) override {
+    result = value;
+    done.set();
+  }
+  rt::Event done;
+  int result = -ECANCELED;
+};
+
+}  // namespace
+
+rt::Task<Result<Stream>> connect(rt::Reactor& reactor, const SocketAddress& address,
+                                 const SocketAddress* source, MonoTime deadline) {
+  rt::Io& io = reactor.io();
+  const Result<int> fd = io.open_socket(address.family(), source);
+  if (!fd.ok()) co_return fd.error();
+  Connector op(reactor);
+  op.fd = *fd;
+  op.address = address;
+  io.connect(op);
+  const Code waited = co_await op.done.wait(deadline);
+  if (waited != Code::kOk) {
+    io.cancel(op);
+    while (op.active) static_cast<void>(co_await op.done.wait_for(std::chrono::seconds(5)));
+  }
+  if (op.result != 0) {
+    io.close(*fd);
+    if (waited != Code::kOk) co_return Error{.code = waited, .error_number = ETIMEDOUT};
+    co_return error_from_errno(-op.result);
+  }
+  co_return Stream(reactor, *fd, address);
+}
+
+}  // namespace barid::net

@@ -1,0 +1,73 @@
+// A message as its shard holds it in memory: the envelope, what became of each recipient so far,
+// and when it is next due. Content is there only while memory allows; the store always has it.
+// Layer: shard/queue. Shard-owned: one owner from acceptance to its end (docs/style.md X5).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/queue_id.h"
+#include "core/base/time.h"
+#include "core/mail/envelope.h"
+#include "core/mem/content.h"
+
+namespace barid::queue {
+
+class Partition;
+
+enum class RecipientState : uint8_t {
+  kPending = 0,    ///< to be tried
+  kDelivered = 1,  ///< done
+  kFailed = 2,     ///< permanent failure, its notice is not on disk yet
+  kSettled = 3,    ///< permanent failure, notice on disk or none due
+};
+
+/// The last result of one recipient.
+struct RecipientStatus {
+  RecipientState state = RecipientState::kPending;
+  DsnCode dsn;
+  std::string reason;  ///< as in the log's parentheses
+  std::string remote_mta;
+  std::string diagnostic;
+};
+
+/// Where the message's record is.
+enum class Area : uint8_t {
+  kNone,    ///< not in the store yet
+  kFresh,   ///< accepted into memory, never deferred: no schedule entry
+  kQueued,  ///< with schedule entries under `filed_under`
+};
+
+struct Message {
+  QueueId id;
+  Envelope envelope;
+  std::vector<RecipientStatus> status;  ///< parallel to envelope.recipients
+  uint64_t size = 0;                    ///< content bytes
+  WallTime arrival{};
+  WallTime created{};  ///< what backoff and expiry count from
+  WallTime due{};      ///< next attempt; epoch = at once
+  uint32_t attempts = 0;
+  uint32_t in_doubt_count = 0;
+  bool hold = false;
+  bool force_expired = false;
+  std::vector<std::string> filed_under;  ///< destination keys of its schedule entries
+
+  // Memory only.
+  Partition* partition = nullptr;
+  Area area = Area::kNone;
+  ContentRef content;      ///< null = to be read from the store
+  MonoTime activated{};    ///< when it (last) entered the schedule
+  uint32_t jobs_open = 0;  ///< destinations whose attempt has not ended
+  bool attempted = false;  ///< some agent really tried in this round
+
+  [[nodiscard]] size_t pending_count() const noexcept {
+    size_t count = 0;
+    for (const RecipientStatus& recipient : status) {
+      count += recipient.state == RecipientState::kPending ? 1 : 0;
+    }
+    return count;
+  }
+};
+
+}  // namespace barid::queue

@@ -1,0 +1,288 @@
+#include "shard/queue/partition.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "shard/queue/record.h"
+
+namespace barid::queue {
+namespace {
+
+// Ids are reserved this far ahead, so that the mark is written rarely and a clock that steps back,
+// or a restart before the time is reached, cannot give an id twice.
+constexpr uint64_t kReserveMicros = 600'000'000;
+
+std::string_view view(const std::array<char, QueueId::kKeyBytes>& key) noexcept {
+  return {key.data(), key.size()};
+}
+
+uint16_t chunk_count(uint64_t size) noexcept {
+  return static_cast<uint16_t>((size + kContentChunkBytes - 1) / kContentChunkBytes);
+}
+
+}  // namespace
+
+Partition::Partition(rt::Reactor& reactor, Store& store, Events& events, uint16_t number)
+    : reactor_(reactor), store_(store), events_(events), number_(number) {
+  store_.set_listener(*this);
+}
+
+Partition::~Partition() {
+  for (const Group& group : groups_) BARID_ASSERT(group.waiters.empty());
+}
+
+// --- ids
+
+void Partition::start_ids_after(uint64_t micros) noexcept {
+  last_id_micros_ = std::max(last_id_micros_, micros);
+}
+
+QueueId Partition::allocate_id() {
+  const auto now = static_cast<uint64_t>(unix_micros(reactor_.wall_now()));
+  last_id_micros_ = std::max(now, last_id_micros_ + 1);
+  return QueueId{.micros = last_id_micros_, .partition = number_};
+}
+
+void Partition::reserve_ids() {
+  if (last_id_micros_ <= reserved_micros_) return;
+  reserved_micros_ = last_id_micros_ + kReserveMicros;
+  put_one(Family::kMeta, kIdMarkKey, std::to_string(reserved_micros_));
+}
+
+// --- writing
+
+Partition::Group& Partition::open_group() {
+  const uint64_t number = store_.open_group();
+  if (groups_.empty() || groups_.back().number != number) {
+    if (spare_.empty()) {
+      groups_.emplace_back();
+    } else {
+      groups_.push_back(std::move(spare_.back()));
+      spare_.pop_back();
+    }
+    groups_.back().number = number;
+  }
+  return groups_.back();
+}
+
+void Partition::put_one(Family family, std::string_view key, std::string_view value) {
+  store_.put(family, key, std::span<const std::string_view>(&value, 1));
+}
+
+void Partition::put_content(const Message& message) {
+  // Spans never straddle a chunk boundary only by luck: split them here.
+  std::vector<std::string_view> parts;
+  uint64_t room = kContentChunkBytes;
+  uint16_t chunk = 0;
+  for (std::string_view span : message.content->spans()) {
+    while (!span.empty()) {
+      const size_t take = std::min<uint64_t>(room, span.size());
+      parts.push_back(span.substr(0, take));
+      span.remove_prefix(take);
+      room -= take;
+      if (room == 0) {
+        store_.put(Family::kContent, content_key(message.id, chunk++), parts);
+        parts.clear();
+        room = kContentChunkBytes;
+      }
+    }
+  }
+  if (!parts.empty()) store_.put(Family::kContent, content_key(message.id, chunk), parts);
+}
+
+void Partition::put_schedule(const std::vector<std::string>& filed_under, WallTime due,
+                             QueueId id) {
+  for (const std::string& destination : filed_under) {
+    put_one(Family::kSchedule, schedule_key(destination, due, id), {});
+  }
+}
+
+void Partition::erase_schedule(const std::vector<std::string>& filed_under, WallTime due,
+                               QueueId id) {
+  for (const std::string& destination : filed_under) {
+    store_.erase(Family::kSchedule, schedule_key(destination, due, id));
+  }
+}
+
+void Partition::erase_content(QueueId id, uint64_t size) {
+  for (uint16_t chunk = 0; chunk < chunk_count(size); ++chunk) {
+    store_.erase_once(Family::kContent, content_key(id, chunk));
+  }
+}
+
+uint64_t Partition::stage(std::unique_ptr<Message> message, bool to_memory) {
+  BARID_ASSERT(writable());
+  BARID_ASSERT(message->content && message->content->size() == message->size);
+  BARID_ASSERT(message->status.size() == message->envelope.recipients.size());
+  reserve_ids();
+  Group& group = open_group();
+  message->partition = this;
+  message->area = to_memory ? Area::kFresh : Area::kQueued;
+  encode_message(*message, &record_scratch_);
+  const auto key = message->id.key();
+  put_one(to_memory ? Family::kFresh : Family::kQueued, view(key), record_scratch_);
+  put_content(*message);
+  put_schedule(message->filed_under, message->due, message->id);
+
+  Change change{.kind = Change::Kind::kAccept, .id = message->id, .size = message->size};
+  change.filed_under = message->filed_under;
+  change.due = message->due;
+  if (to_memory) change.message = std::move(message);
+  group.changes.push_back(std::move(change));
+  return group.number;
+}
+
+void Partition::remove(const Message& message) {
+  Change change{.kind = Change::Kind::kRemove, .id = message.id, .size = message.size};
+  change.old_filed_under = message.filed_under;
+  change.old_due = message.due;
+  if (!writable()) {
+    lost_.push_back(std::move(change));
+    return;
+  }
+  Group& group = open_group();
+  const auto key = message.id.key();
+  if (message.area == Area::kFresh) {
+    store_.erase_once(Family::kFresh, view(key));
+  } else {
+    store_.erase(Family::kQueued, view(key));
+  }
+  erase_schedule(message.filed_under, message.due, message.id);
+  erase_content(message.id, message.size);
+  group.changes.push_back(std::move(change));
+}
+
+void Partition::rewrite(Message& message, std::vector<std::string> filed_under, WallTime due) {
+  Change change{.kind = Change::Kind::kRewrite, .id = message.id, .size = message.size};
+  change.old_filed_under = std::exchange(message.filed_under, std::move(filed_under));
+  change.old_due = std::exchange(message.due, due);
+  change.filed_under = message.filed_under;
+  change.due = due;
+  const Area old_area = std::exchange(message.area, Area::kQueued);
+  encode_message(message, &change.record);
+  if (!writable()) {
+    lost_.push_back(std::move(change));
+    return;
+  }
+  Group& group = open_group();
+  const auto key = message.id.key();
+  if (old_area == Area::kFresh) store_.erase_once(Family::kFresh, view(key));
+  put_one(Family::kQueued, view(key), change.record);
+  erase_schedule(change.old_filed_under, change.old_due, message.id);
+  put_schedule(change.filed_under, due, message.id);
+  group.changes.push_back(std::move(change));
+}
+
+void Partition::quarantine(Family from, std::string_view key, std::string_view record) {
+  if (!writable()) return;  // found again at the next start
+  put_one(Family::kCorrupt, key, record);
+  store_.erase(from, key);
+}
+
+// --- decisions of the store
+
+void Partition::CommitAwaiter::await_suspend(std::coroutine_handle<> waiter) const {
+  for (Group& undecided : partition.groups_) {
+    if (undecided.number == group) {
+      undecided.waiters.push_back(waiter);
+      return;
+    }
+  }
+  BARID_ASSERT(false && "waiting for a group that has no change in it");
+}
+
+Status Partition::result_of(uint64_t group) const noexcept {
+  if (group >= failed_from_group_ && group <= failed_to_group_) return failure_;
+  return {};
+}
+
+void Partition::on_commit(uint64_t number, Status status) {
+  decided_group_ = number;
+  const bool failed_now = !status.ok();
+  if (failed_now) {
+    if (failed_to_group_ + 1 != number) failed_from_group_ = number;
+    failed_to_group_ = number;
+    failure_ = status.error();
+  }
+  if (failed_now && !std::exchange(failure_told_, true)) events_.on_store_failed(failure_);
+  // A group of quarantines only has no entry.
+  if (groups_.empty() || groups_.front().number != number) return;
+  Group group = std::move(groups_.front());
+  groups_.pop_front();
+  for (const std::coroutine_handle<> waiter : group.waiters) reactor_.post(waiter);
+  for (Change& change : group.changes) {
+    if (failed_now) {
+      if (change.message) events_.on_refused(std::move(change.message));
+      lost_.push_back(std::move(change));
+    } else if (change.kind == Change::Kind::kAccept) {
+      if (change.message) {
+        events_.on_accepted(std::move(change.message));
+      } else {
+        events_.on_filed(change.filed_under, change.due);
+      }
+    } else if (change.kind == Change::Kind::kRewrite) {
+      events_.on_filed(change.filed_under, change.due);
+    } else if (change.kind == Change::Kind::kRemove) {
+      events_.on_removed(change.id);
+    }
+  }
+  group.changes.clear();
+  group.waiters.clear();
+  spare_.push_back(std::move(group));
+}
+
+/// A failed group may be on disk or not. Accepts in it were refused to their clients, so they are
+/// erased; outcomes in it really happened, so they are written again. Plain erases: how often a key
+/// was put is not known here.
+void Partition::redo(Change& change) {
+  const auto key = change.id.key();
+  store_.erase(Family::kFresh, view(key));
+  if (change.kind == Change::Kind::kRewrite) {
+    erase_schedule(change.old_filed_under, change.old_due, change.id);
+    put_one(Family::kQueued, view(key), change.record);
+    put_schedule(change.filed_under, change.due, change.id);
+    return;
+  }
+  store_.erase(Family::kQueued, view(key));
+  erase_schedule(change.old_filed_under, change.old_due, change.id);
+  erase_schedule(change.filed_under, change.due, change.id);
+  for (uint16_t chunk = 0; chunk < chunk_count(change.size); ++chunk) {
+    store_.erase(Family::kContent, content_key(change.id, chunk));
+  }
+}
+
+void Partition::on_recovered() {
+  failure_told_ = false;
+  reserved_micros_ = 0;  // the mark may have been in a failed group
+  reserve_ids();
+  std::vector<Change> lost = std::exchange(lost_, {});
+  if (!lost.empty()) {
+    Group& group = open_group();
+    for (Change& change : lost) {
+      redo(change);
+      if (change.kind == Change::Kind::kAccept) {
+        // If this group fails too, the erase must be tried again: as a removal it will be.
+        change.kind = Change::Kind::kRemove;
+        change.old_filed_under = change.filed_under;
+        change.old_due = change.due;
+      }
+      group.changes.push_back(std::move(change));
+    }
+  }
+  events_.on_store_recovered();
+}
+
+// --- reading back
+
+Result<std::string> Partition::load_content(const Store& store, QueueId id, uint64_t size) {
+  std::string content;
+  content.reserve(size);
+  for (uint16_t chunk = 0; chunk < chunk_count(size); ++chunk) {
+    BARID_TRY(const std::string part, store.get(Family::kContent, content_key(id, chunk)));
+    content += part;
+  }
+  if (content.size() != size) return Error{.code = Code::kCorrupt};
+  return content;
+}
+
+}  // namespace barid::queue

@@ -1,0 +1,153 @@
+// One queue partition: ids, durable acceptance, outcomes, and reading back. It turns messages into
+// store operations and store completions into events; what to deliver next is the schedule's
+// affair.
+//
+// State of a message's record (docs/formats/queue.md):
+//   stage()  -> fresh + content        admitted into memory
+//            -> queued + schedule + content   when memory is full, or the message is held
+//   rewrite() fresh -> queued + schedule      first deferral; later ones move its schedule entries
+//   remove() -> nothing                all recipients settled
+// Every change is in one group, so that a crash leaves a record in exactly one of these states.
+//
+// Layer: shard/queue. Shard-owned.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "shard/queue/message.h"
+#include "shard/queue/store.h"
+#include "shard/runtime/reactor.h"
+
+namespace barid::queue {
+
+/// Where the id mark is in Family::kMeta: decimal microseconds.
+inline constexpr std::string_view kIdMarkKey = "id_high_water";
+
+class Partition final : private Store::Listener {
+ public:
+  class Events {
+   public:
+    virtual ~Events() = default;
+    /// The message is on disk; the partition gives it up to the schedule.
+    virtual void on_accepted(std::unique_ptr<Message> message) = 0;
+    /// A message that is not in memory is on disk, filed under these destinations.
+    virtual void on_filed(const std::vector<std::string>& destinations, WallTime due) = 0;
+    /// A removal is on disk.
+    virtual void on_removed(QueueId id) = 0;
+    /// A staged message was not stored; the waiter on its group is told too.
+    virtual void on_refused(std::unique_ptr<Message> message) = 0;
+    /// A commit failed (told once per failure): nothing more is acknowledged or attempted until
+    /// on_store_recovered().
+    virtual void on_store_failed(const Error& error) = 0;
+    virtual void on_store_recovered() = 0;
+  };
+
+  /// `store` must be opened, and is attached by the caller after this. All outlive the partition.
+  Partition(rt::Reactor& reactor, Store& store, Events& events, uint16_t number);
+  ~Partition() override;
+
+  [[nodiscard]] uint16_t number() const noexcept { return number_; }
+  [[nodiscard]] Store& store() noexcept { return store_; }
+  [[nodiscard]] const Store& store() const noexcept { return store_; }
+
+  /// The id high-water mark found at start (meta), or 0: ids never go below it again.
+  void start_ids_after(uint64_t micros) noexcept;
+  /// Strictly increasing within the partition, also across restarts and clock steps.
+  [[nodiscard]] QueueId allocate_id();
+
+  /// False while the store is failed: answer 452, do not stage.
+  [[nodiscard]] bool writable() const noexcept { return store_.writable(); }
+
+  /// Puts a new message into the open group. `to_memory`: it goes to the schedule when durable;
+  /// else it is stored as due at `message->due` under `filed_under`, and dropped from memory.
+  /// Returns the group to wait for with committed(). Everything staged, removed and rewritten until
+  /// the next turn's end shares one group: a bounce and the record it settles live or die together.
+  uint64_t stage(std::unique_ptr<Message> message, bool to_memory);
+
+  struct CommitAwaiter {
+    Partition& partition;
+    uint64_t group;
+    bool await_ready() const noexcept { return partition.is_decided(group); }
+    void await_suspend(std::coroutine_handle<> waiter) const;
+    /// Ok: on disk. Else the error of the store; nothing of it will be delivered.
+    Status await_resume() const noexcept { return partition.result_of(group); }
+  };
+  /// Waits without a deadline of its own: the store always answers, at the latest by failing.
+  [[nodiscard]] CommitAwaiter committed(uint64_t group) noexcept {
+    return CommitAwaiter{*this, group};
+  }
+
+  /// All recipients are settled: erases record, schedule entries and content.
+  void remove(const Message& message);
+  /// Stores the present state under `filed_under` and `due`, replacing its former schedule entries:
+  /// a deferral, or progress within an attempt that goes on (due = now).
+  void rewrite(Message& message, std::vector<std::string> filed_under, WallTime due);
+  /// Moves a record that does not decode out of the way.
+  void quarantine(Family from, std::string_view key, std::string_view record);
+
+  // --- blocking reads, for offload threads
+  /// Errors: kNotFound, kIo, kCorrupt (size differs from the record's).
+  [[nodiscard]] static Result<std::string> load_content(const Store& store, QueueId id,
+                                                        uint64_t size);
+
+ private:
+  /// One change of one record, kept until its group is decided.
+  struct Change {
+    enum class Kind : uint8_t { kAccept, kRemove, kRewrite };
+    Kind kind;
+    QueueId id;
+    uint64_t size = 0;                     // content bytes
+    std::unique_ptr<Message> message;      // kAccept into memory: who goes to the schedule
+    std::vector<std::string> filed_under;  // kAccept: its entries; kRewrite: the new ones
+    WallTime due{};
+    std::vector<std::string> old_filed_under;  // kRemove, kRewrite
+    WallTime old_due{};
+    std::string record;  // kRewrite
+  };
+  /// What a group in the making or under way will cause.
+  struct Group {
+    uint64_t number = 0;
+    std::vector<Change> changes;
+    std::vector<std::coroutine_handle<>> waiters;
+  };
+
+  void on_commit(uint64_t group, Status status) override;
+  void on_recovered() override;
+
+  Group& open_group();
+  [[nodiscard]] bool is_decided(uint64_t group) const noexcept { return group <= decided_group_; }
+  [[nodiscard]] Status result_of(uint64_t group) const noexcept;
+  void put_one(Family family, std::string_view key, std::string_view value);
+  void put_content(const Message& message);
+  void put_schedule(const std::vector<std::string>& filed_under, WallTime due, QueueId id);
+  void erase_schedule(const std::vector<std::string>& filed_under, WallTime due, QueueId id);
+  void erase_content(QueueId id, uint64_t size);
+  void redo(Change& change);
+  void reserve_ids();
+
+  rt::Reactor& reactor_;
+  Store& store_;
+  Events& events_;
+  const uint16_t number_;
+
+  uint64_t last_id_micros_ = 0;
+  uint64_t reserved_micros_ = 0;  // ids up to here are covered by the mark on disk
+  uint64_t decided_group_ = 0;
+  uint64_t failed_from_group_ = 0;  // the latest run of failed groups
+  uint64_t failed_to_group_ = 0;
+  Error failure_{};
+  bool failure_told_ = false;
+
+  std::deque<Group> groups_;  // undecided, in order; the last one may be open
+  std::vector<Group> spare_;  // emptied, for reuse
+  std::vector<Change> lost_;  // changes of failed groups: made again, or undone, on recovery
+  std::string record_scratch_;
+};
+
+}  // namespace barid::queue

@@ -1,0 +1,383 @@
+#include "shard/queue/rocks_store.h"
+
+#include <rocksdb/advanced_options.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
+#include <rocksdb/options.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+#include <sys/statvfs.h>
+
+#include <array>
+#include <atomic>
+#include <shared_mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/base/assert.h"
+
+namespace barid::queue {
+namespace {
+
+constexpr size_t kBatchKeepBytes = 8u << 20;  // a larger batch buffer is given back after its group
+constexpr std::array<const char*, kFamilyCount> kFamilyNames = {"default",  "fresh",   "queued",
+                                                                "schedule", "content", "corrupt"};
+
+Error to_error(const rocksdb::Status& status) noexcept {
+  if (status.IsNotFound()) return Error{.code = Code::kNotFound};
+  if (status.IsNoSpace()) return Error{.code = Code::kNoSpace};
+  if (status.IsCorruption()) return Error{.code = Code::kCorrupt};
+  if (status.IsIOError()) return Error{.code = Code::kIo};
+  return Error{.code = Code::kUnavailable};
+}
+
+rocksdb::ColumnFamilyOptions family_options(Family family, const RocksStoreOptions& options) {
+  rocksdb::ColumnFamilyOptions cf;
+  const bool is_content = family == Family::kContent;
+  cf.write_buffer_size = is_content ? options.content_buffer_bytes : options.other_buffer_bytes;
+  cf.max_write_buffer_number = 4;
+  cf.arena_block_size = 1u << 20;
+  cf.compression =
+      rocksdb::kNoCompression;  // costs a third of the rate on this path (docs/limits.md)
+  cf.level0_file_num_compaction_trigger = 8;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_size = 16 * 1024;
+  table.cache_index_and_filter_blocks = true;
+  cf.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  if (is_content) {
+    cf.enable_blob_files = true;  // what outlives the memtable is written once more, then stays
+    cf.min_blob_size = 512;
+    cf.blob_file_size = 256u << 20;
+    cf.enable_blob_garbage_collection = true;
+    cf.blob_garbage_collection_age_cutoff = 0.5;
+  }
+  return cf;
+}
+
+rocksdb::DBOptions database_options(const RocksStoreOptions& options, rocksdb::Env* env) {
+  rocksdb::DBOptions db;
+  db.env = env;
+  db.create_if_missing = true;
+  db.create_missing_column_families = true;
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  db.paranoid_checks = true;
+  db.use_fsync = false;    // fdatasync
+  db.atomic_flush = true;  // families flush together, so a WAL file is free as soon as they have
+  db.max_background_jobs = 2;
+  db.max_open_files = 256;
+  db.keep_log_file_num = 4;
+  db.max_log_file_size = 1u << 20;
+  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  db.allow_concurrent_memtable_write = false;  // one writer: the commit thread
+  db.enable_pipelined_write = false;
+  db.avoid_flush_during_shutdown = true;  // the WAL has it all
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+  db.max_total_wal_size = 4 * (options.content_buffer_bytes + options.other_buffer_bytes);
+  return db;
+}
+
+/// One opened database with its column families.
+struct Database {
+  std::unique_ptr<rocksdb::DB> db;
+  std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount> families{};
+
+  Database() = default;
+  Database(Database&& other) noexcept
+      : db(std::move(other.db)), families(std::exchange(other.families, {})) {}
+  Database& operator=(Database&& other) noexcept {
+    std::swap(db, other.db);
+    std::swap(families, other.families);
+    return *this;
+  }
+  ~Database() { close(); }
+
+  rocksdb::Status close() {
+    if (!db) return rocksdb::Status::OK();
+    for (rocksdb::ColumnFamilyHandle*& handle : families) {
+      if (handle != nullptr) db->DestroyColumnFamilyHandle(handle);
+      handle = nullptr;
+    }
+    const rocksdb::Status status = db->Close();
+    db.reset();
+    return status;
+  }
+};
+
+class RocksStoreImpl final : public RocksStore, private rt::Mailbox {
+ public:
+  explicit RocksStoreImpl(RocksStoreOptions options) : options_(std::move(options)) {
+    if (options_.file_system) env_ = rocksdb::NewCompositeEnv(options_.file_system);
+  }
+  ~RocksStoreImpl() override { static_cast<void>(close()); }
+
+  rocksdb::Status open() { return open_into(database_); }
+  void init_batches() {
+    open_batch_ = std::make_unique<rocksdb::WriteBatch>();
+    flying_batch_ = std::make_unique<rocksdb::WriteBatch>();
+    read_free_space();
+  }
+
+  void attach(rt::Reactor& reactor) override;
+  Status close() override;
+  void set_listener(Listener& listener) override { listener_ = &listener; }
+
+  uint64_t open_group() const noexcept override { return open_group_; }
+  size_t open_group_bytes() const noexcept override { return open_batch_->GetDataSize(); }
+  bool writable() const noexcept override { return !failed_; }
+  void put(Family family, std::string_view key, std::span<const std::string_view> value) override;
+  void erase(Family family, std::string_view key) override {
+    check(open_batch_->Delete(handle(family), slice(key)));
+  }
+  void erase_once(Family family, std::string_view key) override {
+    check(open_batch_->SingleDelete(handle(family), slice(key)));
+  }
+  void seal() override;
+  uint64_t free_bytes() const noexcept override {
+    return free_bytes_.load(std::memory_order_relaxed);
+  }
+
+  Result<std::string> get(Family family, std::string_view key) const override;
+  Status scan(Family family, std::string_view from, Visitor& visitor) const override;
+
+ private:
+  static rocksdb::Slice slice(std::string_view view) noexcept { return {view.data(), view.size()}; }
+  static void check(const rocksdb::Status& status) { BARID_ASSERT(status.ok()); }
+  rocksdb::ColumnFamilyHandle* handle(Family family) const noexcept {
+    return database_.families[static_cast<size_t>(family)];
+  }
+
+  rocksdb::Status open_into(Database& database);
+  void commit_loop();
+  rocksdb::Status commit_one();
+  bool reopen();
+  void read_free_space() noexcept;
+
+  // Mailbox: completions, on the shard's thread.
+  bool drain() override;
+  bool has_mail() const noexcept override {
+    return done_sequence_.load(std::memory_order_acquire) != done_seen_;
+  }
+
+  RocksStoreOptions options_;
+  std::unique_ptr<rocksdb::Env> env_;
+  mutable std::shared_mutex database_mutex_;  // readers against reopening; never a shard's thread
+  Database database_;
+
+  // Shard's side.
+  rt::Reactor* reactor_ = nullptr;
+  Listener* listener_ = nullptr;
+  std::unique_ptr<rocksdb::WriteBatch> open_batch_;
+  uint64_t open_group_ = 1;
+  uint64_t done_seen_ = 0;
+  bool flying_ = false;
+  bool failed_ = false;
+  std::vector<rocksdb::Slice> parts_;
+
+  // Hand-over. The shard writes flying_batch_ and flying_group_ before it bumps work_sequence_; the
+  // thread writes done_status_ before it bumps done_sequence_.
+  std::unique_ptr<rocksdb::WriteBatch> flying_batch_;
+  uint64_t flying_group_ = 0;
+  std::atomic<uint64_t> work_sequence_{0};
+  std::atomic<uint64_t> done_sequence_{0};
+  rocksdb::Status done_status_;
+  std::atomic<bool> reopened_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<uint64_t> free_bytes_{0};
+  std::thread thread_;
+};
+
+rocksdb::Status RocksStoreImpl::open_into(Database& database) {
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (size_t i = 0; i < kFamilyCount; ++i) {
+    descriptors.emplace_back(kFamilyNames[i], family_options(static_cast<Family>(i), options_));
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  rocksdb::Env* env = env_ ? env_.get() : rocksdb::Env::Default();
+  const rocksdb::Status status = rocksdb::DB::Open(database_options(options_, env),
+                                                   options_.directory, descriptors, &handles, &db);
+  if (!status.ok()) return status;
+  database.db.reset(db);
+  std::copy(handles.begin(), handles.end(), database.families.begin());
+  return status;
+}
+
+void RocksStoreImpl::attach(rt::Reactor& reactor) {
+  BARID_ASSERT(reactor_ == nullptr && listener_ != nullptr);
+  reactor_ = &reactor;
+  reactor.add_mailbox(*this);
+  thread_ = std::thread([this] { commit_loop(); });
+}
+
+Status RocksStoreImpl::close() {
+  if (thread_.joinable()) {
+    // Two rounds: what flies, and what was open behind it.
+    for (int i = 0; i < 2 && !failed_; ++i) {
+      seal();
+      while (flying_ && !failed_) {
+        const uint64_t done = done_sequence_.load(std::memory_order_acquire);
+        if (done == done_seen_) done_sequence_.wait(done, std::memory_order_acquire);
+        drain();
+      }
+    }
+    stopping_.store(true, std::memory_order_release);
+    work_sequence_.fetch_add(1, std::memory_order_release);
+    work_sequence_.notify_one();
+    thread_.join();
+    reactor_->remove_mailbox(*this);
+  }
+  const rocksdb::Status status = database_.close();
+  if (!status.ok()) return to_error(status);
+  return {};
+}
+
+void RocksStoreImpl::put(Family family, std::string_view key,
+                         std::span<const std::string_view> value) {
+  BARID_ASSERT(!failed_);
+  if (value.size() == 1) {
+    check(open_batch_->Put(handle(family), slice(key), slice(value.front())));
+    return;
+  }
+  parts_.clear();
+  for (const std::string_view part : value) parts_.push_back(slice(part));
+  const rocksdb::Slice key_slice = slice(key);
+  check(open_batch_->Put(handle(family), rocksdb::SliceParts(&key_slice, 1),
+                         rocksdb::SliceParts(parts_.data(), static_cast<int>(parts_.size()))));
+}
+
+void RocksStoreImpl::seal() {
+  if (flying_ || failed_ || open_batch_->Count() == 0) return;
+  std::swap(open_batch_, flying_batch_);
+  flying_group_ = open_group_++;
+  flying_ = true;
+  work_sequence_.fetch_add(1, std::memory_order_release);
+  work_sequence_.notify_one();
+}
+
+void RocksStoreImpl::read_free_space() noexcept {
+  struct statvfs info {};
+  if (statvfs(options_.directory.c_str(), &info) == 0) {
+    free_bytes_.store(uint64_t{info.f_bavail} * info.f_frsize, std::memory_order_relaxed);
+  }
+}
+
+rocksdb::Status RocksStoreImpl::commit_one() {
+  rocksdb::WriteOptions write;
+  write.sync = true;
+  rocksdb::Status status = database_.db->Write(write, flying_batch_.get());
+  flying_batch_->Clear();
+  if (flying_batch_->Data().capacity() > kBatchKeepBytes) {
+    *flying_batch_ = rocksdb::WriteBatch();
+  }
+  return status;
+}
+
+/// After a failed write the handle is not trusted: the kernel may have dropped the dirty pages, and
+/// the next sync would succeed without them. Only a fresh open, which replays and checks the WAL,
+/// says what is on disk.
+bool RocksStoreImpl::reopen() {
+  const std::unique_lock lock(database_mutex_);
+  static_cast<void>(database_.close());  // it failed already; what counts is the open that follows
+  Database fresh;
+  if (!open_into(fresh).ok()) return false;
+  database_ = std::move(fresh);
+  return true;
+}
+
+void RocksStoreImpl::commit_loop() {
+  uint64_t work_seen = 0;
+  for (;;) {
+    work_sequence_.wait(work_seen, std::memory_order_acquire);
+    work_seen = work_sequence_.load(std::memory_order_acquire);
+    if (stopping_.load(std::memory_order_acquire)) return;
+    done_status_ = commit_one();
+    const bool ok = done_status_.ok();
+    done_sequence_.fetch_add(1, std::memory_order_release);
+    done_sequence_.notify_one();
+    reactor_->waker().notify();
+    read_free_space();
+    if (ok) continue;
+    while (!stopping_.load(std::memory_order_acquire)) {
+      if (reopen()) {
+        read_free_space();
+        reopened_.store(true, std::memory_order_release);
+        done_sequence_.fetch_add(1, std::memory_order_release);
+        reactor_->waker().notify();
+        break;
+      }
+      std::this_thread::sleep_for(options_.reopen_delay);
+    }
+  }
+}
+
+bool RocksStoreImpl::drain() {
+  const uint64_t done = done_sequence_.load(std::memory_order_acquire);
+  if (done == done_seen_) return false;
+  done_seen_ = done;
+  if (flying_) {
+    flying_ = false;
+    const uint64_t group = flying_group_;
+    if (done_status_.ok()) {
+      listener_->on_commit(group, {});
+    } else {
+      failed_ = true;
+      const Error error = to_error(done_status_);
+      listener_->on_commit(group, error);
+      // What gathered meanwhile was staged by callers who will be told the same.
+      if (open_batch_->Count() > 0) {
+        open_batch_->Clear();
+        listener_->on_commit(open_group_++, error);
+      }
+    }
+  }
+  if (reopened_.exchange(false, std::memory_order_acq_rel)) {
+    failed_ = false;
+    listener_->on_recovered();
+  }
+  return true;
+}
+
+Result<std::string> RocksStoreImpl::get(Family family, std::string_view key) const {
+  const std::shared_lock lock(database_mutex_);
+  if (!database_.db) return Error{.code = Code::kUnavailable};
+  std::string value;
+  const rocksdb::Status status =
+      database_.db->Get(rocksdb::ReadOptions(), handle(family), slice(key), &value);
+  if (!status.ok()) return to_error(status);
+  return value;
+}
+
+Status RocksStoreImpl::scan(Family family, std::string_view from, Visitor& visitor) const {
+  const std::shared_lock lock(database_mutex_);
+  if (!database_.db) return Error{.code = Code::kUnavailable};
+  rocksdb::ReadOptions read;
+  read.fill_cache = false;
+  const std::unique_ptr<rocksdb::Iterator> it(database_.db->NewIterator(read, handle(family)));
+  for (it->Seek(slice(from)); it->Valid(); it->Next()) {
+    const rocksdb::Slice key = it->key();
+    const rocksdb::Slice value = it->value();
+    if (!visitor.on_entry({key.data(), key.size()}, {value.data(), value.size()})) return {};
+  }
+  if (!it->status().ok()) return to_error(it->status());
+  return {};
+}
+
+}  // namespace
+
+std::unique_ptr<RocksStore> open_rocks_store(const RocksStoreOptions& options,
+                                             OpenFailure* failure) {
+  auto store = std::make_unique<RocksStoreImpl>(options);
+  const rocksdb::Status status = store->open();
+  if (!status.ok()) {
+    *failure = OpenFailure{.error = to_error(status), .text = status.ToString()};
+    return nullptr;
+  }
+  store->init_batches();
+  return store;
+}
+
+}  // namespace barid::queue

@@ -1,0 +1,258 @@
+#include "shard/schedule/queue_manager.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace barid::schedule {
+namespace {
+constexpr std::string_view kNoStorage = "452 4.3.1 Insufficient system storage";
+constexpr std::string_view kNoMemory = "452 4.3.1 Insufficient system resources";
+constexpr std::string_view kStopping = "421 4.3.2 Service shutting down";
+}  // namespace
+
+QueueManager::QueueManager(const QueueManagerEnv& env)
+    : reactor_(env.reactor),
+      offload_(env.offload),
+      log_(env.log),
+      counters_(env.counters),
+      router_(env.router),
+      notices_(env.notices),
+      scope_(env.reactor),
+      dispatcher_(env.reactor, *this) {}
+
+QueueManager::~QueueManager() = default;
+
+void QueueManager::set_policy(const RetryPolicy& retry, const QueueLimits& limits) {
+  retry_ = retry;
+  limits_ = limits;
+}
+
+void QueueManager::add_partition(queue::Partition& partition) {
+  partitions_.push_back(std::make_unique<Source>(*this, partition, offload_));
+}
+
+void QueueManager::start() {
+  for (const std::unique_ptr<Source>& source : partitions_) {
+    ++recovering_count_;
+    scope_.spawn(recover(source.get()));
+  }
+}
+
+QueueManager::Source& QueueManager::source_of(const queue::Partition& partition) {
+  for (const std::unique_ptr<Source>& source : partitions_) {
+    if (source->partition == &partition) return *source;
+  }
+  BARID_ASSERT(false && "a message of a foreign partition");
+}
+
+void QueueManager::warn(std::string_view text, QueueId id) {
+  log_.write({}, LogNote{.program = LogProgram::kQmgr,
+                         .severity = LogSeverity::kWarning,
+                         .queue_id = id,
+                         .text = text});
+}
+
+// --- coming in
+
+std::string_view QueueManager::refuse_mail(uint64_t announced_bytes) const {
+  if (stopping_) return kStopping;
+  const queue::Partition& home_partition = *partitions_.front()->partition;
+  if (!home_partition.writable()) return kNoStorage;
+  const queue::Store& store = home_partition.store();
+  if (store.free_bytes() < limits_.free_disk_bytes_min + announced_bytes) {
+    counters_.reach(Limit::kDiskSpace);
+    return kNoStorage;
+  }
+  if (store.open_group_bytes() > limits_.staged_bytes_max) {
+    counters_.reach(Limit::kCommitBacklog);
+    return kNoMemory;
+  }
+  return {};
+}
+
+uint64_t QueueManager::stage(Submission submission) {
+  auto message = std::make_unique<queue::Message>();
+  message->id = submission.id;
+  message->envelope = std::move(submission.envelope);
+  message->status.resize(message->envelope.recipients.size());
+  message->size = submission.content->size();
+  message->arrival = submission.arrival;
+  message->created = submission.arrival;
+  message->content = std::move(submission.content);
+  counters_.add(Counter::kMessagesAccepted);
+  counters_.add(Counter::kBytesAccepted, message->size);
+  counters_.add(Counter::kRecipientsAccepted, message->status.size());
+
+  const bool to_memory = active_.size() + staged_count_ < limits_.active_messages_max;
+  if (!to_memory) {
+    counters_.reach(Limit::kActiveMessages);
+    message->filed_under = destinations_of(*message);
+    message->due = reactor_.wall_now();
+  } else {
+    ++staged_count_;
+  }
+  return home().stage(std::move(message), to_memory);
+}
+
+void QueueManager::on_accepted(std::unique_ptr<queue::Message> message) {
+  BARID_ASSERT(staged_count_ > 0);
+  --staged_count_;
+  activate(std::move(message));
+}
+
+void QueueManager::on_filed(const std::vector<std::string>& destinations, WallTime due) {
+  // Which partition filed it does not matter for the shard's only one; with several, a needless
+  // look into the others costs one seek.
+  for (const std::unique_ptr<Source>& source : partitions_) {
+    for (const std::string& destination : destinations) source->deferred.note(destination, due);
+    arm(*source);
+  }
+}
+
+Route QueueManager::safe_route(const Envelope& envelope, const Recipient& recipient) const {
+  Route route = router_.route(envelope, recipient);
+  if (!dispatcher_.has_transport(route.transport)) {
+    return Route{.transport = "retry",
+                 .nexthop = fmt::format("4.3.5 unknown mail transport: {}", route.transport)};
+  }
+  return route;
+}
+
+std::vector<std::string> QueueManager::destinations_of(const queue::Message& message) const {
+  std::vector<std::string> keys;
+  for (size_t i = 0; i < message.status.size(); ++i) {
+    if (message.status[i].state != queue::RecipientState::kPending) continue;
+    keys.push_back(safe_route(message.envelope, message.envelope.recipients[i]).key());
+  }
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  return keys;
+}
+
+/// Packs the pending recipients into one job per destination and recipient limit.
+void QueueManager::activate(std::unique_ptr<queue::Message> owned) {
+  queue::Message& message = *owned;
+  const auto [slot, inserted] = active_.try_emplace(message.id, std::move(owned));
+  BARID_ASSERT(inserted);
+  message.activated = reactor_.now();
+  message.attempted = false;
+  message.jobs_open = 0;
+  if (message.content) hold_content(message, message.content);
+
+  struct Batch {
+    Route route;
+    Job job;
+  };
+  absl::InlinedVector<Batch, 2> batches;
+  uint32_t pending = 0;
+  for (uint32_t i = 0; i < message.status.size(); ++i) {
+    if (message.status[i].state != queue::RecipientState::kPending) continue;
+    ++pending;
+    Route route = safe_route(message.envelope, message.envelope.recipients[i]);
+    const uint32_t limit = dispatcher_.recipients_per_job(route.transport);
+    auto batch = std::find_if(batches.begin(), batches.end(), [&](const Batch& b) {
+      return b.job.recipients.size() < limit && b.route.nexthop == route.nexthop &&
+             b.route.transport == route.transport;
+    });
+    if (batch == batches.end()) {
+      batches.push_back(Batch{.route = std::move(route), .job = Job{.message = &message}});
+      batch = batches.end() - 1;
+    }
+    batch->job.recipients.push_back(i);
+  }
+  log_.write({}, QmgrActive{.queue_id = message.id,
+                            .sender = message.envelope.sender,
+                            .size_bytes = message.size,
+                            .recipient_count = pending});
+  if (batches.empty()) {  // a crash between the last outcome and its notice
+    settle(message);
+    return;
+  }
+  message.jobs_open = static_cast<uint32_t>(batches.size());
+  for (Batch& batch : batches) dispatcher_.enqueue(batch.route, std::move(batch.job));
+}
+
+// --- contents
+
+void QueueManager::hold_content(queue::Message& message, ContentRef content) {
+  const uint64_t bytes = content->memory_bytes();
+  message.content = std::move(content);
+  content_memory_bytes_ += bytes;
+  if (content_memory_bytes_ > limits_.content_memory_bytes_max) {
+    counters_.reach(Limit::kMemoryBytes);
+    drop_content(message);  // it is on disk: read back when its turn comes
+  }
+}
+
+void QueueManager::drop_content(queue::Message& message) {
+  if (!message.content) return;
+  content_memory_bytes_ -= message.content->memory_bytes();
+  message.content.reset();
+}
+
+rt::Task<Result<ContentRef>> QueueManager::content_of(queue::Message& message) {
+  if (message.content) co_return message.content;
+  Source& source = source_of(*message.partition);
+  const MonoTime deadline = reactor_.now() + std::chrono::seconds(60);
+  const Result<std::string> bytes =
+      co_await source.reader.load_content(message.id, message.size, deadline);
+  if (!bytes.ok()) co_return bytes.error();
+  ContentRef content = ContentRef::make();
+  content->append(*bytes);
+  co_return content;
+}
+
+void QueueManager::forget(queue::Message& message) {
+  drop_content(message);
+  active_.erase(message.id);
+  // Room again: look for mail that waits on disk and is due.
+  if (active_.size() + 1 == limits_.active_messages_max - limits_.active_messages_max / 8) {
+    for (const std::unique_ptr<Source>& source : partitions_) arm(*source);
+  }
+}
+
+std::vector<QueueId> QueueManager::active_ids() const {
+  std::vector<QueueId> ids;
+  ids.reserve(active_.size());
+  for (const auto& [id, message] : active_) ids.push_back(id);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+// --- the store's word
+
+void QueueManager::on_removed(QueueId id) { log_.write({}, QmgrRemoved{.queue_id = id}); }
+
+void QueueManager::on_refused(std::unique_ptr<queue::Message>) {
+  BARID_ASSERT(staged_count_ > 0);
+  --staged_count_;
+}
+
+void QueueManager::on_store_failed(const Error& error) {
+  ++failed_stores_count_;
+  counters_.add(Counter::kStoreFailures);
+  dispatcher_.pause();
+  warn(
+      fmt::format("queue store failed ({}): accepting and delivering nothing until it was reopened",
+                  code_name(error.code)));
+}
+
+void QueueManager::on_store_recovered() {
+  BARID_ASSERT(failed_stores_count_ > 0);
+  --failed_stores_count_;
+  warn("queue store reopened and checked: service resumes");
+  if (failed_stores_count_ > 0) return;
+  dispatcher_.resume();
+  for (const std::unique_ptr<Source>& source : partitions_) arm(*source);
+}
+
+rt::Task<Code> QueueManager::shut_down(MonoTime deadline) {
+  stopping_ = true;
+  for (const std::unique_ptr<Source>& source : partitions_) source->cancel();
+  const Code drained = co_await dispatcher_.drain(deadline);
+  const Code joined = co_await scope_.join(deadline);
+  co_return drained != Code::kOk ? drained : joined;
+}
+
+}  // namespace barid::schedule

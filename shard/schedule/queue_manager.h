@@ -1,0 +1,177 @@
+// The queue manager of one shard: takes durable messages into the schedule, hands recipients to
+// destinations, collects outcomes, and settles each message: removed, deferred with its next due
+// time, or bounced. It is the only place that changes a message after acceptance.
+//
+// Life of a message here (ARCHITECTURE.md has the whole):
+//   stage() → on disk → activate() → jobs in the dispatcher → outcomes → settle()
+//   settle(): nothing pending → remove; pending → rewrite with due time, out of memory, into the
+//   deferred index; failed recipients → a notice staged in the same group as the change it settles.
+// Layer: shard/schedule. Shard-owned.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/obs/counters.h"
+#include "core/obs/log.h"
+#include "shard/queue/message.h"
+#include "shard/queue/partition.h"
+#include "shard/queue/reader.h"
+#include "shard/runtime/scope.h"
+#include "shard/schedule/deferred_index.h"
+#include "shard/schedule/dispatcher.h"
+#include "shard/schedule/policy.h"
+
+namespace barid::schedule {
+
+/// Where each recipient goes. Implemented by policy.
+class Router {
+ public:
+  virtual ~Router() = default;
+  /// Pure and quick: in-memory tables only. A recipient that cannot be routed gets the transport
+  /// `error` (permanent) or `retry` (temporary) with the reason as next hop.
+  [[nodiscard]] virtual Route route(const Envelope& envelope, const Recipient& recipient) const = 0;
+};
+
+/// A notice ready to be queued.
+struct Notice {
+  Envelope envelope;
+  ContentRef content;
+};
+
+/// Composes what is sent back to senders. Implemented by deliver.
+class NoticeComposer {
+ public:
+  virtual ~NoticeComposer() = default;
+  /// The non-delivery notice about the recipients of `message` whose state is kFailed, or none if
+  /// nobody is to be told (null sender, NOTIFY=NEVER). `id` is the notice's own.
+  [[nodiscard]] virtual std::optional<Notice> compose_failure(
+      const queue::Message& message, const std::vector<std::string_view>& content, QueueId id,
+      WallTime now) const = 0;
+};
+
+/// What the queue manager needs from its shard. All outlive it.
+struct QueueManagerEnv {
+  rt::Reactor& reactor;
+  rt::Offload& offload;
+  Log& log;
+  Counters& counters;
+  const Router& router;
+  const NoticeComposer& notices;
+};
+
+class QueueManager final : public queue::Partition::Events, private OutcomeSink {
+ public:
+  explicit QueueManager(const QueueManagerEnv& env);
+  ~QueueManager() override;
+
+  void set_policy(const RetryPolicy& retry, const QueueLimits& limits);
+  [[nodiscard]] Dispatcher& dispatcher() noexcept { return dispatcher_; }
+
+  /// Partitions in the order of their numbers; new mail goes to the first. They outlive this.
+  void add_partition(queue::Partition& partition);
+  /// Adopts what the partitions hold: starts delivering while it still reads.
+  void start();
+
+  /// Why new mail must be turned away now, as a whole SMTP reply; empty = come in.
+  /// `announced_bytes`: what the client says it will send, 0 if unknown.
+  [[nodiscard]] std::string_view refuse_mail(uint64_t announced_bytes) const;
+
+  [[nodiscard]] queue::Partition& home() noexcept { return *partitions_.front()->partition; }
+
+  struct Submission {
+    QueueId id;  ///< from home().allocate_id()
+    Envelope envelope;
+    ContentRef content;
+    WallTime arrival;
+  };
+  /// Stages a new message in home(); wait with home().committed(group). refuse_mail() must have
+  /// been empty in this turn.
+  uint64_t stage(Submission submission);
+
+  /// The content of a message in the schedule: from memory, or read back.
+  /// Errors: as Reader::load_content().
+  rt::Task<Result<ContentRef>> content_of(queue::Message& message);
+
+  [[nodiscard]] size_t active_count() const noexcept { return active_.size(); }
+  [[nodiscard]] uint64_t content_memory_bytes() const noexcept { return content_memory_bytes_; }
+  /// Ids in memory: for listings, which show them as active.
+  [[nodiscard]] std::vector<QueueId> active_ids() const;
+  [[nodiscard]] bool recovering() const noexcept { return recovering_count_ > 0; }
+
+  /// Lets running deliveries end and stops all background work; kTimeout if that takes too long.
+  rt::Task<Code> shut_down(MonoTime deadline);
+
+ private:
+  /// One partition with what waits in it.
+  struct Source final : rt::Timer {
+    Source(QueueManager& owner, queue::Partition& p, rt::Offload& offload)
+        : manager(owner), partition(&p), reader(offload, p.store()) {}
+    void on_timer() override { manager.load_due(*this); }
+    QueueManager& manager;
+    queue::Partition* partition;
+    queue::Reader reader;
+    DeferredIndex deferred;
+    bool loading = false;
+  };
+
+  // queue_manager.cc
+  void on_accepted(std::unique_ptr<queue::Message> message) override;
+  void on_refused(std::unique_ptr<queue::Message> message) override;
+  void on_filed(const std::vector<std::string>& destinations, WallTime due) override;
+  void on_removed(QueueId id) override;
+  void on_store_failed(const Error& error) override;
+  void on_store_recovered() override;
+  void activate(std::unique_ptr<queue::Message> message);
+  [[nodiscard]] std::vector<std::string> destinations_of(const queue::Message& message) const;
+  [[nodiscard]] Route safe_route(const Envelope& envelope, const Recipient& recipient) const;
+  void hold_content(queue::Message& message, ContentRef content);
+  void drop_content(queue::Message& message);
+  void forget(queue::Message& message);
+
+  // queue_manager_settle.cc
+  void on_outcome(const Job& job, uint32_t recipient, const Outcome& outcome) override;
+  void on_job_done(Job job) override;
+  void settle(queue::Message& message);
+  rt::Task<void> settle_with_notice(queue::Message* message);
+  void expire(queue::Message& message);
+  void finish(queue::Message& message);
+  void defer(queue::Message& message);
+
+  // queue_manager_load.cc
+  rt::Task<void> recover(Source* source);
+  void load_due(Source& source);
+  rt::Task<void> load_due_destinations(Source* source);
+  rt::Task<bool> load_destination(Source* source, std::string destination);
+  void adopt(Source& source, queue::Family from, const queue::RawRecord& raw);
+  void arm(Source& source);
+  [[nodiscard]] size_t room() const noexcept;
+  [[nodiscard]] Source& source_of(const queue::Partition& partition);
+
+  void warn(std::string_view text, QueueId id = {});
+
+  rt::Reactor& reactor_;
+  rt::Offload& offload_;
+  Log& log_;
+  Counters& counters_;
+  const Router& router_;
+  const NoticeComposer& notices_;
+  RetryPolicy retry_;
+  QueueLimits limits_;
+  rt::Scope scope_;
+  rt::StopSource stop_;
+  Dispatcher dispatcher_;
+  std::vector<std::unique_ptr<Source>> partitions_;
+  absl::flat_hash_map<QueueId, std::unique_ptr<queue::Message>> active_;
+  uint64_t content_memory_bytes_ = 0;
+  uint32_t staged_count_ = 0;
+  uint32_t recovering_count_ = 0;
+  uint32_t failed_stores_count_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace barid::schedule

@@ -1,0 +1,156 @@
+// Mail that comes from the store: at start, and when its time is due.
+#include <fmt/format.h>
+
+#include "shard/schedule/queue_manager.h"
+
+namespace barid::schedule {
+
+using queue::Family;
+using queue::Message;
+using queue::RawRecord;
+
+namespace {
+
+constexpr uint32_t kLoadBatch = 500;  // messages per read
+constexpr uint32_t kDestinationBatch = 2000;
+constexpr Duration kReadPatience = std::chrono::minutes(5);
+constexpr Duration kRetryPause = std::chrono::seconds(1);
+constexpr Duration kWaitMax = std::chrono::hours(1);  // then the wall clock is looked at again
+
+}  // namespace
+
+size_t QueueManager::room() const noexcept {
+  const size_t used = active_.size() + staged_count_;
+  return used >= limits_.active_messages_max ? 0 : limits_.active_messages_max - used;
+}
+
+/// Adopts a partition. What was in memory comes first and goes out while the rest is still read.
+rt::Task<void> QueueManager::recover(Source* source) {
+  QueueId from{};
+  std::string destination;
+  bool fresh_done = false;
+  bool mark_done = false;
+  while (!stopping_) {
+    const MonoTime deadline = reactor_.now() + kReadPatience;
+    if (!fresh_done) {
+      const auto batch = co_await source->reader.load_fresh(from, kLoadBatch, deadline);
+      if (batch.ok()) {
+        for (const RawRecord& raw : *batch) adopt(*source, Family::kFresh, raw);
+        fresh_done = batch->size() < kLoadBatch;
+        if (!batch->empty()) from = batch->back().id, from.partition++;
+        continue;
+      }
+    } else if (!mark_done) {
+      const auto mark = co_await source->reader.load_id_mark(deadline);
+      if (mark.ok()) {
+        source->partition->start_ids_after(*mark);
+        mark_done = true;
+        continue;
+      }
+    } else {
+      const auto batch =
+          co_await source->reader.load_destinations(destination, kDestinationBatch, deadline);
+      if (batch.ok()) {
+        for (const auto& [name, due] : batch->earliest) source->deferred.note(name, due);
+        arm(*source);
+        destination = batch->next_from;
+        if (destination.empty()) break;
+        continue;
+      }
+    }
+    warn(fmt::format("partition {}: cannot be read, trying again", source->partition->number()));
+    co_await rt::Sleep(reactor_, reactor_.now() + kRetryPause);
+  }
+  --recovering_count_;
+}
+
+/// A record read back becomes a message in the schedule, unless it is there already.
+void QueueManager::adopt(Source& source, Family from, const RawRecord& raw) {
+  if (active_.contains(raw.id)) return;
+  const auto key = raw.id.key();
+  const std::string_view key_view(key.data(), key.size());
+  auto decoded = queue::decode_message(raw.id, raw.bytes);
+  if (!decoded.ok()) {
+    counters_.add(Counter::kRecordsCorrupt);
+    warn(fmt::format("saving corrupt record \"{}\" from queue \"{}\" to queue \"corrupt\"",
+                     raw.id.text(), from == Family::kFresh ? "active" : "deferred"),
+         raw.id);
+    source.partition->quarantine(from, key_view, raw.bytes);
+    return;
+  }
+  std::unique_ptr<Message> message = *std::move(decoded);
+  message->partition = source.partition;
+  message->area = from == Family::kFresh ? queue::Area::kFresh : queue::Area::kQueued;
+  activate(std::move(message));
+}
+
+void QueueManager::arm(Source& source) {
+  if (source.loading || stopping_ || source.deferred.empty() || room() == 0) return;
+  const Duration until = *source.deferred.next_due() - reactor_.wall_now();
+  const Duration wait = std::clamp<Duration>(until, Duration::zero(), kWaitMax);
+  reactor_.timers().arm(source, reactor_.now() + wait);
+}
+
+void QueueManager::load_due(Source& source) {
+  if (source.loading || stopping_ || failed_stores_count_ > 0) return;
+  source.loading = true;
+  scope_.spawn(load_due_destinations(&source));
+}
+
+/// Loads what is due, destination by destination, the longest overdue first, while there is room.
+rt::Task<void> QueueManager::load_due_destinations(Source* source) {
+  DeferredIndex& deferred = source->deferred;
+  while (!stopping_ && room() > 0 && !deferred.empty() &&
+         *deferred.next_due() <= reactor_.wall_now()) {
+    std::string destination = deferred.next_destination();
+    deferred.take(destination);
+    const bool ok = co_await load_destination(source, std::move(destination));
+    if (!ok) co_await rt::Sleep(reactor_, reactor_.now() + kRetryPause);
+  }
+  source->loading = false;
+  arm(*source);
+}
+
+/// One batch of one destination; notes when the destination is due next. False if reading failed.
+rt::Task<bool> QueueManager::load_destination(Source* source, std::string destination) {
+  const WallTime now = reactor_.wall_now();
+  const MonoTime deadline = reactor_.now() + kReadPatience;
+  // What is in memory still has its entry: look behind it.
+  const auto limit = static_cast<uint32_t>(kLoadBatch + active_.size());
+  const auto due = co_await source->reader.load_due(destination, now, limit, deadline);
+  if (!due.ok()) {
+    source->deferred.note(destination, now);
+    warn(fmt::format("cannot read what is due for {}: {}", destination,
+                     code_name(due.error().code)));
+    co_return false;
+  }
+  const size_t take_max = std::min<size_t>(kLoadBatch, room());
+  std::vector<QueueId> wanted;
+  bool cut = false;
+  for (const QueueId id : due->ids) {
+    if (active_.contains(id)) continue;
+    if (wanted.size() == take_max) {
+      cut = true;
+      break;
+    }
+    wanted.push_back(id);
+  }
+  if (cut) {
+    source->deferred.note(destination, now);
+  } else if (due->more) {
+    source->deferred.note(destination, due->next_due);
+  }
+  if (wanted.empty()) co_return true;
+  const auto records = co_await source->reader.load_queued(wanted, deadline);
+  if (!records.ok()) {
+    source->deferred.note(destination, now);
+    co_return false;
+  }
+  for (const RawRecord& raw : *records) {
+    // An entry without a record is what a removal left that ran while this was read.
+    if (!raw.bytes.empty()) adopt(*source, Family::kQueued, raw);
+  }
+  co_return true;
+}
+
+}  // namespace barid::schedule

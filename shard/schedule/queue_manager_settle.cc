@@ -1,0 +1,149 @@
+// Outcomes, and what becomes of a message once an attempt is over.
+#include <fmt/format.h>
+
+#include "shard/schedule/queue_manager.h"
+
+namespace barid::schedule {
+
+using queue::Message;
+using queue::RecipientState;
+using queue::RecipientStatus;
+
+namespace {
+
+LogProgram program_of(std::string_view transport) noexcept {
+  if (transport == "lmtp") return LogProgram::kLmtp;
+  if (transport == "error" || transport == "retry") return LogProgram::kError;
+  if (transport == "discard") return LogProgram::kDiscard;
+  if (transport == "local") return LogProgram::kLocal;
+  return LogProgram::kSmtp;
+}
+
+}  // namespace
+
+void QueueManager::on_outcome(const Job& job, uint32_t recipient, const Outcome& outcome) {
+  Message& message = *job.message;
+  RecipientStatus& status = message.status[recipient];
+  BARID_ASSERT(status.state == RecipientState::kPending);
+  status.dsn = outcome.dsn;
+  switch (outcome.disposition) {
+    case Disposition::kDelivered:
+      status.state = RecipientState::kDelivered;
+      counters_.add(Counter::kDelivered);
+      break;
+    case Disposition::kFailed:
+      status.state = RecipientState::kFailed;
+      counters_.add(Counter::kBounced);
+      break;
+    case Disposition::kInDoubt:
+      ++message.in_doubt_count;
+      counters_.add(Counter::kInDoubt);
+      [[fallthrough]];
+    case Disposition::kDeferred:
+      counters_.add(Counter::kDeferred);
+      break;
+  }
+  if (outcome.disposition != Disposition::kDelivered) {
+    status.reason = outcome.text;
+    status.remote_mta = outcome.remote_mta;
+    status.diagnostic = outcome.diagnostic;
+  }
+  message.attempted = true;
+  const Recipient& who = message.envelope.recipients[recipient];
+  log_.write({.pid = outcome.log_pid},
+             delivery_done(program_of(outcome.agent), message.id, who.address, outcome));
+}
+
+void QueueManager::on_job_done(Job job) {
+  Message& message = *job.message;
+  BARID_ASSERT(message.jobs_open > 0);
+  --message.jobs_open;
+  if (message.jobs_open == 0) {
+    settle(message);
+    return;
+  }
+  // Other destinations go on, maybe for minutes: who is done must not be tried again after a crash.
+  message.partition->rewrite(message, destinations_of(message), reactor_.wall_now());
+}
+
+void QueueManager::settle(Message& message) {
+  if (message.attempted) ++message.attempts;
+  if (message.pending_count() > 0) expire(message);
+  for (const RecipientStatus& status : message.status) {
+    if (status.state == RecipientState::kFailed) {
+      scope_.spawn(settle_with_notice(&message));
+      return;
+    }
+  }
+  finish(message);
+}
+
+/// Lifetime over: what is still pending fails with its last reason.
+void QueueManager::expire(Message& message) {
+  const Duration age = reactor_.wall_now() - message.created;
+  const bool null_sender = message.envelope.sender.empty();
+  if (!message.force_expired && !is_expired(retry_, null_sender, age)) return;
+  log_.write({}, QmgrExpired{.queue_id = message.id,
+                             .sender = message.envelope.sender,
+                             .forced = message.force_expired});
+  counters_.add(Counter::kExpired);
+  for (RecipientStatus& status : message.status) {
+    if (status.state == RecipientState::kPending) status.state = RecipientState::kFailed;
+  }
+}
+
+/// Queues the notice about failed recipients in the same group as the record that no longer asks
+/// for one. Whatever keeps the notice from being made keeps the recipients failed and the message
+/// queued: it comes back here at its next due time.
+rt::Task<void> QueueManager::settle_with_notice(Message* message) {
+  const Result<ContentRef> content = co_await content_of(*message);
+  if (!content.ok() && content.error().code != Code::kCorrupt &&
+      content.error().code != Code::kNotFound) {
+    warn(fmt::format("notice not made: content: {}", code_name(content.error().code)), message->id);
+    defer(*message);
+    co_return;
+  }
+  static const std::vector<std::string_view> kNothing;
+  const QueueId id = home().allocate_id();
+  std::optional<Notice> notice = notices_.compose_failure(
+      *message, content.ok() ? (*content)->spans() : kNothing, id, reactor_.wall_now());
+  if (notice) {
+    if (!home().writable()) {
+      defer(*message);
+      co_return;
+    }
+    log_.write({}, BounceNotification{.queue_id = message->id, .notice_id = id});
+    counters_.add(Counter::kNoticesSent);
+    stage(Submission{.id = id,
+                     .envelope = std::move(notice->envelope),
+                     .content = std::move(notice->content),
+                     .arrival = reactor_.wall_now()});
+  }
+  for (RecipientStatus& status : message->status) {
+    if (status.state == RecipientState::kFailed) status.state = RecipientState::kSettled;
+  }
+  finish(*message);
+}
+
+void QueueManager::finish(Message& message) {
+  if (message.pending_count() > 0) {
+    defer(message);
+    return;
+  }
+  message.partition->remove(message);
+  forget(message);
+}
+
+void QueueManager::defer(Message& message) {
+  const WallTime now = reactor_.wall_now();
+  const Duration age = std::max<Duration>(now - message.created, Duration::zero());
+  const Duration delay = next_retry_delay(retry_, age, std::max(message.attempts, 1u));
+  const WallTime due = std::chrono::time_point_cast<WallTime::duration>(now + delay);
+  std::vector<std::string> destinations = destinations_of(message);
+  // Only failed recipients whose notice could not be made: any key will do to be found again.
+  if (destinations.empty()) destinations.push_back("retry:notice");
+  message.partition->rewrite(message, std::move(destinations), due);
+  forget(message);
+}
+
+}  // namespace barid::schedule

@@ -1,0 +1,85 @@
+// The SMTP and LMTP delivery agent: turns leases into connections, tries the servers of a route in
+// order, keeps warm sessions per destination, and reports every recipient.
+//
+// One lease = one connection at a time. Its messages are pipelined; recipients that a server left
+// for the next one are carried over; what was not attempted goes back to the queue.
+// Layer: smtp/client. Shard-owned.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/obs/counters.h"
+#include "core/obs/log.h"
+#include "dns/router.h"
+#include "shard/runtime/scope.h"
+#include "shard/schedule/dispatcher.h"
+#include "smtp/client/session.h"
+#include "smtp/client/settings.h"
+
+namespace barid::smtp {
+
+/// Where an agent gets contents from: the queue manager.
+class ContentSource {
+ public:
+  virtual ~ContentSource() = default;
+  virtual rt::Task<Result<ContentRef>> content_of(queue::Message& message) = 0;
+};
+
+/// 8-bit content for servers without 8BITMIME. Implemented by core/mail.
+class ContentConverter {
+ public:
+  virtual ~ContentConverter() = default;
+  /// A 7-bit version of `content`, or null if it cannot be converted.
+  [[nodiscard]] virtual ContentRef to_7bit(const Content& content) const = 0;
+};
+
+struct AgentEnv {
+  rt::Reactor& reactor;
+  dns::Resolver& resolver;
+  ContentSource& contents;
+  const ContentConverter& converter;
+  Log& log;
+  Counters& counters;
+  uint32_t& next_log_pid;  ///< shard-wide sequence
+};
+
+class SmtpAgent final : public schedule::Agent {
+ public:
+  SmtpAgent(const AgentEnv& env, ClientSettings settings);
+  ~SmtpAgent() override;
+
+  rt::Task<void> deliver(schedule::Lease& lease) override;
+
+  /// Closes idle sessions and waits for those that say goodbye.
+  rt::Task<Code> shut_down(MonoTime deadline);
+
+  /// New settings for connections made from now on; sessions under way keep theirs.
+  void set_settings(ClientSettings settings);
+
+ private:
+  friend class DeliveryRun;  // delivery_run.cc: one lease's work
+  class IdleSession;
+
+  [[nodiscard]] std::unique_ptr<ClientSession> take_idle(const std::string& key);
+  void keep_idle(const std::string& key, std::unique_ptr<ClientSession> session,
+                 std::shared_ptr<const ClientSettings> settings);
+  void retire(std::unique_ptr<ClientSession> session,
+              std::shared_ptr<const ClientSettings> settings);
+  rt::Task<void> say_goodbye(std::unique_ptr<ClientSession> session,
+                             std::shared_ptr<const ClientSettings> settings);
+  void drop_idle(const std::string& key, IdleSession* idle);
+
+  AgentEnv env_;
+  std::shared_ptr<const ClientSettings> settings_;
+  rt::Scope scope_;
+  absl::flat_hash_map<std::string, std::vector<std::unique_ptr<IdleSession>>> idle_;
+  size_t idle_count_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace barid::smtp

@@ -1,0 +1,410 @@
+#include "smtp/client/delivery_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace barid::smtp {
+namespace {
+
+constexpr uint32_t kUnluckyMax = 3;
+constexpr Duration kRoutePatience = std::chrono::seconds(60);
+
+/// Whether bytes above 127 occur, and whether in the header. Eight bytes a step.
+struct ContentFacts {
+  bool has_8bit = false;
+  bool has_utf8_header = false;
+};
+
+bool has_high_bytes(std::string_view bytes) noexcept {
+  size_t i = 0;
+  uint64_t bits = 0;
+  for (; i + 8 <= bytes.size(); i += 8) {
+    uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + i, 8);
+    bits |= word;
+  }
+  for (; i < bytes.size(); ++i) bits |= static_cast<uint8_t>(bytes[i]);
+  return (bits & 0x8080808080808080u) != 0;
+}
+
+ContentFacts inspect(const Content& content) noexcept {
+  ContentFacts facts;
+  for (const std::string_view span : content.spans()) facts.has_8bit |= has_high_bytes(span);
+  if (!facts.has_8bit) return facts;
+  // The header ends at the first empty line; one that does not fit a block is taken as all header.
+  const std::string_view first = content.spans().front();
+  facts.has_utf8_header = has_high_bytes(first.substr(0, first.find("\r\n\r\n")));
+  return facts;
+}
+
+std::string peer_name(const dns::RouteHop& hop, const ClientSettings& settings) {
+  if (hop.address.is_unix()) return fmt::format("{}[{}]", settings.my_hostname, hop.address.ip_text());
+  return fmt::format("{}[{}]", hop.host, hop.address.ip_text());
+}
+
+std::string relay_name(const dns::RouteHop& hop, const ClientSettings& settings) {
+  if (hop.address.is_unix()) return peer_name(hop, settings);
+  return fmt::format("{}:{}", peer_name(hop, settings), hop.address.port());
+}
+
+std::string error_words(const Error& error) {
+  if (error.error_number != 0) return std::strerror(error.error_number);
+  return code_name(error.code);
+}
+
+}  // namespace
+
+DeliveryRun::DeliveryRun(SmtpAgent& agent, schedule::Lease& lease)
+    : agent_(agent),
+      env_(agent.env_),
+      lease_(lease),
+      key_(lease.route().key()),
+      settings_(agent.settings_) {}
+
+rt::Task<void> DeliveryRun::run() {
+  if (std::unique_ptr<ClientSession> session = agent_.take_idle(key_)) {
+    const bool any = co_await take_from_lease();
+    if (any) {
+      session->machine().probe_before_next();
+      has_next_server_ = true;  // whatever goes wrong on a stale session, a fresh one is tried
+      ready_at_ = env_.reactor.now();
+      env_.counters.add(Counter::kConnectionsReused);
+      co_await use(*session);
+    }
+    part_with(std::move(session));
+  }
+  for (;;) {
+    if (pending_.empty()) {
+      const bool any = co_await take_from_lease();
+      if (!any) break;
+    }
+    co_await work_through_destinations();
+  }
+  BARID_ASSERT(works_.empty() && flying_.empty());
+}
+
+/// Takes one more job, with its content. False if there is none.
+rt::Task<bool> DeliveryRun::take_from_lease() {
+  for (;;) {
+    std::optional<schedule::Job> job = lease_.take();
+    if (!job) co_return false;
+    auto work = std::make_unique<Work>();
+    work->started = env_.reactor.now();
+    work->unreported = static_cast<uint32_t>(job->recipients.size());
+    work->job = std::move(*job);
+    Work& taken = *work;
+    works_.push_back(std::move(work));
+    Result<ContentRef> content = co_await env_.contents.content_of(*taken.job.message);
+    if (content.ok()) {
+      taken.content = *std::move(content);
+      const ContentFacts facts = inspect(*taken.content);
+      taken.has_8bit = facts.has_8bit;
+      taken.has_utf8_header = facts.has_utf8_header;
+      auto flight = std::make_unique<Flight>();
+      flight->work = &taken;
+      flight->recipients.assign(taken.job.recipients.begin(), taken.job.recipients.end());
+      pending_.push_back(std::move(flight));
+      co_return true;
+    }
+    const std::vector<uint32_t> recipients(taken.job.recipients.begin(), taken.job.recipients.end());
+    for (const uint32_t recipient : recipients) {
+      report(taken, recipient,
+             Outcome{.disposition = Disposition::kDeferred,
+                     .dsn = {4, 3, 0},
+                     .text = fmt::format("cannot read message content: {}",
+                                         code_name(content.error().code)),
+                     .relay = "none"});
+    }
+  }
+}
+
+rt::Task<void> DeliveryRun::work_through_destinations() {
+  sessions_count_ = 0;
+  session_failure_ = Outcome{.dsn = {4, 4, 1}, .text = "no server could be tried", .relay = "none"};
+  dns::ParsedDestinations parsed = dns::parse_destinations(lease_.route().nexthop, settings_->destination);
+  if (!parsed.error.empty()) {
+    fail_pending(Outcome{.dsn = {4, 3, 5}, .text = "mail system configuration error: " + parsed.error,
+                         .relay = "none"});
+    co_return;
+  }
+  std::vector<dns::Destination> destinations = std::move(parsed.destinations);
+  bool fallback_allowed = true;
+  const size_t own_count = destinations.size();
+  destinations.insert(destinations.end(), settings_->fallback.begin(), settings_->fallback.end());
+  for (size_t i = 0; i < destinations.size() && !pending_.empty(); ++i) {
+    if (i >= own_count && !fallback_allowed) break;
+    if (destinations[i].kind == dns::DestinationKind::kUnix && destinations[i].name.front() != '/') {
+      destinations[i].name = settings_->queue_directory + '/' + destinations[i].name;
+    }
+    const dns::RouteResult route =
+        co_await dns::resolve_route(env_.reactor, env_.resolver, destinations[i], settings_->route,
+                                    env_.reactor.now() + kRoutePatience);
+    if (route.found_self) fallback_allowed = false;
+    const bool is_last = i + 1 == destinations.size() || (i + 1 >= own_count && !fallback_allowed);
+    if (route.ok()) {
+      co_await work_through_hops(destinations[i], route, is_last);
+      continue;
+    }
+    session_failure_ =
+        Outcome{.disposition = route.failure.permanent() ? Disposition::kFailed : Disposition::kDeferred,
+                .dsn = route.failure.dsn,
+                .text = route.failure.text,
+                .relay = "none"};
+  }
+  fail_pending(session_failure_);
+}
+
+rt::Task<void> DeliveryRun::work_through_hops(const dns::Destination& destination,
+                                              const dns::RouteResult& route, bool is_last_destination) {
+  for (size_t i = 0; i < route.hops.size() && !pending_.empty(); ++i) {
+    if (settings_->session_limit != 0 && sessions_count_ >= settings_->session_limit) co_return;
+    std::unique_ptr<ClientSession> session = co_await open_session(destination, route, i);
+    if (!session) continue;
+    const bool session_left =
+        settings_->session_limit == 0 || sessions_count_ + 1 < settings_->session_limit;
+    has_next_server_ = session_left && (i + 1 < route.hops.size() || !is_last_destination);
+    co_await use(*session);
+    if (session->machine().established()) {
+      ++sessions_count_;
+    } else {
+      session_failure_ = Outcome{.dsn = session->machine().failure_dsn(),
+                                 .text = std::string(session->machine().failure_text()),
+                                 .relay = session->relay()};
+    }
+    part_with(std::move(session));
+    for (std::unique_ptr<Flight>& flight : next_server_) pending_.push_back(std::move(flight));
+    next_server_.clear();
+  }
+}
+
+rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(const dns::Destination& destination,
+                                                                   const dns::RouteResult& route,
+                                                                   size_t hop_index) {
+  const dns::RouteHop& hop = route.hops[hop_index];
+  const net::SocketAddress* source = nullptr;
+  if (hop.address.family() == AF_INET && settings_->source_v4) source = &*settings_->source_v4;
+  if (hop.address.family() == AF_INET6 && settings_->source_v6) source = &*settings_->source_v6;
+  Result<net::Stream> stream = co_await net::connect(env_.reactor, hop.address, source,
+                                                     env_.reactor.now() + settings_->timeouts.connect);
+  if (!stream.ok()) {
+    std::string text = fmt::format("connect to {}: {}", relay_name(hop, *settings_),
+                                   error_words(stream.error()));
+    env_.log.write({.pid = ++env_.next_log_pid},
+                   LogNote{.program = LogProgram::kSmtp, .text = text});
+    session_failure_ = Outcome{.dsn = {4, 4, 1}, .text = std::move(text), .relay = "none"};
+    co_return nullptr;
+  }
+  env_.counters.add(Counter::kConnectionsMade);
+  ClientOptions options = settings_->machine;
+  options.host = hop.host;
+  options.peer = peer_name(hop, *settings_);
+  options.nexthop = destination.name;
+  options.best_mx = hop.preference == route.hops.front().preference;
+  if (hop.address.port() != settings_->route.default_port) options.own_name.clear();
+  co_return std::make_unique<ClientSession>(env_.reactor, *settings_, options, *std::move(stream),
+                                            relay_name(hop, *settings_), ++env_.next_log_pid);
+}
+
+bool DeliveryRun::wants_more(const ClientSession& session) const noexcept {
+  const uint32_t limit = settings_->reuse_count_limit;
+  if (limit != 0 && session.uses_count() >= limit) return false;
+  return env_.reactor.now() - session.opened() < settings_->age_limit;
+}
+
+/// Keeps one connection busy until there is nothing more for it to do.
+rt::Task<void> DeliveryRun::use(ClientSession& session) {
+  session_ = &session;
+  session.set_sink(this);
+  ready_at_ = std::max(ready_at_, session.opened());
+  ClientMachine& machine = session.machine();
+  bool was_established = machine.established();
+  for (;;) {
+    while (machine.can_offer() && wants_more(session)) {
+      if (pending_.empty()) {
+        const bool any = co_await take_from_lease();
+        if (!any) break;
+        continue;  // taking may have waited: look at the machine again
+      }
+      std::unique_ptr<Flight> flight = std::move(pending_.front());
+      pending_.pop_front();
+      offer(session, std::move(flight));
+      sort_landed();
+    }
+    if (machine.closed()) break;
+    if (flying_.empty() && session.write_idle() && machine.established()) break;
+    if (flying_.empty() && pending_.empty() && machine.established()) break;
+    co_await session.step();
+    if (!was_established && machine.established()) {
+      was_established = true;
+      ready_at_ = env_.reactor.now();
+    }
+    sort_landed();
+  }
+  if (machine.closed() && !flying_.empty()) {
+    machine.on_lost();  // releases what the end left open
+    sort_landed();
+  }
+  BARID_ASSERT(flying_.empty());
+  session.set_sink(nullptr);
+  session_ = nullptr;
+}
+
+void DeliveryRun::offer(ClientSession& session, std::unique_ptr<Flight> owned) {
+  Flight& flight = *owned;
+  Work& work = *flight.work;
+  flight.last.clear();
+  flying_.push_back(std::move(owned));
+  const ContentRef& content = flight.use_converted ? work.converted : work.content;
+  session.count_use();
+  session.machine().offer(OutgoingMessage{.id = work.job.message->id,
+                                          .envelope = &work.job.message->envelope,
+                                          .recipients = flight.recipients,
+                                          .content = content->spans(),
+                                          .size = content->size(),
+                                          .has_8bit = !flight.use_converted && work.has_8bit,
+                                          .has_utf8_header = work.has_utf8_header,
+                                          .converted = flight.use_converted,
+                                          .tag = reinterpret_cast<uint64_t>(&flight)});
+}
+
+Delays DeliveryRun::delays_of(const Work& work) const noexcept {
+  const queue::Message& message = *work.job.message;
+  const MonoTime now = env_.reactor.now();
+  const Duration age = env_.reactor.wall_now() - message.arrival;
+  const MonoTime sending_since = std::max(work.started, std::min(ready_at_, now));
+  return Delays{.before_queue = std::max(age - (now - message.activated), Duration::zero()),
+                .in_queue = work.started - message.activated,
+                .connection = sending_since - work.started,
+                .transmission = now - sending_since};
+}
+
+void DeliveryRun::on_result(const RecipientResult& result) {
+  Flight& flight = *reinterpret_cast<Flight*>(result.message->tag);
+  if (result.fate == Fate::kNotAttempted) {
+    flight.not_attempted.push_back(result.recipient);
+    return;
+  }
+  if (result.fate == Fate::kNeedsConversion) {
+    flight.to_convert.push_back(result.recipient);
+    return;
+  }
+  Outcome outcome{.disposition = disposition_of(result.fate),
+                  .dsn = result.dsn,
+                  .text = std::string(result.text),
+                  .relay = session_->relay(),
+                  .remote_mta = std::string(result.remote_mta),
+                  .diagnostic = std::string(result.diagnostic),
+                  .connection_use = result.connection_use};
+  if (result.try_next_server && has_next_server_) {
+    flight.carried.push_back(result.recipient);
+    flight.carried_outcomes.push_back(std::move(outcome));
+    return;
+  }
+  if (outcome.disposition == Disposition::kDelivered) {
+    env_.counters.add(Counter::kBytesDelivered, result.message->size);
+  }
+  report(*flight.work, result.recipient, std::move(outcome));
+}
+
+void DeliveryRun::on_message_done(const OutgoingMessage& message) {
+  auto* flight = reinterpret_cast<Flight*>(message.tag);
+  const auto found = std::find_if(flying_.begin(), flying_.end(),
+                                  [&](const auto& candidate) { return candidate.get() == flight; });
+  BARID_ASSERT(found != flying_.end());
+  landed_.push_back(std::move(*found));
+  flying_.erase(found);
+}
+
+/// Decides what becomes of flights that a server is done with.
+void DeliveryRun::sort_landed() {
+  std::vector<std::unique_ptr<Flight>> landed = std::move(landed_);
+  landed_.clear();
+  for (std::unique_ptr<Flight>& owned : landed) {
+    Flight& flight = *owned;
+    Work* work = flight.work;
+    if (!flight.to_convert.empty()) {
+      if (!work->converted) work->converted = env_.converter.to_7bit(*work->content);
+      auto again = std::make_unique<Flight>();
+      again->work = work;
+      again->recipients = std::move(flight.to_convert);
+      again->use_converted = true;
+      if (work->converted) {
+        pending_.push_front(std::move(again));
+      } else {
+        for (const uint32_t recipient : again->recipients) {
+          report(*work, recipient,
+                 Outcome{.disposition = Disposition::kFailed,
+                         .dsn = {5, 6, 3},
+                         .text = "content cannot be converted to the 7-bit form this server needs",
+                         .relay = session_->relay()});
+        }
+      }
+    }
+    if (!flight.not_attempted.empty()) {
+      auto again = std::make_unique<Flight>();
+      again->work = work;
+      again->recipients = std::move(flight.not_attempted);
+      again->use_converted = flight.use_converted;
+      again->unlucky_count = flight.unlucky_count + 1;
+      pending_.push_back(std::move(again));
+    }
+    if (!flight.carried.empty()) {
+      auto next = std::make_unique<Flight>();
+      next->work = work;
+      next->recipients = std::move(flight.carried);
+      next->last = std::move(flight.carried_outcomes);
+      next_server_.push_back(std::move(next));
+    }
+  }
+  std::erase_if(works_, [&](std::unique_ptr<Work>& work) {
+    if (work->unreported > 0) return false;
+    lease_.finish(std::move(work->job));
+    return true;
+  });
+}
+
+/// No server is left for what is pending: the last word is each recipient's own, else `outcome`.
+/// Recipients that were never attempted, on sessions that broke for others, go back to the queue.
+void DeliveryRun::fail_pending(const Outcome& outcome) {
+  std::deque<std::unique_ptr<Flight>> pending = std::move(pending_);
+  pending_.clear();
+  for (const std::unique_ptr<Flight>& flight : pending) {
+    Work& work = *flight->work;
+    const bool whole = work.unreported == work.job.recipients.size() &&
+                       flight->recipients.size() == work.job.recipients.size();
+    if (flight->last.empty() && whole && flight->unlucky_count > 0 &&
+        flight->unlucky_count < kUnluckyMax) {
+      work.unreported = 0;
+      lease_.put_back(std::move(work.job));
+      std::erase_if(works_, [&](const auto& candidate) { return candidate.get() == &work; });
+      continue;
+    }
+    for (size_t i = 0; i < flight->recipients.size(); ++i) {
+      report(work, flight->recipients[i], flight->last.empty() ? outcome : std::move(flight->last[i]));
+    }
+  }
+  sort_landed();
+}
+
+void DeliveryRun::report(Work& work, uint32_t recipient, Outcome outcome) {
+  BARID_ASSERT(work.unreported > 0);
+  outcome.delays = delays_of(work);
+  outcome.agent = settings_->agent;
+  outcome.log_pid = session_ != nullptr ? session_->log_pid() : ++env_.next_log_pid;
+  lease_.report(work.job, recipient, outcome);
+  --work.unreported;
+}
+
+void DeliveryRun::part_with(std::unique_ptr<ClientSession> session) {
+  for (std::unique_ptr<Flight>& flight : next_server_) pending_.push_back(std::move(flight));
+  next_server_.clear();
+  if (session->machine().reusable() && session->still_quiet() && wants_more(*session)) {
+    agent_.keep_idle(key_, std::move(session), settings_);
+  } else {
+    agent_.retire(std::move(session), settings_);
+  }
+}
+
+}  // namespace barid::smtp

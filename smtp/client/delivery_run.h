@@ -1,0 +1,83 @@
+// One lease's work: connects to the servers of a route in order and gets every taken job reported.
+// Layer: smtp/client, internal to the agent.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "smtp/client/agent.h"
+
+namespace barid::smtp {
+
+class DeliveryRun final : private ClientSink {
+ public:
+  DeliveryRun(SmtpAgent& agent, schedule::Lease& lease);
+
+  rt::Task<void> run();
+
+ private:
+  /// A job taken from the lease, until all its recipients are reported.
+  struct Work {
+    schedule::Job job;
+    uint32_t unreported = 0;
+    MonoTime started{};
+    ContentRef content;
+    ContentRef converted;  // 7-bit form, once some server needed it
+    bool has_8bit = false;
+    bool has_utf8_header = false;
+  };
+  /// Some recipients of a work, offered to one server.
+  struct Flight {
+    Work* work = nullptr;
+    std::vector<uint32_t> recipients;
+    std::vector<Outcome> last;  // parallel, when a server left them for the next; else empty
+    bool use_converted = false;
+    uint32_t unlucky_count = 0;  // times it came back without an attempt
+
+    // Filled by results.
+    std::vector<uint32_t> carried;
+    std::vector<Outcome> carried_outcomes;
+    std::vector<uint32_t> not_attempted;
+    std::vector<uint32_t> to_convert;
+  };
+
+  void on_result(const RecipientResult& result) override;
+  void on_message_done(const OutgoingMessage& message) override;
+
+  rt::Task<void> work_through_destinations();
+  rt::Task<void> work_through_hops(const dns::Destination& destination, const dns::RouteResult& route,
+                                   bool is_last_destination);
+  rt::Task<std::unique_ptr<ClientSession>> open_session(const dns::Destination& destination,
+                                                        const dns::RouteResult& route,
+                                                        size_t hop_index);
+  rt::Task<void> use(ClientSession& session);
+  rt::Task<bool> take_from_lease();
+  [[nodiscard]] bool wants_more(const ClientSession& session) const noexcept;
+  void offer(ClientSession& session, std::unique_ptr<Flight> flight);
+  void sort_landed();
+  void part_with(std::unique_ptr<ClientSession> session);
+  void fail_pending(const Outcome& outcome);
+  void report(Work& work, uint32_t recipient, Outcome outcome);
+  [[nodiscard]] Delays delays_of(const Work& work) const noexcept;
+
+  SmtpAgent& agent_;
+  const AgentEnv& env_;
+  schedule::Lease& lease_;
+  const std::string key_;
+  std::shared_ptr<const ClientSettings> settings_;
+  std::vector<std::unique_ptr<Work>> works_;
+  std::deque<std::unique_ptr<Flight>> pending_;   // to be offered
+  std::vector<std::unique_ptr<Flight>> flying_;   // with the machine
+  std::vector<std::unique_ptr<Flight>> landed_;   // done with this server, to be sorted
+  std::vector<std::unique_ptr<Flight>> next_server_;
+  ClientSession* session_ = nullptr;
+  MonoTime ready_at_{};
+  uint32_t sessions_count_ = 0;
+  bool has_next_server_ = false;
+  Outcome session_failure_;  // why the last connection gave nothing
+};
+
+}  // namespace barid::smtp

@@ -1,0 +1,113 @@
+#include "smtp/client/session.h"
+
+namespace barid::smtp {
+
+namespace {
+constexpr Duration kQuitPatience = std::chrono::seconds(1);
+}
+
+ClientSession::ClientSession(rt::Reactor& reactor, const ClientSettings& settings,
+                             const ClientOptions& options, net::Stream stream, std::string relay,
+                             uint32_t log_pid)
+    : reactor_(reactor),
+      settings_(settings),
+      stream_(std::move(stream)),
+      machine_(options, *this),
+      opened_(reactor.now()),
+      stage_since_(reactor.now()),
+      relay_(std::move(relay)),
+      log_pid_(log_pid) {}
+
+Duration ClientSession::stage_timeout() const noexcept {
+  const ClientTimeouts& limits = settings_.timeouts;
+  switch (stage_) {
+    case Stage::kGreeting:
+    case Stage::kHello:
+      return limits.hello;
+    case Stage::kIdle:
+      return settings_.idle_limit;
+    case Stage::kReset:
+      return limits.reset;
+    case Stage::kMail:
+      return limits.mail;
+    case Stage::kRcpt:
+      return limits.rcpt;
+    case Stage::kData:
+      return limits.data_init;
+    case Stage::kBody:
+      return limits.data_transfer;
+    case Stage::kEndOfData:
+      return limits.data_done;
+    case Stage::kQuit:
+      return limits.quit;
+    case Stage::kClosed:
+      break;
+  }
+  return kQuitPatience;
+}
+
+void ClientSession::start_pending_write() {
+  if (writing_) return;
+  const std::span<const iovec> output = machine_.output();
+  if (output.empty()) return;
+  vectors_.assign(output.begin(), output.end());  // the stream consumes its copy in place
+  write_bytes_ = 0;
+  for (const iovec& vector : vectors_) write_bytes_ += vector.iov_len;
+  writing_ = true;
+  stream_.start_write(vectors_);
+  stage_since_ = reactor_.now();
+}
+
+rt::Task<void> ClientSession::step() {
+  start_pending_write();
+  if (machine_.closed()) co_return;
+  if (const Stage stage = machine_.stage(); stage != stage_) {
+    stage_ = stage;
+    stage_since_ = reactor_.now();
+  }
+  const auto interest =
+      static_cast<uint8_t>(net::Stream::kInput | (writing_ ? net::Stream::kWritten : 0));
+  const Status status = co_await stream_.wait(interest, stage_since_ + stage_timeout());
+  if (writing_ && stream_.written()) {
+    writing_ = false;
+    machine_.on_written(write_bytes_);
+    stage_since_ = reactor_.now();
+  }
+  if (const std::string_view input = stream_.input(); !input.empty()) {
+    machine_.on_bytes(input);
+    stream_.consume(input.size());
+    stage_since_ = reactor_.now();  // limits are per reply
+  }
+  if (status.ok()) co_return;
+  co_await abandon_write();
+  if (status.error().code == Code::kTimeout) {
+    machine_.on_timeout();
+  } else if (status.error().code == Code::kCancelled) {
+    machine_.on_cancel();
+  } else {
+    machine_.on_lost();
+  }
+}
+
+rt::Task<void> ClientSession::abandon_write() {
+  if (!writing_) co_return;
+  co_await stream_.cancel_write();
+  writing_ = false;
+  machine_.on_written(std::min(stream_.written_bytes(), write_bytes_));
+}
+
+rt::Task<void> ClientSession::close() {
+  if (!machine_.closed() && machine_.unfinished_count() == 0) machine_.quit();
+  const MonoTime give_up = reactor_.now() + kQuitPatience;
+  while (!machine_.closed() && reactor_.now() < give_up && !write_idle()) {
+    start_pending_write();
+    const Status status = co_await stream_.flush(give_up);
+    if (!status.ok()) break;
+    writing_ = false;
+    machine_.on_written(write_bytes_);
+  }
+  co_await abandon_write();
+  machine_.on_cancel();
+}
+
+}  // namespace barid::smtp

@@ -1,0 +1,77 @@
+// One client connection and its coroutine: writes what the machine plans, feeds it what arrives,
+// and keeps each stage's deadline. Reading and writing run concurrently, so neither side can
+// deadlock. Layer: smtp/client. Shard-owned.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "shard/net/stream.h"
+#include "smtp/client/machine.h"
+#include "smtp/client/settings.h"
+
+namespace barid::smtp {
+
+class ClientSession final : private ClientSink {
+ public:
+  /// `settings` must outlive the session.
+  ClientSession(rt::Reactor& reactor, const ClientSettings& settings, const ClientOptions& options,
+                net::Stream stream, std::string relay, uint32_t log_pid);
+
+  /// Who gets results: the lease that uses the session now; null while it is idle.
+  void set_sink(ClientSink* sink) noexcept { sink_ = sink; }
+
+  [[nodiscard]] ClientMachine& machine() noexcept { return machine_; }
+
+  /// One step: starts a pending write, waits for input, write progress or the stage's deadline, and
+  /// feeds the machine. After it, results may have been given to the sink.
+  rt::Task<void> step();
+
+  /// Nothing is being written and nothing waits to be.
+  [[nodiscard]] bool write_idle() noexcept { return !writing_ && machine_.output().empty(); }
+
+  /// Says QUIT, waits a moment for it to leave, and is then fit for destruction. With unfinished
+  /// messages only after step() saw the end.
+  rt::Task<void> close();
+
+  /// The server has not closed or spoken since the session went idle.
+  [[nodiscard]] bool still_quiet() const noexcept { return stream_.quiet(); }
+
+  [[nodiscard]] MonoTime opened() const noexcept { return opened_; }
+  /// Messages offered on this connection.
+  [[nodiscard]] uint32_t uses_count() const noexcept { return uses_count_; }
+  void count_use() noexcept { ++uses_count_; }
+  [[nodiscard]] uint32_t log_pid() const noexcept { return log_pid_; }
+  [[nodiscard]] const std::string& relay() const noexcept { return relay_; }
+ private:
+  void on_result(const RecipientResult& result) override {
+    BARID_ASSERT(sink_ != nullptr);
+    sink_->on_result(result);
+  }
+  void on_message_done(const OutgoingMessage& message) override {
+    BARID_ASSERT(sink_ != nullptr);
+    sink_->on_message_done(message);
+  }
+  void start_pending_write();
+  [[nodiscard]] Duration stage_timeout() const noexcept;
+  rt::Task<void> abandon_write();
+
+  rt::Reactor& reactor_;
+  const ClientSettings& settings_;
+  net::Stream stream_;
+  ClientMachine machine_;
+  std::vector<iovec> vectors_;
+  size_t write_bytes_ = 0;
+  bool writing_ = false;
+  MonoTime opened_;
+  MonoTime stage_since_;
+  Stage stage_ = Stage::kGreeting;
+  const std::string relay_;
+  const uint32_t log_pid_;
+  uint32_t uses_count_ = 0;
+  ClientSink* sink_ = nullptr;
+};
+
+}  // namespace barid::smtp

@@ -1,0 +1,47 @@
+// What a delivery transport is configured to do: an immutable snapshot per master.cf service.
+// Parameter names: smtp_* (lmtp_* for LMTP), docs/configuration.md.
+// Layer: smtp/client.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/time.h"
+#include "dns/destination.h"
+#include "dns/router.h"
+#include "shard/net/socket_address.h"
+#include "smtp/client/machine.h"
+
+namespace barid::smtp {
+
+struct ClientTimeouts {
+  Duration connect = std::chrono::seconds(30);
+  Duration hello = std::chrono::seconds(300);
+  Duration mail = std::chrono::seconds(300);
+  Duration rcpt = std::chrono::seconds(300);
+  Duration data_init = std::chrono::seconds(120);
+  Duration data_transfer = std::chrono::seconds(180);  ///< per write
+  Duration data_done = std::chrono::seconds(600);
+  Duration reset = std::chrono::seconds(20);
+  Duration quit = std::chrono::seconds(300);
+};
+
+struct ClientSettings {
+  ClientOptions machine;  ///< host, peer, nexthop and best_mx are filled per connection
+  std::string my_hostname;
+  dns::RouteOptions route;
+  dns::DestinationDefaults destination;
+  std::vector<dns::Destination> fallback;  ///< smtp_fallback_relay
+  ClientTimeouts timeouts;
+  std::optional<net::SocketAddress> source_v4;     ///< smtp_bind_address
+  std::optional<net::SocketAddress> source_v6;     ///< smtp_bind_address6
+  uint32_t session_limit = 2;                      ///< smtp_mx_session_limit, 0 = none
+  Duration idle_limit = std::chrono::seconds(2);   ///< smtp_connection_cache_time_limit
+  Duration age_limit = std::chrono::seconds(300);  ///< smtp_connection_reuse_time_limit
+  uint32_t reuse_count_limit = 0;                  ///< smtp_connection_reuse_count_limit, 0 = none
+  std::string queue_directory;                     ///< where relative unix: paths start
+  std::string_view agent = "smtp";                 ///< static: program name in the log
+};
+
+}  // namespace barid::smtp

@@ -1,0 +1,244 @@
+#include "tools/barid/config_command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "core/config/edit.h"
+#include "core/config/listing.h"
+#include "core/lookup/table.h"
+#include "tools/barid/config_command_master.h"
+#include "tools/barid/config_command_options.h"
+
+namespace barid::tools {
+namespace {
+
+using namespace barid::config;
+using namespace barid::tools::config_command;
+
+/// One run of the command: main.cf, check and explain.
+class ConfigCommand {
+ public:
+  explicit ConfigCommand(const Context& context) : context_(context) {}
+
+  int run() {
+    const bool is_main = context_.options().target == Target::kMain;
+    switch (context_.options().action) {
+      case Action::kHelp: context_.print(help_text()); return 0;
+      case Action::kTables: return show_tables();
+      case Action::kCheck: return check();
+      case Action::kExplain: return explain();
+      case Action::kSet:
+      case Action::kRemove:
+      case Action::kComment: return is_main ? edit_main() : edit_master(context_);
+      case Action::kShow: return show();
+    }
+    return kExitUsage;
+  }
+
+ private:
+  int load_failure(const LoadResult& result) {
+    for (const Diagnostic& warning : result.diagnostics.warnings) context_.warn(warning.str());
+    for (const Diagnostic& error : result.diagnostics.errors) (void)context_.fatal(0, error.str());
+    return kExitConfig;
+  }
+
+  static bool is_about_names(const Diagnostic& diagnostic) {
+    return diagnostic.text.find("unused parameter: ") != std::string::npos ||
+           diagnostic.text.starts_with("undefined parameter: ");
+  }
+
+  /// What a listing complains about: names only in full listings, as postconf does.
+  void print_warnings(const LoadResult& result) {
+    for (const Diagnostic& warning : result.diagnostics.warnings) {
+      if (!is_about_names(warning)) {
+        context_.warn(warning.str());
+      } else if (!context_.options().quiet && !context_.options().defaults && context_.options().words.empty()) {
+        context_.warn(fmt::format("{}: {}", warning.file, warning.text));
+      }
+    }
+  }
+
+  int show_tables() {
+    for (const std::string_view type : lookup::table_types()) context_.print(fmt::format("{}\n", type));
+    return 0;
+  }
+
+  int show() {
+    const LoadResult result = context_.load(/*check_values=*/false);
+    if (!result.ok()) return load_failure(result);
+    if (context_.options().target != Target::kMain) return show_master(context_, *result.configuration);
+    const Configuration& configuration = *result.configuration;
+    const bool all = context_.options().words.empty();
+    int status = 0;
+    for (const std::string& name : all ? listed_names(configuration) : context_.options().words) {
+      status = std::max(status, show_parameter(configuration, name));
+    }
+    print_warnings(result);
+    return status;
+  }
+
+  std::vector<std::string> listed_names(const Configuration& configuration) const {
+    std::set<std::string> names;
+    if (context_.options().show_builtin) {
+      for (const Parameter& parameter : all_parameters()) names.emplace(parameter.name);
+    }
+    if (context_.options().show_service) {
+      for (std::string& name : configuration.transport_parameter_names()) {
+        names.insert(std::move(name));
+      }
+    }
+    if (context_.options().show_user && !context_.options().defaults) {
+      for (const auto& [name, setting] : configuration.settings()) {
+        if (is_user_defined(configuration, name)) names.insert(name);
+      }
+    }
+    std::vector<std::string> listed(names.begin(), names.end());
+    if (context_.options().only_set) {
+      std::erase_if(listed, [&](const std::string& name) {
+        return !configuration.settings().contains(name);
+      });
+    }
+    return listed;
+  }
+
+  static bool is_user_defined(const Configuration& configuration, std::string_view name) {
+    return configuration.parameter_of(name) == nullptr && configuration.is_referenced(name);
+  }
+
+  int show_parameter(const Configuration& configuration, const std::string& name) {
+    const Settings& settings = configuration.settings();
+    const auto setting = settings.find(name);
+    const bool is_set = setting != settings.end() && !context_.options().defaults;
+    const bool known = configuration.parameter_of(name) != nullptr ||
+                       (is_set && is_user_defined(configuration, name));
+    if (!known) {
+      context_.warn(fmt::format("{}: unknown parameter", name));
+      return 0;
+    }
+    if (context_.options().only_set && !is_set) return 0;
+    std::string value(is_set ? std::string_view(setting->second.value)
+                             : configuration.default_of(name).value_or(""));
+    const Parameter* rules = configuration.parameter_of(name);
+    const bool expands = rules == nullptr || rules->type != ValueType::kRaw;
+    if (context_.options().expand && expands) {
+      const Configuration::Scope scope = configuration.global();
+      Expansion expansion = context_.options().defaults ? scope.expand_text(value) : scope.expand_parameter(name);
+      if (!expansion.ok()) return context_.fatal(kExitConfig, expansion.error);
+      value = std::move(expansion.text);
+    }
+    context_.print(format_setting(name, value, context_.options().style));
+    return 0;
+  }
+
+  int edit_main() {
+    const std::string path = context_.directory() + "/main.cf";
+    std::vector<EditArgument> edits;
+    for (const std::string& word : context_.options().words) {
+      EditArgument edit = parse_edit_argument(context_.edit_kind(), word);
+      if (!edit.error.empty()) return context_.fatal(kExitData, edit.error);
+      std::erase_if(edits, [&](const EditArgument& other) { return other.name == edit.name; });
+      edits.push_back(std::move(edit));
+    }
+    Result<std::string> content = lookup::read_whole_file(path);
+    if (!content.ok() && content.error().error_number != ENOENT) {
+      return context_.fatal(kExitUnavailable, lookup::open_failure(path, content.error()));
+    }
+    return context_.write(path, edit_main_cf(content.ok() ? *content : "", context_.edit_kind(), edits));
+  }
+
+  void report(std::string_view severity, const Diagnostic& diagnostic) {
+    if (!context_.options().style.json) {
+      context_.complain(severity, diagnostic.str());
+      return;
+    }
+    context_.print(fmt::format(
+        "{{\"severity\": {}, \"file\": {}, \"line\": {}, \"text\": {}}}\n", json_string(severity),
+        json_string(diagnostic.file), diagnostic.line, json_string(diagnostic.text)));
+  }
+
+  int check() {
+    const LoadResult result = context_.load(/*check_values=*/true);
+    for (const Diagnostic& error : result.diagnostics.errors) report("error", error);
+    for (const Diagnostic& warning : result.diagnostics.warnings) report("warning", warning);
+    if (!result.ok()) return kExitConfig;
+    const Configuration& configuration = *result.configuration;
+    for (const auto& [name, setting] : configuration.settings()) {
+      const Parameter* rules = configuration.parameter_of(name);
+      if (rules == nullptr || rules->effect != Effect::kNone) continue;
+      report("note", {setting.file, setting.line,
+                      fmt::format("{} has no effect: {}", name, rules->description)});
+    }
+    for (const ServiceEntry& entry : configuration.services()) {
+      if (find_command(entry.command)->use != CommandUse::kBuiltIn) continue;
+      report("note", {entry.file, entry.line,
+                      fmt::format("service {} has no effect: {} is part of every shard", entry.id(),
+                                  entry.command)});
+    }
+    return 0;
+  }
+
+  int explain() {
+    const LoadResult result = context_.load(/*check_values=*/false);
+    int status = 0;
+    for (const std::string& name : context_.options().words) {
+      const Parameter* rules =
+          result.ok() ? result.configuration->parameter_of(name) : find_parameter(name);
+      if (rules == nullptr) {
+        const std::string_view near = nearest_name(name);
+        context_.warn(near.empty() ? fmt::format("{}: unknown parameter", name)
+                          : fmt::format("{}: unknown parameter (did you mean {}?)", name, near));
+        status = kExitData;
+        continue;
+      }
+      explain_parameter(result.configuration.get(), name, *rules);
+    }
+    return status;
+  }
+
+  void explain_parameter(const Configuration* configuration, const std::string& name,
+                         const Parameter& rules) {
+    const auto line = [this](std::string_view label, std::string_view text) {
+      if (!text.empty()) context_.print(fmt::format("    {:<9}{}\n", label, text));
+    };
+    std::string default_text(rules.default_value);
+    if (configuration != nullptr) default_text = configuration->default_of(name).value_or("");
+    context_.print(name + "\n");
+    line("meaning", rules.description);
+    line("type", type_name(rules.type));
+    line("default", default_text.empty() ? "(empty)" : default_text);
+    line("limits", describe_check(rules));
+    switch (rules.effect) {
+      case Effect::kLive: line("change", "live: a reload applies it"); break;
+      case Effect::kRestart: line("change", "restart: read when the server starts"); break;
+      case Effect::kNone: line("change", "none: accepted, without effect"); break;
+    }
+    if (context_.options().defaults || configuration == nullptr) return;
+    const auto setting = configuration->settings().find(name);
+    if (setting == configuration->settings().end()) return;
+    const Setting& found = setting->second;
+    const std::string place =
+        found.line == 0 ? found.file : fmt::format("{}, line {}", found.file, found.line);
+    line("set to", fmt::format("{} ({})", found.value, place));
+  }
+
+  const Context& context_;
+};
+
+}  // namespace
+
+int run_config_command(std::span<const char* const> args, std::string_view argv0, std::FILE* out,
+                       std::FILE* err) {
+  Options options;
+  std::string error;
+  if (!parse_options(args, options, error)) {
+    fmt::print(err, "{0}: fatal: {1}\nusage: {0} --help\n", argv0, error);
+    return kExitUsage;
+  }
+  const Context context(std::move(options), argv0, out, err);
+  return ConfigCommand(context).run();
+}
+
+}  // namespace barid::tools
