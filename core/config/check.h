@@ -1,5 +1,6 @@
 // Checks a whole configuration: every value of every parameter, in every service.
 // Private to core/config; Configuration::load calls it.
+// Layer: core/config, pure.
 #pragma once
 
 #include "core/config/configuration.h"

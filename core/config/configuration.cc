@@ -216,7 +216,7 @@ class Loader {
 
   const LoadOptions& options_;
   Diagnostics diagnostics_;
-  std::shared_ptr<Configuration> snapshot_ = std::make_shared<Configuration>();
+  std::unique_ptr<Configuration> snapshot_ = std::make_unique<Configuration>();
 };
 
 LoadResult Configuration::load(const LoadOptions& options) { return Loader(options).run(); }

@@ -155,7 +155,7 @@ class Configuration::Scope final : public NameSource {
 };
 
 struct LoadResult {
-  std::shared_ptr<const Configuration> configuration;  ///< null if there are errors
+  std::unique_ptr<const Configuration> configuration;  ///< null if there are errors
   Diagnostics diagnostics;
   [[nodiscard]] bool ok() const noexcept { return configuration != nullptr; }
 };

@@ -112,8 +112,9 @@ TEST(Configuration, ErrorsHaveFileAndLine) {
        "E /c/main.cf, line 1: parameter myorigin: expansion loop: myorigin -> mydomain -> "
        "myorigin\n"},
       {"mail_name =\n", "E /c/main.cf, line 1: bad string length 0 < 1: mail_name = \n"},
-      {"relayhost = ${x\n", "E /c/main.cf, line 1: truncated macro reference: \"${x\"\n"
-                          "W /c/main.cf, line 1: undefined parameter: x\n"},
+      {"relayhost = ${x\n",
+       "E /c/main.cf, line 1: truncated macro reference: \"${x\"\n"
+       "W /c/main.cf, line 1: undefined parameter: x\n"},
       {"a b\nsmtpd_timeout = soon\n",
        "E /c/main.cf, line 1: missing '=' after attribute name: \"a b\"\n"},
       {"maillog_file = /tmp/log\n",
@@ -150,7 +151,8 @@ TEST(Configuration, NamesThatNobodyUses) {
       {"fallback_relay = x.example\n", ""},
       {"slow_destination_concurrency_limit = 2\n", ""},
       {"sloow_destination_concurrency_limit = 2\n",
-       "W /c/main.cf, line 1: unused parameter: sloow_destination_concurrency_limit=2 (did you mean "
+       "W /c/main.cf, line 1: unused parameter: sloow_destination_concurrency_limit=2 (did you "
+       "mean "
        "slow_destination_concurrency_limit?)\n"},
       {"default_rbl_reply = $rbl_code no\n", ""},
   };

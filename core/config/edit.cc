@@ -154,7 +154,9 @@ std::string format_service(const ServiceEntry& entry, Folding folding) {
     if (!is_option) in_options = false;
     const bool takes_value = is_option && word.ends_with('o') && i + 1 < entry.arguments.size();
     if (takes_value) word += " " + entry.arguments[++i];
-    const bool own_line = folding == Folding::kFolded && (takes_value || starts_command);
+    // A line that starts with '#' would be a comment.
+    const bool own_line =
+        folding == Folding::kFolded && (takes_value || starts_command) && word.front() != '#';
     out += own_line ? "\n    " : " ";
     out += word;
   }
@@ -202,8 +204,8 @@ void erase_words(std::vector<std::string>& words, const Option& option) {
 
 void set_override(ServiceEntry& entry, std::string_view name, std::string_view value) {
   const bool needs_group = value.find_first_of(" \t{}") != std::string_view::npos;
-  const std::string setting = needs_group ? fmt::format("{{ {} = {} }}", name, value)
-                                          : fmt::format("{}={}", name, value);
+  const std::string setting =
+      needs_group ? fmt::format("{{ {} = {} }}", name, value) : fmt::format("{}={}", name, value);
   const std::vector<Option> options = find_options(entry.arguments);
   size_t at = options.empty() ? 0 : options.back().first + options.back().count;
   for (auto it = options.rbegin(); it != options.rend(); ++it) {

@@ -53,7 +53,8 @@ struct ServiceEdit {
 enum class Folding : uint8_t { kOneLine, kFolded };
 [[nodiscard]] std::string format_service(const ServiceEntry& entry, Folding folding);
 
-/// Sets `-o name=value` of an entry: in place of the last such option, else behind the other options.
+/// Sets `-o name=value` of an entry: in place of the last such option, else behind the other
+/// options.
 void set_override(ServiceEntry& entry, std::string_view name, std::string_view value);
 /// Takes every `-o name=…` away; false if there was none.
 bool remove_override(ServiceEntry& entry, std::string_view name);

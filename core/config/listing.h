@@ -8,10 +8,10 @@
 namespace barid::config {
 
 struct ListingStyle {
-  bool fold = false;        ///< wrap near 80 columns, continuation lines start with four blanks
+  bool fold = false;  ///< wrap near 80 columns, continuation lines start with four blanks
   bool hide_name = false;
   bool hide_value = false;
-  bool json = false;        ///< {"name": "value"}
+  bool json = false;  ///< {"name": "value"}
 };
 
 /// One setting, newline included.

@@ -1,4 +1,5 @@
 // What the table types share while they open. Private to core/lookup.
+// Layer: core/lookup; opening reads files.
 #pragma once
 
 #include <memory>

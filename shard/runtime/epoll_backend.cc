@@ -202,6 +202,7 @@ void EpollBackend::turn(Duration wait_max) {
   constexpr int kEvents = 256;
   epoll_event events[kEvents];
   const int count = epoll_wait(epoll_fd_, events, kEvents, timeout_ms);
+  end_wait();
   for (int i = 0; i < count; ++i) {
     FdState& fd_state = state(events[i].data.fd);
     const uint32_t bits = events[i].events;

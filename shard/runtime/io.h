@@ -111,9 +111,21 @@ struct ListenOptions {
   bool v6_only = true;
 };
 
+/// Told when a turn's wait is over and before its completions are delivered: reads the clock, so that
+/// deadlines set by a completion do not count from before the sleep.
+class WaitListener {
+ public:
+  virtual void on_wait_end() = 0;
+
+ protected:
+  ~WaitListener() = default;
+};
+
 class Io {
  public:
   virtual ~Io() = default;
+  /// At most one, which outlives the last turn.
+  void set_wait_listener(WaitListener* listener) noexcept { wait_listener_ = listener; }
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
 
   virtual void accept(AcceptOp& op) = 0;
@@ -138,6 +150,14 @@ class Io {
   virtual void turn(Duration wait_max) = 0;
   /// Ends the waiting turn(), from any thread.
   virtual void wake() noexcept = 0;
+
+ protected:
+  void end_wait() {
+    if (wait_listener_ != nullptr) wait_listener_->on_wait_end();
+  }
+
+ private:
+  WaitListener* wait_listener_ = nullptr;
 };
 
 }  // namespace barid::rt

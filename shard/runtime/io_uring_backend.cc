@@ -240,6 +240,7 @@ void UringBackend::turn(Duration wait_max) {
   } else {
     io_uring_submit_and_get_events(&ring_);
   }
+  end_wait();
   // A callback may submit, never reap: the head moves only here. Batches bound the turn.
   constexpr unsigned kBatch = 256;
   io_uring_cqe* cqes[kBatch];

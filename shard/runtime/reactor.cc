@@ -11,6 +11,12 @@ constexpr Duration kWaitMax = std::chrono::seconds(10);  // bounds every sleep, 
 Reactor::Reactor(Clock& clock, Io& io, uint64_t rng_seed)
     : clock_(clock), io_(io), waker_(io), rng_(rng_seed) {
   refresh_clock();
+  io_.set_wait_listener(this);
+}
+
+void Reactor::on_wait_end() {
+  refresh_clock();
+  for (size_t i = 0; i < hooks_.size(); ++i) hooks_[i]->on_turn_begin();
 }
 
 void Reactor::refresh_clock() noexcept {

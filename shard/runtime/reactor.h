@@ -26,19 +26,22 @@ class Mailbox {
   [[nodiscard]] virtual bool has_mail() const noexcept = 0;
 };
 
-/// Called at the end of every turn that did something.
+/// Called around the work of every turn.
 class TurnHook {
  public:
   virtual ~TurnHook() = default;
+  /// The wait is over and the clock was read; nothing was delivered yet.
+  virtual void on_turn_begin() {}
   virtual void on_turn_end() = 0;
 };
 
-class Reactor {
+class Reactor final : private WaitListener {
  public:
   /// `clock` and `io` must outlive the reactor.
   Reactor(Clock& clock, Io& io, uint64_t rng_seed);
   Reactor(const Reactor&) = delete;
   Reactor& operator=(const Reactor&) = delete;
+  ~Reactor() { io_.set_wait_listener(nullptr); }
 
   /// Time of this turn.
   [[nodiscard]] MonoTime now() const noexcept { return now_; }
@@ -72,6 +75,7 @@ class Reactor {
 
  private:
   [[nodiscard]] Duration wait_time(Duration wait_max) const noexcept;
+  void on_wait_end() override;
   bool drain_mailboxes();
   bool resume_ready();
 

@@ -230,6 +230,9 @@ class ServerMachine {
   /// Appends "ehlo=1 mail=1 rcpt=0/1 data=1 quit=1 commands=4/5[ notes=bare_lf]".
   void append_summary(std::string& out) const;
 
+  /// A bare LF was seen in this session.
+  [[nodiscard]] bool saw_bare_newline() const noexcept { return bare_newline_seen_; }
+
   /// For tests of the decision table.
   [[nodiscard]] Phase phase() const noexcept { return phase_; }
 

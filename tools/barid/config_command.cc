@@ -26,14 +26,21 @@ class ConfigCommand {
   int run() {
     const bool is_main = context_.options().target == Target::kMain;
     switch (context_.options().action) {
-      case Action::kHelp: context_.print(help_text()); return 0;
-      case Action::kTables: return show_tables();
-      case Action::kCheck: return check();
-      case Action::kExplain: return explain();
+      case Action::kHelp:
+        context_.print(help_text());
+        return 0;
+      case Action::kTables:
+        return show_tables();
+      case Action::kCheck:
+        return check();
+      case Action::kExplain:
+        return explain();
       case Action::kSet:
       case Action::kRemove:
-      case Action::kComment: return is_main ? edit_main() : edit_master(context_);
-      case Action::kShow: return show();
+      case Action::kComment:
+        return is_main ? edit_main() : edit_master(context_);
+      case Action::kShow:
+        return show();
     }
     return kExitUsage;
   }
@@ -55,21 +62,24 @@ class ConfigCommand {
     for (const Diagnostic& warning : result.diagnostics.warnings) {
       if (!is_about_names(warning)) {
         context_.warn(warning.str());
-      } else if (!context_.options().quiet && !context_.options().defaults && context_.options().words.empty()) {
+      } else if (!context_.options().quiet && !context_.options().defaults &&
+                 context_.options().words.empty()) {
         context_.warn(fmt::format("{}: {}", warning.file, warning.text));
       }
     }
   }
 
   int show_tables() {
-    for (const std::string_view type : lookup::table_types()) context_.print(fmt::format("{}\n", type));
+    for (const std::string_view type : lookup::table_types())
+      context_.print(fmt::format("{}\n", type));
     return 0;
   }
 
   int show() {
     const LoadResult result = context_.load(/*check_values=*/false);
     if (!result.ok()) return load_failure(result);
-    if (context_.options().target != Target::kMain) return show_master(context_, *result.configuration);
+    if (context_.options().target != Target::kMain)
+      return show_master(context_, *result.configuration);
     const Configuration& configuration = *result.configuration;
     const bool all = context_.options().words.empty();
     int status = 0;
@@ -125,7 +135,8 @@ class ConfigCommand {
     const bool expands = rules == nullptr || rules->type != ValueType::kRaw;
     if (context_.options().expand && expands) {
       const Configuration::Scope scope = configuration.global();
-      Expansion expansion = context_.options().defaults ? scope.expand_text(value) : scope.expand_parameter(name);
+      Expansion expansion =
+          context_.options().defaults ? scope.expand_text(value) : scope.expand_parameter(name);
       if (!expansion.ok()) return context_.fatal(kExitConfig, expansion.error);
       value = std::move(expansion.text);
     }
@@ -146,7 +157,8 @@ class ConfigCommand {
     if (!content.ok() && content.error().error_number != ENOENT) {
       return context_.fatal(kExitUnavailable, lookup::open_failure(path, content.error()));
     }
-    return context_.write(path, edit_main_cf(content.ok() ? *content : "", context_.edit_kind(), edits));
+    return context_.write(path,
+                          edit_main_cf(content.ok() ? *content : "", context_.edit_kind(), edits));
   }
 
   void report(std::string_view severity, const Diagnostic& diagnostic) {
@@ -154,9 +166,9 @@ class ConfigCommand {
       context_.complain(severity, diagnostic.str());
       return;
     }
-    context_.print(fmt::format(
-        "{{\"severity\": {}, \"file\": {}, \"line\": {}, \"text\": {}}}\n", json_string(severity),
-        json_string(diagnostic.file), diagnostic.line, json_string(diagnostic.text)));
+    context_.print(fmt::format("{{\"severity\": {}, \"file\": {}, \"line\": {}, \"text\": {}}}\n",
+                               json_string(severity), json_string(diagnostic.file), diagnostic.line,
+                               json_string(diagnostic.text)));
   }
 
   int check() {
@@ -188,7 +200,8 @@ class ConfigCommand {
           result.ok() ? result.configuration->parameter_of(name) : find_parameter(name);
       if (rules == nullptr) {
         const std::string_view near = nearest_name(name);
-        context_.warn(near.empty() ? fmt::format("{}: unknown parameter", name)
+        context_.warn(near.empty()
+                          ? fmt::format("{}: unknown parameter", name)
                           : fmt::format("{}: unknown parameter (did you mean {}?)", name, near));
         status = kExitData;
         continue;
@@ -211,9 +224,15 @@ class ConfigCommand {
     line("default", default_text.empty() ? "(empty)" : default_text);
     line("limits", describe_check(rules));
     switch (rules.effect) {
-      case Effect::kLive: line("change", "live: a reload applies it"); break;
-      case Effect::kRestart: line("change", "restart: read when the server starts"); break;
-      case Effect::kNone: line("change", "none: accepted, without effect"); break;
+      case Effect::kLive:
+        line("change", "live: a reload applies it");
+        break;
+      case Effect::kRestart:
+        line("change", "restart: read when the server starts");
+        break;
+      case Effect::kNone:
+        line("change", "none: accepted, without effect");
+        break;
     }
     if (context_.options().defaults || configuration == nullptr) return;
     const auto setting = configuration->settings().find(name);

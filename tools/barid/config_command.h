@@ -23,7 +23,8 @@ namespace barid::tools {
 [[nodiscard]] std::string configuration_directory(std::string_view option);
 
 /// Runs the command. `args` are the words behind the command name; `argv0` names the program in
-/// messages. Returns an exit status: 0, 64 usage, 65 bad edit, 69 file not writable, 78 bad configuration.
+/// messages. Returns an exit status: 0, 64 usage, 65 bad edit, 69 file not writable, 78 bad
+/// configuration.
 int run_config_command(std::span<const char* const> args, std::string_view argv0, std::FILE* out,
                        std::FILE* err);
 

@@ -28,7 +28,8 @@ uint32_t prefix_of(const sockaddr* netmask, uint32_t default_bits) {
   sockaddr_in6 mask{};
   std::memcpy(&mask, netmask, sizeof mask);
   uint32_t bits = 0;
-  for (const uint8_t byte : mask.sin6_addr.s6_addr) bits += static_cast<uint32_t>(std::popcount(byte));
+  for (const uint8_t byte : mask.sin6_addr.s6_addr)
+    bits += static_cast<uint32_t>(std::popcount(byte));
   return bits;
 }
 

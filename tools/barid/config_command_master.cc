@@ -66,7 +66,8 @@ class MasterCommand {
         if (!pattern.matches(entry)) continue;
         matched |= show_service(configuration, entry, pattern);
       }
-      if (!matched && !context_.options().words.empty()) context_.warn(fmt::format("unmatched request: \"{}\"", word));
+      if (!matched && !context_.options().words.empty())
+        context_.warn(fmt::format("unmatched request: \"{}\"", word));
     }
     return 0;
   }
@@ -83,7 +84,8 @@ class MasterCommand {
                              : edit_service_part(word, working, edits);
       if (status != 0) return status;
     }
-    return context_.write(context_.directory() + "/master.cf", edit_master_cf(contents, edit_kind_of_lines(), edits));
+    return context_.write(context_.directory() + "/master.cf",
+                          edit_master_cf(contents, edit_kind_of_lines(), edits));
   }
 
  private:
@@ -126,7 +128,8 @@ class MasterCommand {
     return matched;
   }
 
-  /// All entries as the file has them, switched off or not, and its text; nullopt after a complaint.
+  /// All entries as the file has them, switched off or not, and its text; nullopt after a
+  /// complaint.
   std::optional<std::vector<ServiceEntry>> read_services(std::string& contents) {
     const std::string path = context_.directory() + "/master.cf";
     const Result<std::string> content = lookup::read_whole_file(path);
@@ -181,8 +184,8 @@ class MasterCommand {
       ServiceEntry entry;
       if (const int status = parse_entry(request.value, entry); status != 0) return status;
       if (entry.name != edit.name || entry.type != edit.type) {
-        return context_.fatal(kExitData, fmt::format("the entry for {}/{} is named {}", edit.name, edit.type,
-                                            entry.id()));
+        return context_.fatal(kExitData, fmt::format("the entry for {}/{} is named {}", edit.name,
+                                                     edit.type, entry.id()));
       }
       edit.line = format_service(entry, Folding::kFolded);
     }
@@ -229,12 +232,14 @@ class MasterCommand {
     } else {
       const auto* field = std::find_if(std::begin(kFields), std::end(kFields),
                                        [&](const Field& known) { return known.name == part; });
-      if (field == std::end(kFields)) return context_.fatal(kExitData, fmt::format("unknown field: {}", part));
+      if (field == std::end(kFields))
+        return context_.fatal(kExitData, fmt::format("unknown field: {}", part));
       entry.*field->column = request.value;
       if (part == "command") entry.arguments.clear();  // the value holds the arguments too
     }
     ServiceEntry checked;
-    if (const int status = parse_entry(format_service(entry, Folding::kOneLine), checked); status != 0) {
+    if (const int status = parse_entry(format_service(entry, Folding::kOneLine), checked);
+        status != 0) {
       return status;
     }
     entry = std::move(checked);

@@ -84,7 +84,6 @@ class OptionParser {
     return settle();
   }
 
-
  private:
   bool fail(std::string text) {
     error_ = std::move(text);
@@ -100,7 +99,8 @@ class OptionParser {
 
   bool act(Action action) {
     const bool same = options_.action == action;
-    if (!same && options_.action != Action::kShow) return fail("specify one of -e, -X, -#, -m, check");
+    if (!same && options_.action != Action::kShow)
+      return fail("specify one of -e, -X, -#, -m, check");
     options_.action = action;
     return true;
   }
@@ -129,30 +129,49 @@ class OptionParser {
 
   bool parse_letter(char letter) {
     switch (letter) {
-      case 'd': return options_.defaults = true;
-      case 'n': return options_.only_set = true;
-      case 'x': return options_.expand = true;
-      case 'q': return options_.quiet = true;
-      case 'f': return options_.style.fold = true;
-      case 'h': return options_.style.hide_name = true;
-      case 'H': return options_.style.hide_value = true;
-      case 'j': return options_.style.json = true;
-      case 'v': return true;
-      case 'p': return aim(Target::kMain);
-      case 'M': return aim(Target::kService);
-      case 'F': return aim(Target::kField);
-      case 'P': return aim(Target::kOverride);
-      case 'e': return act(Action::kSet);
-      case 'X': return act(Action::kRemove);
-      case '#': return act(Action::kComment);
-      case 'm': return act(Action::kTables);
+      case 'd':
+        return options_.defaults = true;
+      case 'n':
+        return options_.only_set = true;
+      case 'x':
+        return options_.expand = true;
+      case 'q':
+        return options_.quiet = true;
+      case 'f':
+        return options_.style.fold = true;
+      case 'h':
+        return options_.style.hide_name = true;
+      case 'H':
+        return options_.style.hide_value = true;
+      case 'j':
+        return options_.style.json = true;
+      case 'v':
+        return true;
+      case 'p':
+        return aim(Target::kMain);
+      case 'M':
+        return aim(Target::kService);
+      case 'F':
+        return aim(Target::kField);
+      case 'P':
+        return aim(Target::kOverride);
+      case 'e':
+        return act(Action::kSet);
+      case 'X':
+        return act(Action::kRemove);
+      case '#':
+        return act(Action::kComment);
+      case 'm':
+        return act(Action::kTables);
       case 'a':
       case 'A':
       case 'b':
       case 'l':
       case 't':
-      case 'T': return fail(fmt::format("option -{} is not available in this version", letter));
-      default: return fail(fmt::format("unknown option: -{}", letter));
+      case 'T':
+        return fail(fmt::format("option -{} is not available in this version", letter));
+      default:
+        return fail(fmt::format("unknown option: -{}", letter));
     }
   }
 
@@ -207,7 +226,8 @@ class OptionParser {
       return fail("-X and -# cannot be combined with -F");
     }
     if (options_.defaults && options_.only_set) return fail("specify one of -d and -n");
-    if (options_.style.hide_name && options_.style.hide_value) return fail("specify one of -h and -H");
+    if (options_.style.hide_name && options_.style.hide_value)
+      return fail("specify one of -h and -H");
     return true;
   }
 
@@ -237,9 +257,7 @@ config::EditKind Context::edit_kind() const noexcept {
   return options_.action == Action::kComment ? config::EditKind::kComment : config::EditKind::kSet;
 }
 
-void Context::print(std::string_view text) const {
-  std::fwrite(text.data(), 1, text.size(), out_);
-}
+void Context::print(std::string_view text) const { std::fwrite(text.data(), 1, text.size(), out_); }
 
 void Context::complain(std::string_view severity, std::string_view text) const {
   fmt::print(err_, "{}: {}: {}\n", program_, severity, text);

@@ -101,11 +101,13 @@ TEST_F(ConfigCommandTest, ShowsMainCf) {
        "smtpd_banner = $myhostname ESMTP\n"},
       {{"-nC", "user"}, "site = corp\n"},
       {{"-nH"}, "mail_name\nmydestination\nmyhostname\nrelayhost\nsite\nsmtpd_banner\n"},
-      {{"-x", "mail_name", "smtpd_banner"}, "mail_name = corp mail\nsmtpd_banner = mx.example.com ESMTP\n"},
+      {{"-x", "mail_name", "smtpd_banner"},
+       "mail_name = corp mail\nsmtpd_banner = mx.example.com ESMTP\n"},
       {{"-xh", "mydestination"}, "mx.example.com, localhost\n"},
       {{"-h", "relayhost"}, "\n"},
       {{"-d", "mail_name"}, "mail_name = Barid\n"},
-      {{"-d", "smtpd_banner", "myhostname"}, "smtpd_banner = $myhostname ESMTP $mail_name\nmyhostname ="},
+      {{"-d", "smtpd_banner", "myhostname"},
+       "smtpd_banner = $myhostname ESMTP $mail_name\nmyhostname ="},
       {{"-o", "site=other", "-xh", "mail_name"}, "other mail\n"},
       {{"-osite=other", "-xh", "mail_name"}, "other mail\n"},
       {{"-j", "mail_name"}, "{\"mail_name\": \"$site mail\"}\n"},
@@ -140,7 +142,8 @@ TEST_F(ConfigCommandTest, ShowsEverythingSorted) {
 
 TEST_F(ConfigCommandTest, Warnings) {
   put("main.cf", "smtpd_baner = x\nrelayhost = $nowhere\nmail_name = a\nmail_name = b\n");
-  const std::string syntax = "postconf: warning: DIR/main.cf, line 4: overriding earlier entry: mail_name=a\n";
+  const std::string syntax =
+      "postconf: warning: DIR/main.cf, line 4: overriding earlier entry: mail_name=a\n";
   EXPECT_EQ(run({"-n"}).err, syntax +
                                  "postconf: warning: DIR/main.cf: undefined parameter: nowhere\n"
                                  "postconf: warning: DIR/main.cf: unused parameter: smtpd_baner=x "
@@ -160,17 +163,14 @@ TEST_F(ConfigCommandTest, ShowsMasterCf) {
     std::string_view out;
   };
   const Case cases[] = {
-      {{"-M", "smtp"},
-       "smtp       inet  n       -       n       -       -       smtpd\n"},
-      {{"-M", "*/unix"},
-       "slow       unix  -       -       n       -       2       smtp\n"},
+      {{"-M", "smtp"}, "smtp       inet  n       -       n       -       -       smtpd\n"},
+      {{"-M", "*/unix"}, "slow       unix  -       -       n       -       2       smtp\n"},
       {{"-Mf", "587/inet"},
        "587        inet  n       -       n       -       -       smtpd\n"
        "    -o smtpd_banner=$service_name\n    -o { relayhost = a b }\n"},
       {{"-F", "slow/unix/process_limit", "*/inet/service"},
        "slow/unix/process_limit = 2\nsmtp/inet/service = smtp\n587/inet/service = 587\n"},
-      {{"-Fh", "587/inet/command"},
-       "smtpd -o smtpd_banner=$service_name -o { relayhost = a b }\n"},
+      {{"-Fh", "587/inet/command"}, "smtpd -o smtpd_banner=$service_name -o { relayhost = a b }\n"},
       {{"-P"}, "587/inet/smtpd_banner = $service_name\n587/inet/relayhost = a b\n"},
       {{"-Px", "587/inet/smtpd_banner"}, "587/inet/smtpd_banner = 587\n"},
       {{"slow_destination_recipient_limit"},
@@ -206,19 +206,24 @@ TEST_F(ConfigCommandTest, EditRefusals) {
     std::string_view err;
   };
   const Case cases[] = {
-      {{"-e", "header_checks=x", "postfix", "reload"}, 65,
+      {{"-e", "header_checks=x", "postfix", "reload"},
+       65,
        "postconf: fatal: missing '=' after attribute name: \"postfix\"\n"},
       {{"-e", "a=b\nc=d"}, 65, "postconf: fatal: -e, -X, or -# accepts no multi-line input\n"},
       {{"-e", "#a=b"}, 65, "postconf: fatal: -e, -X, or -# accepts no comment input\n"},
       {{"-X", "a=b"}, 65, "postconf: fatal: -X or -# requires names without value\n"},
       {{"-e"}, 64, "postconf: fatal: no parameter or service given\nusage: postconf --help\n"},
-      {{"-eX", "a"}, 64,
+      {{"-eX", "a"},
+       64,
        "postconf: fatal: specify one of -e, -X, -#, -m, check\nusage: postconf --help\n"},
       {{"-z"}, 64, "postconf: fatal: unknown option: -z\nusage: postconf --help\n"},
-      {{"-l"}, 64, "postconf: fatal: option -l is not available in this version\n"
-                   "usage: postconf --help\n"},
+      {{"-l"},
+       64,
+       "postconf: fatal: option -l is not available in this version\n"
+       "usage: postconf --help\n"},
       {{"-C"}, 64, "postconf: fatal: option -C needs a value\nusage: postconf --help\n"},
-      {{"-C", "x"}, 64,
+      {{"-C", "x"},
+       64,
        "postconf: fatal: unknown class: x (builtin, service, user, all)\nusage: postconf --help\n"},
   };
   for (const Case& c : cases) {
@@ -265,13 +270,14 @@ TEST_F(ConfigCommandTest, Check) {
   put("master.cf", "smtp inet n - n - - smtpd\nqmgr unix n - n 300 1 qmgr\n");
   const Outcome good = run({"check"});
   EXPECT_EQ(good.status, 0);
-  EXPECT_EQ(good.err,
-            "postconf: warning: DIR/main.cf, line 2: unused parameter: smtpd_baner=x (did you mean "
-            "smtpd_banner?)\n"
-            "postconf: note: DIR/main.cf, line 1: queue_run_delay has no effect: nothing is polled: "
-            "every retry starts at its exact time\n"
-            "postconf: note: DIR/master.cf, line 2: service qmgr/unix has no effect: qmgr is part "
-            "of every shard\n");
+  EXPECT_EQ(
+      good.err,
+      "postconf: warning: DIR/main.cf, line 2: unused parameter: smtpd_baner=x (did you mean "
+      "smtpd_banner?)\n"
+      "postconf: note: DIR/main.cf, line 1: queue_run_delay has no effect: nothing is polled: "
+      "every retry starts at its exact time\n"
+      "postconf: note: DIR/master.cf, line 2: service qmgr/unix has no effect: qmgr is part "
+      "of every shard\n");
   put("main.cf", "smtpd_helo_required = maybe\n");
   const Outcome bad = run({"check", "--json"});
   EXPECT_EQ(bad.status, 78);
@@ -300,20 +306,22 @@ TEST_F(ConfigCommandTest, Explain) {
             "    default  all\n"
             "    change   restart: read when the server starts\n"
             "    set to   loopback-only (DIR/main.cf, line 1)\n");
-  EXPECT_EQ(run({"-d", "--explain", "io_backend"}).out,
-            "io_backend\n"
-            "    meaning  kernel interface for input and output; auto tries io_uring first and falls "
-            "back to epoll\n"
-            "    type     text\n"
-            "    default  auto\n"
-            "    limits   one of auto, epoll, io_uring\n"
-            "    change   restart: read when the server starts\n");
+  EXPECT_EQ(
+      run({"-d", "--explain", "io_backend"}).out,
+      "io_backend\n"
+      "    meaning  kernel interface for input and output; auto tries io_uring first and falls "
+      "back to epoll\n"
+      "    type     text\n"
+      "    default  auto\n"
+      "    limits   one of auto, epoll, io_uring\n"
+      "    change   restart: read when the server starts\n");
   EXPECT_THAT(run({"--explain", "queue_run_delay"}).out,
               HasSubstr("change   none: accepted, without effect\n"));
   const Outcome unknown = run({"--explain", "inet_interface"});
   EXPECT_EQ(unknown.status, 65);
-  EXPECT_EQ(unknown.err, "postconf: warning: inet_interface: unknown parameter (did you mean "
-                         "inet_interfaces?)\n");
+  EXPECT_EQ(unknown.err,
+            "postconf: warning: inet_interface: unknown parameter (did you mean "
+            "inet_interfaces?)\n");
 }
 
 TEST_F(ConfigCommandTest, HelpAndFacts) {

@@ -19,7 +19,7 @@ class Ban:
     instead: str
     allowed: tuple = ()    # path prefixes where it may stand
     only: tuple = ()       # path prefixes where the ban applies; empty = everywhere
-    in_tests: bool = True  # x_test.cc and x_fuzz.cc beside the code may use it
+    in_tests: bool = True  # tests and their helpers beside the code may use it
 
 
 def ban(rule, pattern, instead, **kwargs):
@@ -69,7 +69,7 @@ BANS = [
               "shard/", "dns/", "policy/", "smtp/", "deliver/", "http/")),
     ban("L4-shared", r"\bstd::(?:shared_ptr|make_shared|weak_ptr|enable_shared_from_this)\b",
         "one owner (unique_ptr or value), references for the rest; snapshots swap by message",
-        allowed=OUTSIDE),
+        allowed=("shard/sim/", *OUTSIDE)),
     ban("L4-iostream", r"#\s*include\s*<(?:iostream|fstream|sstream|ostream|istream|iomanip)>",
         "fmt for text, core/obs for logs, shard/queue or the Offload pool for files",
         allowed=OUTSIDE),
@@ -90,7 +90,7 @@ BANS = [
         "a named function with parameters by value: a lambda's captures die with the lambda"),
     ban("C6-detach", r"\.detach\s*\(\s*\)", "start it in a Scope that is joined before its owner dies"),
     # Headers.
-    ban("N1-using", r"^\s*using\s+namespace\s+std\b", "name what you use"),
+    ban("N1-using", r"^\s*using\s+namespace\s+std\s*;", "name what you use"),
 ]
 
 
@@ -99,8 +99,7 @@ def applies(rule, source):
         return False
     if source.path.startswith(rule.allowed) if rule.allowed else False:
         return False
-    beside = source.path.endswith(("_test.cc", "_fuzz.cc", "_bench.cc"))
-    return not (beside and rule.in_tests)
+    return not (source.is_test and not source.path.startswith(TESTS) and rule.in_tests)
 
 
 def check(tree):

@@ -48,6 +48,8 @@ VENDORS = {
     "gmock/": [],
     "benchmark/": ["bench"],
 }
+# Everywhere, but with angle brackets like any other library.
+COMMON = ("absl/", "fmt/")
 
 
 def owner(path):
@@ -130,8 +132,12 @@ def check(tree):
     exposed = exposed_vendors(tree)
     for source in tree.cpp():
         for line, name, quoted in source.includes:
+            if quoted and (vendor_of(name)[0] or name.startswith(COMMON)):
+                yield Finding(source.path, line, "N5-quotes",
+                              f"write <{name}>: quotes are for the project's own headers")
+                continue
             generated = name.endswith((".pb.h", ".inc"))
-            if quoted and not generated and not vendor_of(name)[0]:
+            if quoted and not generated:
                 if finding := check_layer(source, name, line):
                     yield finding
             if finding := check_vendor(source, name, line):

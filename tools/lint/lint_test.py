@@ -75,6 +75,8 @@ GOOD = [
     ("shard/runtime/a.cc", "thread_.joinable(); std::thread::id who;"),
     ("tools/barid/a.cc", "#include <iostream>\nint main() { std::exit(1); }"),
     ("core/config/a.h", "std::function<void()> on_load;"),
+    ("dns/test_server.h", "int fd = ::socket(AF_INET, SOCK_DGRAM, 0);"),
+    ("dns/a_test.cc", "using namespace std::chrono_literals;"),
     ("shard/net/a_test.cc", "std::thread t(run); auto p = std::make_shared<int>(1);"),
 ]
 
@@ -122,6 +124,9 @@ class Layers(unittest.TestCase):
         ("smtp/server/a.cc", "<gtest/gtest.h>", "A5"),
         ("smtp/server/a_test.cc", "<gtest/gtest.h>", None),
         ("dns/a.cc", "<unbound.h>", None),
+        ("dns/a.cc", "<absl/types/span.h>", None),
+        ("dns/a.cc", '"absl/types/span.h"', "N5-quotes"),
+        ("dns/a.cc", '"unbound.h"', "N5-quotes"),
     ]
 
     def test_rows(self):

@@ -52,9 +52,10 @@ class Source:
 
     @property
     def is_test(self):
-        """Tests, benchmarks and fuzz targets: not part of what runs in production."""
-        return (self.path.startswith(("tests/", "bench/"))
-                or self.path.endswith(("_test.cc", "_fuzz.cc", "_bench.cc", "_testing.h")))
+        """Tests, benchmarks and what helps them: not part of what runs in production."""
+        name = self.path.rsplit("/", 1)[-1]
+        return (self.path.startswith(("tests/", "bench/")) or name.startswith("test_")
+                or bool(re.search(r"_(?:test|fuzz|bench)\.cc$|_test_\w+\.(?:h|cc)$", name)))
 
     @functools.cached_property
     def _split(self):

@@ -1,0 +1,50 @@
+// The SMTP service of one shard: its listeners, its sessions, and the limits on both.
+// Layer: smtp/server. Shard-owned, but for the ClientTable, which all shards share.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "shard/net/listener.h"
+#include "smtp/server/client_table.h"
+#include "smtp/server/session.h"
+
+namespace barid::smtp {
+
+class SmtpService final : private net::ConnectionHandler {
+ public:
+  /// `settings` may be replaced by reload(); `log_pids` and `clients` are shared by all shards.
+  SmtpService(const ServerEnv& env, std::shared_ptr<const ServerSettings> settings,
+              ClientTable& clients, std::atomic<uint32_t>& log_pids);
+  ~SmtpService() override;
+
+  /// Errors: the errno of socket, bind or listen.
+  Status listen(const net::SocketAddress& address);
+  /// New sessions get `settings`; those under way keep theirs.
+  void reload(std::shared_ptr<const ServerSettings> settings) { settings_ = std::move(settings); }
+
+  /// Turns new connections away with 421 (drain), or lets them in again.
+  void set_draining(bool draining) noexcept { draining_ = draining; }
+  /// Stops listening. Sessions go on until the shard's StopSource is asked and they end.
+  void close_listeners();
+  rt::Task<Code> join(MonoTime deadline) { return sessions_.join(deadline); }
+
+  [[nodiscard]] uint32_t sessions_count() const noexcept { return sessions_.tasks_count(); }
+
+ private:
+  void on_connection(int fd, const net::SocketAddress& peer) override;
+  rt::Task<void> serve(std::unique_ptr<ServerSession> session, std::string client_key);
+  [[nodiscard]] std::string refusal_for(const net::SocketAddress& peer, std::string* client_key);
+
+  ServerEnv env_;
+  std::shared_ptr<const ServerSettings> settings_;
+  ClientTable& clients_;
+  std::atomic<uint32_t>& log_pids_;
+  rt::Scope sessions_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  bool draining_ = false;
+};
+
+}  // namespace barid::smtp

@@ -1,0 +1,303 @@
+#include "smtp/server/session.h"
+
+#include "core/mail/header_find.h"
+#include "smtp/proto/received.h"
+
+namespace barid::smtp {
+namespace {
+
+constexpr size_t kBacklogBytesMax = 64 * 1024;  // replies a client does not read; then it waits too
+
+ClientFacts client_facts(const ServerSettings& settings, const net::SocketAddress& peer,
+                         const policy::ClientSideFacts& facts) {
+  ClientFacts client;
+  client.address = peer.is_ip() ? peer.ip_text() : "local";
+  client.name = facts.address_known && facts.address.is_loopback() ? "localhost" : "unknown";
+  client.bare_newline = settings.bare_newline;
+  if (facts.address_known && settings.bare_newline_exclusions.match(facts.address).yes()) {
+    client.bare_newline = BareNewline::kNo;
+  }
+  return client;
+}
+
+policy::ClientSideFacts side_facts(const net::SocketAddress& peer) {
+  policy::ClientSideFacts facts;
+  if (const auto address = lookup::IpAddress::parse(peer.ip_text()); peer.is_ip() && address) {
+    facts.address = address->unmapped();
+    facts.address_known = true;
+  }
+  return facts;
+}
+
+CommandCounts log_counts(const ServerMachine& machine) {
+  static_assert(kVerbCount == kLogCommandCount);
+  CommandCounts counts{};
+  for (size_t i = 0; i < kVerbCount; ++i) {
+    counts[i] = {.ok = machine.counts()[i].ok, .total = machine.counts()[i].total};
+  }
+  return counts;
+}
+
+}  // namespace
+
+ServerSession::ServerSession(const ServerEnv& env, std::shared_ptr<const ServerSettings> settings,
+                             net::Stream stream, std::string refusal, uint32_t log_pid)
+    : StopCallback(env.stop),
+      env_(env),
+      settings_(std::move(settings)),
+      stream_(std::move(stream)),
+      facts_(side_facts(stream_.peer())),
+      machine_(settings_->protocol, client_facts(*settings_, stream_.peer(), facts_)),
+      refusal_(std::move(refusal)),
+      log_pid_(log_pid) {}
+
+LogClient ServerSession::client() const noexcept {
+  return LogClient{.name = machine_.client().name, .address = machine_.client().address};
+}
+
+LogOrigin ServerSession::origin() const noexcept {
+  return LogOrigin{.pid = log_pid_, .syslog_name = settings_->syslog_name};
+}
+
+/// The server stops: a session without a transaction ends now, others when theirs is over.
+void ServerSession::on_stop() {
+  stopping_ = true;
+  if (!machine_.in_transaction()) stream_.interrupt();
+}
+
+rt::Task<void> ServerSession::run() {
+  env_.counters.add(Counter::kSessionsOpened);
+  env_.counters.add(Counter::kSessionsOpen);
+  env_.log.write(origin(), SmtpdConnect{.client = client()});
+  // What a client sends before it was greeted arrives with the next turn's completions.
+  co_await rt::yield(env_.reactor);
+  co_await rt::yield(env_.reactor);
+  machine_.start({.early_input = stream_.input(), .refusal = refusal_});
+  for (;;) {
+    size_t consumed = 0;
+    const Action action = machine_.next(stream_.input(), &consumed);
+    if (action.kind == ActionKind::kBodyBytes) append_body(action.bytes);
+    if (action.note != Note::kNone) log_note(action);
+    if (action.kind == ActionKind::kCheckRecipient || action.kind == ActionKind::kCheckVerify) {
+      check_recipient(action);
+    }
+    stream_.consume(consumed);  // the action's bytes are not used from here on
+    const bool goes_on = co_await perform(action);
+    if (!goes_on) break;
+  }
+  content_.reset();
+  log_disconnect();
+  env_.counters.subtract(Counter::kSessionsOpen);
+}
+
+/// What is left of an action once its bytes are consumed. False ends the session.
+rt::Task<bool> ServerSession::perform(const Action& action) {
+  switch (action.kind) {
+    case ActionKind::kNeedInput: co_return co_await read_more();
+    case ActionKind::kFlush: co_return co_await flush_output(action.delay);
+    case ActionKind::kClose:
+      static_cast<void>(co_await flush_output(action.delay));
+      static_cast<void>(co_await stream_.flush(env_.reactor.now() + settings_->timeout));
+      co_return false;
+    case ActionKind::kCheckSender: machine_.on_verdict(env_.queue.refuse_mail(machine_.declared_size())); break;
+    case ActionKind::kCheckEtrn: machine_.on_verdict("458 Unable to queue messages"); break;
+    case ActionKind::kCheckHelo:
+    case ActionKind::kCheckData: machine_.on_verdict({}); break;
+    case ActionKind::kOpenMessage: open_message(); break;
+    case ActionKind::kAbort:
+      content_.reset();
+      id_ = {};
+      break;
+    case ActionKind::kCommit: co_await commit(); break;
+    case ActionKind::kNote:
+    case ActionKind::kCheckRecipient:
+    case ActionKind::kCheckVerify:
+    case ActionKind::kBodyBytes: break;
+  }
+  co_return true;
+}
+
+rt::Task<bool> ServerSession::flush_output(Duration delay) {
+  if (delay > Duration::zero()) co_await rt::Sleep(env_.reactor, env_.reactor.now() + delay);
+  if (!machine_.output().empty()) {
+    stream_.write(machine_.output());
+    machine_.clear_output();
+  }
+  co_return true;
+}
+
+rt::Task<bool> ServerSession::read_more() {
+  if (stopping_ && !machine_.in_transaction()) {
+    machine_.on_shutdown();
+    co_return true;
+  }
+  if (!machine_.output().empty()) {
+    stream_.write(machine_.output());
+    machine_.clear_output();
+  }
+  const MonoTime deadline = env_.reactor.now() + settings_->timeout;
+  Status status;
+  if (stream_.write_backlog() > kBacklogBytesMax) {
+    status = co_await stream_.flush(deadline);
+    if (status.ok()) co_return true;
+  } else {
+    status = co_await stream_.read(deadline);
+    if (status.ok() || !stream_.input().empty()) co_return true;
+  }
+  switch (status.error().code) {
+    case Code::kTimeout:
+      log_end(SessionEnd::kTimeout);
+      machine_.on_timeout();
+      co_return true;
+    case Code::kCancelled:
+      machine_.on_shutdown();
+      co_return true;
+    default:
+      if (machine_.stage() != "QUIT") log_end(SessionEnd::kLostConnection);
+      co_return false;
+  }
+}
+
+// --- what the machine asks
+
+void ServerSession::check_recipient(const Action& action) {
+  const CheckedRecipient& recipient = machine_.recipient();
+  facts_.helo = machine_.helo();
+  const policy::RelayPolicy::Verdict verdict =
+      settings_->relay.check_recipient(facts_, machine_.sender(), recipient.address);
+  const std::string_view stage = action.kind == ActionKind::kCheckVerify ? "VRFY" : "RCPT";
+  if (!verdict.warning.empty()) {
+    env_.log.write(origin(), SmtpdVerdict{.queue_id = id_,
+                                          .verb = "reject_warning",
+                                          .stage = stage,
+                                          .client = client(),
+                                          .reply = verdict.warning,
+                                          .sender = machine_.sender(),
+                                          .recipient = recipient.address,
+                                          .protocol = machine_.protocol(),
+                                          .helo = machine_.helo()});
+  }
+  if (!verdict.reply.empty()) log_reject(verdict.reply, stage);
+  machine_.on_verdict(verdict.reply);
+}
+
+void ServerSession::open_message() {
+  id_ = env_.queue.home().allocate_id();
+  arrival_ = env_.reactor.wall_now();
+  env_.log.write(origin(), SmtpdClient{.queue_id = id_, .client = client()});
+}
+
+/// The first content byte: our Received field goes before it.
+void ServerSession::begin_content() {
+  content_ = ContentRef::make();
+  const auto id_text = id_.text_chars();
+  std::string header;
+  append_received(header, {.helo = machine_.helo(),
+                           .client_name = machine_.client().name,
+                           .client_address = machine_.client().address,
+                           .hostname = settings_->protocol.hostname,
+                           .mail_name = settings_->mail_name,
+                           .protocol = machine_.protocol(),
+                           .queue_id = {id_text.data(), id_text.size()},
+                           .recipient = machine_.recipient_count() == 1 ? machine_.recipient_address(0)
+                                                                        : std::string_view(),
+                           .unix_seconds = unix_seconds(arrival_)});
+  content_->append(header);
+}
+
+void ServerSession::append_body(std::string_view bytes) {
+  if (!content_) begin_content();
+  content_->append(bytes);
+}
+
+/// Durable first, then 250. The client's patience is the only limit here: the store always answers.
+rt::Task<void> ServerSession::commit() {
+  if (!content_) begin_content();  // an empty message
+  const std::string_view refusal = env_.queue.refuse_mail(0);
+  if (!refusal.empty()) {
+    content_.reset();
+    log_reject(refusal, "END-OF-MESSAGE");
+    machine_.on_commit_failed(refusal);
+    co_return;
+  }
+  const std::string message_id = find_header(content_->spans().front(), "Message-ID");
+  env_.log.write(origin(), CleanupMessageId{.queue_id = id_, .message_id = message_id});
+  schedule::QueueManager::Submission submission{
+      .id = id_, .content = std::move(content_), .arrival = arrival_};
+  content_.reset();
+  machine_.fill_envelope(submission.envelope);
+  queue::Partition& partition = env_.queue.home();
+  const uint64_t group = env_.queue.stage(std::move(submission));
+  const Status status = co_await partition.committed(group);
+  if (status.ok()) {
+    const auto text = id_.text_chars();
+    machine_.on_committed({text.data(), text.size()});
+  } else {
+    constexpr std::string_view kFailed = "451 4.3.0 Error: queue file write error";
+    constexpr std::string_view kFull = "452 4.3.1 Insufficient system storage";
+    const std::string_view reply = status.error().code == Code::kNoSpace ? kFull : kFailed;
+    log_reject(reply, "END-OF-MESSAGE");
+    machine_.on_commit_failed(reply);
+  }
+  id_ = {};
+}
+
+// --- the log
+
+void ServerSession::log_note(const Action& action) {
+  switch (action.note) {
+    case Note::kPipelining:
+      env_.log.write(origin(), SmtpdPipelining{.after = machine_.stage(), .client = client(), .data = action.bytes});
+      return;
+    case Note::kTooManyErrors: log_end(SessionEnd::kTooManyErrors); return;
+    case Note::kRejected: log_reject(action.bytes, machine_.stage()); return;
+    case Note::kNonSmtpCommand:
+    case Note::kBadAddress: {
+      std::string text(action.note == Note::kBadAddress ? "Illegal address syntax from "
+                                                        : "non-SMTP command from ");
+      text += machine_.client().name;
+      text += '[';
+      text += machine_.client().address;
+      text += action.note == Note::kBadAddress ? "] in " : "]";
+      if (action.note == Note::kBadAddress) {
+        text += machine_.stage();
+        text += " command";
+      }
+      text += ": ";
+      text += action.bytes;
+      env_.log.write(origin(), LogNote{.program = LogProgram::kSmtpd,
+                                       .severity = LogSeverity::kWarning,
+                                       .text = text});
+      return;
+    }
+    case Note::kBareNewline:
+    case Note::kNone: return;  // shown as notes=bare_lf at the end
+  }
+}
+
+void ServerSession::log_reject(std::string_view reply, std::string_view stage) {
+  env_.counters.add(Counter::kCommandsRejected);
+  SmtpdVerdict verdict{.queue_id = id_,
+                       .stage = stage,
+                       .client = client(),
+                       .reply = reply,
+                       .protocol = machine_.protocol(),
+                       .helo = machine_.helo()};
+  if (machine_.in_transaction()) verdict.sender = machine_.sender();
+  if (stage == "RCPT" || stage == "VRFY") verdict.recipient = machine_.recipient().address;
+  env_.log.write(origin(), verdict);
+}
+
+void ServerSession::log_end(SessionEnd end) {
+  SmtpdBroken event{.reason = end, .after = machine_.stage(), .client = client()};
+  if (machine_.in_content()) event.bytes = machine_.content_bytes();
+  env_.log.write(origin(), event);
+}
+
+void ServerSession::log_disconnect() {
+  const CommandCounts counts = log_counts(machine_);
+  env_.log.write(origin(), SmtpdDisconnect{.client = client(), .counts = counts,
+                                           .notes = machine_.saw_bare_newline() ? "bare_lf" : ""});
+}
+
+}  // namespace barid::smtp

@@ -1,0 +1,16 @@
+// The subcommands of barid. Each prints its own --help and returns a sysexits.h status.
+// Layer: tools.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace barid::tools {
+
+int run_serve_command(std::span<const char* const> arguments, std::string_view name);
+int run_dev_command(std::span<const char* const> arguments, std::string_view name);
+int run_control_command(std::span<const char* const> arguments, std::string_view name);
+int run_queue_command(std::span<const char* const> arguments, std::string_view name);
+int run_links_command(std::span<const char* const> arguments, std::string_view name);
+
+}  // namespace barid::tools

@@ -1,0 +1,58 @@
+#include "tools/barid/control_client.h"
+
+#include <curl/curl.h>
+
+#include <memory>
+
+namespace barid::tools {
+namespace {
+
+struct Transfer {
+  ControlAnswer answer;
+  LineSink* lines = nullptr;
+};
+
+size_t on_bytes(char* bytes, size_t size, size_t count, void* user) {
+  auto* transfer = static_cast<Transfer*>(user);
+  transfer->answer.body.append(bytes, size * count);
+  if (transfer->lines == nullptr) return size * count;
+  size_t start = 0;
+  const std::string& body = transfer->answer.body;
+  for (size_t end = body.find('\n'); end != std::string::npos; end = body.find('\n', start)) {
+    transfer->lines->on_line(std::string_view(body).substr(start, end - start));
+    start = end + 1;
+  }
+  transfer->answer.body.erase(0, start);
+  return size * count;
+}
+
+struct FreeCurl {
+  void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
+};
+
+}  // namespace
+
+Result<ControlAnswer> ask_server(const std::string& queue_directory, const std::string& method,
+                                 const std::string& path, LineSink* lines) {
+  const std::unique_ptr<CURL, FreeCurl> curl(curl_easy_init());
+  if (!curl) return Error{.code = Code::kExhausted, .text = "libcurl"};
+  Transfer transfer{.lines = lines};
+  const std::string socket = queue_directory + "/public/control";
+  const std::string url = "http://localhost" + path;
+  curl_easy_setopt(curl.get(), CURLOPT_UNIX_SOCKET_PATH, socket.c_str());
+  curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, on_bytes);
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &transfer);
+  if (method == "POST") {
+    curl_easy_setopt(curl.get(), CURLOPT_POST, 1L);
+    curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE, 0L);
+  }
+  const CURLcode code = curl_easy_perform(curl.get());
+  if (code == CURLE_COULDNT_CONNECT) return Error{.code = Code::kUnavailable, .text = "no server"};
+  if (code != CURLE_OK) return Error{.code = Code::kIo, .text = curl_easy_strerror(code)};
+  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &transfer.answer.status);
+  return std::move(transfer.answer);
+}
+
+}  // namespace barid::tools

@@ -1,0 +1,84 @@
+// barid: one executable, many names (argv[0]). Finds the command and runs it.
+// Layer: tools.
+#include <fmt/format.h>
+#include <sysexits.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <span>
+#include <string_view>
+
+#include "tools/barid/commands.h"
+#include "tools/barid/config_command.h"
+
+namespace barid::tools {
+namespace {
+
+using Arguments = std::span<const char* const>;
+
+int run_config(Arguments arguments, std::string_view name) {
+  return run_config_command(arguments, name, stdout, stderr);
+}
+
+struct Command {
+  std::string_view name;
+  std::string_view alias;  ///< argv[0] under which it answers too; empty = none
+  int (*run)(Arguments arguments, std::string_view name);
+  std::string_view summary;
+};
+
+constexpr std::array kCommands = {
+    Command{"serve", "", run_serve_command, "run the MTA in the foreground"},
+    Command{"dev", "", run_dev_command, "try it: no configuration, no root, no DNS"},
+    Command{"control", "postfix", run_control_command, "start, stop, reload, drain, check, status"},
+    Command{"config", "postconf", run_config, "show, explain, check and edit main.cf and master.cf"},
+    Command{"queue", "postqueue", run_queue_command, "list the queue"},
+    Command{"links", "", run_links_command, "make the names this program answers to"},
+};
+
+void print_help(std::FILE* out) {
+  fmt::print(out,
+             "barid - a sharded mail transfer agent\n\n"
+             "usage: barid COMMAND [ARGUMENT...]\n\ncommands:\n");
+  for (const Command& command : kCommands) {
+    fmt::print(out, "  {:<10} {}{}\n", command.name, command.summary,
+               command.alias.empty() ? "" : fmt::format(" (also: {})", command.alias));
+  }
+  fmt::print(out,
+             "\n`barid COMMAND --help` explains each with examples. `mailq` is `barid queue list`.\n"
+             "Exit status: that of sysexits.h (0, 64 usage, 65 data, 69 unavailable, 78 configuration).\n");
+}
+
+int run(int argc, char** argv) {
+  std::string_view program = argc > 0 ? argv[0] : "barid";
+  program.remove_prefix(program.rfind('/') + 1);
+  const Arguments arguments(argv + std::min(argc, 1), static_cast<size_t>(std::max(argc - 1, 0)));
+  for (const Command& command : kCommands) {
+    if (!command.alias.empty() && command.alias == program) return command.run(arguments, program);
+  }
+  if (program == "mailq") return run_queue_command(arguments, program);
+  if (arguments.empty()) {
+    print_help(stderr);
+    return EX_USAGE;
+  }
+  const std::string_view word = arguments.front();
+  if (word == "--help" || word == "-h" || word == "help") {
+    print_help(stdout);
+    return 0;
+  }
+  if (word == "--version") {
+    fmt::print("barid {}\n", BARID_VERSION);
+    return 0;
+  }
+  for (const Command& command : kCommands) {
+    if (command.name == word) return command.run(arguments.subspan(1), fmt::format("barid {}", word));
+  }
+  fmt::print(stderr, "barid: unknown command \"{}\"; `barid --help` lists them\n", word);
+  return EX_USAGE;
+}
+
+}  // namespace
+}  // namespace barid::tools
+
+int main(int argc, char** argv) { return barid::tools::run(argc, argv); }

@@ -1,0 +1,256 @@
+#include "tools/barid/server.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <thread>
+#include <vector>
+
+#include "shard/queue/queue_directory.h"
+#include "core/obs/log_writer.h"
+#include "tools/barid/control_server.h"
+
+namespace barid::tools {
+namespace {
+
+class Server {
+ public:
+  Server(const ServerOptions& options, std::FILE* err) : options_(options), err_(err) {}
+
+  int run();
+
+ private:
+  bool load_configuration();
+  bool open_queue();
+  bool open_log();
+  bool start_shards();
+  void serve_signals();
+  void reload();
+  void stop_shards();
+  void print(const config::Diagnostics& diagnostics) const;
+  void complain(std::string_view text) const { fmt::print(err_, "barid: {}\n", text); }
+  /// Partition numbers of shard `index`: its own first, then adopted ones.
+  [[nodiscard]] std::vector<uint16_t> partitions_of(uint16_t index) const;
+
+  const ServerOptions& options_;
+  std::FILE* err_;
+  std::unique_ptr<const config::Configuration> configuration_;
+  ProcessSettings process_;
+  queue::QueueDirectory directory_;
+  std::unique_ptr<LogWriter> log_writer_;
+  std::thread log_thread_;
+  std::unique_ptr<rt::Mesh> mesh_;
+  std::unique_ptr<rt::OffloadPool> offload_;
+  smtp::ClientTable clients_;
+  std::atomic<uint32_t> log_pids_{0};
+  std::vector<std::vector<OpenedPartition>> opened_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::thread> threads_;
+  int signal_fd_ = -1;
+};
+
+sigset_t handled_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set, signal);
+  return set;
+}
+
+/// As many descriptors as the system allows: each session is one.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  static_cast<void>(setrlimit(RLIMIT_NOFILE, &limit));  // the old limit then stays, and is reported by accept
+}
+
+void Server::print(const config::Diagnostics& diagnostics) const {
+  for (const config::Diagnostic& warning : diagnostics.warnings) complain("warning: " + warning.str());
+  for (const config::Diagnostic& error : diagnostics.errors) complain("fatal: " + error.str());
+}
+
+bool Server::load_configuration() {
+  config::LoadResult loaded = config::Configuration::load(options_.load);
+  print(loaded.diagnostics);
+  if (!loaded.ok()) return false;
+  configuration_ = std::move(loaded.configuration);
+  process_ = build_process_settings(*configuration_);
+  return true;
+}
+
+std::vector<uint16_t> Server::partitions_of(uint16_t index) const {
+  std::vector<uint16_t> numbers{index};
+  for (const uint16_t found : directory_.partitions()) {
+    if (found != index && found >= process_.shards_count && found % process_.shards_count == index) {
+      numbers.push_back(found);
+    }
+  }
+  return numbers;
+}
+
+bool Server::open_queue() {
+  if (std::string problem = directory_.open(process_.queue_directory); !problem.empty()) {
+    complain("fatal: " + problem);
+    return false;
+  }
+  opened_.resize(process_.shards_count);
+  for (uint16_t index = 0; index < process_.shards_count; ++index) {
+    for (const uint16_t number : partitions_of(index)) {
+      queue::OpenFailure failure;
+      auto store = queue::open_rocks_store({.directory = directory_.partition_path(number)}, &failure);
+      if (!store) {
+        complain(fmt::format("fatal: {}: cannot be opened: {}; nothing was changed",
+                             directory_.partition_path(number), failure.text));
+        return false;
+      }
+      opened_[index].push_back(OpenedPartition{.number = number, .store = std::move(store)});
+    }
+  }
+  return true;
+}
+
+bool Server::open_log() {
+  Result<std::unique_ptr<LogWriter>> writer = LogWriter::open({.path = process_.log_path});
+  if (!writer.ok()) {
+    complain(fmt::format("fatal: maillog_file: {}: {}", process_.log_path,
+                         std::strerror(writer.error().error_number)));
+    return false;
+  }
+  log_writer_ = *std::move(writer);
+  return true;
+}
+
+bool Server::start_shards() {
+  mesh_ = std::make_unique<rt::Mesh>(process_.shards_count);
+  offload_ = std::make_unique<rt::OffloadPool>(process_.offload_threads, 1024);
+  const ShardCommons commons{.process = process_, .mesh = *mesh_, .offload = *offload_,
+                             .clients = clients_, .log_pids = log_pids_};
+  const LogFormat format{.style = process_.log_json ? LogStyle::kJson : LogStyle::kPostfix,
+                         .host_name = configuration_->get("myhostname"),
+                         .syslog_name = process_.syslog_name,
+                         .delay_decimals_max = process_.delay_decimals};
+  for (uint16_t index = 0; index < process_.shards_count; ++index) {
+    Problems problems;
+    ShardSettings settings = build_shard_settings(*configuration_, process_.shards_count, &problems);
+    if (index == 0) {
+      for (const std::string& warning : problems.warnings) complain("warning: " + warning);
+    }
+    if (!problems.errors.empty()) {
+      for (const std::string& error : problems.errors) complain("fatal: " + error);
+      return false;
+    }
+    shards_.push_back(std::make_unique<Shard>(index, commons, log_writer_->add_buffer(), format,
+                                              std::move(opened_[index]), std::move(settings)));
+  }
+  log_thread_ = std::thread([this] { log_writer_->run(); });
+  for (const std::unique_ptr<Shard>& shard : shards_) threads_.emplace_back([&shard] { shard->run(); });
+  bool ok = true;
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    if (const std::string problem = shard->wait_started(); !problem.empty()) {
+      complain("fatal: " + problem);
+      ok = false;
+    }
+  }
+  return ok;
+}
+
+void Server::stop_shards() {
+  for (const std::unique_ptr<Shard>& shard : shards_) shard->post(shard_stop);
+  for (std::thread& thread : threads_) thread.join();
+  if (offload_) offload_->stop();
+  if (log_thread_.joinable()) {
+    log_writer_->stop();
+    log_thread_.join();
+  }
+}
+
+/// A bad new configuration is refused as a whole; the running one stays.
+void Server::reload() {
+  const auto say = [this](LogSeverity severity, const std::string& text) {
+    complain(text);
+    shards_.front()->post([severity, text](Shard::Inside& inside) { shard_log(inside, severity, text); });
+  };
+  config::LoadResult loaded = config::Configuration::load(options_.load);
+  for (const config::Diagnostic& error : loaded.diagnostics.errors) {
+    say(LogSeverity::kError, "reload refused: " + error.str());
+  }
+  if (!loaded.ok()) return;
+  std::vector<std::shared_ptr<ShardSettings>> settings;
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    Problems problems;
+    settings.push_back(std::make_shared<ShardSettings>(
+        build_shard_settings(*loaded.configuration, process_.shards_count, &problems)));
+    for (const std::string& error : problems.errors) say(LogSeverity::kError, "reload refused: " + error);
+    if (!problems.errors.empty()) return;
+  }
+  configuration_ = std::move(loaded.configuration);
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    shards_[i]->post([one = settings[i]](Shard::Inside& inside) { shard_reload(inside, std::move(*one)); });
+  }
+  static_cast<void>(log_writer_->reopen());  // the old file stays in use if that fails
+  say(LogSeverity::kInfo, "reload -- configuration " + configuration_->directory());
+}
+
+void Server::serve_signals() {
+  for (;;) {
+    signalfd_siginfo info{};
+    const ssize_t got = ::read(signal_fd_, &info, sizeof info);
+    if (got < 0 && errno == EINTR) continue;
+    if (got != sizeof info) return;
+    if (info.ssi_signo == SIGHUP) {
+      reload();
+    } else if (info.ssi_signo == SIGUSR1) {
+      for (const std::unique_ptr<Shard>& shard : shards_) {
+        shard->post([](Shard::Inside& inside) { shard_set_draining(inside, true); });
+      }
+    } else {
+      return;
+    }
+  }
+}
+
+int Server::run() {
+  const sigset_t set = handled_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC);
+  raise_descriptor_limit();
+  if (!load_configuration()) return EX_CONFIG;
+  if (!open_log()) return EX_UNAVAILABLE;
+  if (!open_queue()) return EX_UNAVAILABLE;
+  if (!start_shards()) {
+    const bool configuration_problem = threads_.empty();
+    stop_shards();
+    return configuration_problem ? EX_CONFIG : EX_UNAVAILABLE;
+  }
+  std::vector<Shard*> all;
+  for (const std::unique_ptr<Shard>& shard : shards_) all.push_back(shard.get());
+  shards_.front()->post([this, all](Shard::Inside& inside) {
+    shard_log(inside, LogSeverity::kInfo,
+              fmt::format("daemon started -- version {}, configuration {}",
+                          configuration_->get("mail_version"), configuration_->directory()));
+    const std::string problem = start_control_server(inside, directory_.path(), all);
+    if (!problem.empty()) shard_log(inside, LogSeverity::kError, problem);
+    if (options_.on_first_shard) options_.on_first_shard(inside);
+  });
+  if (!options_.greeting.empty()) {
+    fmt::print("{}\n", options_.greeting);
+    std::fflush(stdout);
+  }
+  serve_signals();
+  shards_.front()->post([](Shard::Inside& inside) {
+    shard_log(inside, LogSeverity::kInfo, "terminating on signal");
+  });
+  stop_shards();
+  return 0;
+}
+
+}  // namespace
+
+int run_server(const ServerOptions& options, std::FILE* err) { return Server(options, err).run(); }
+
+}  // namespace barid::tools

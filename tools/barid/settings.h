@@ -1,0 +1,80 @@
+// From a configuration snapshot to what each part of a shard needs to know. Nothing below tools reads
+// parameters by name.
+// Layer: tools. Reads files named by lists and tables; otherwise pure.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/config/configuration.h"
+#include "dns/unbound_resolver.h"
+#include "policy/transport_router.h"
+#include "shard/net/socket_address.h"
+#include "shard/runtime/io_select.h"
+#include "shard/schedule/policy.h"
+#include "shard/schedule/dispatcher.h"
+#include "smtp/client/settings.h"
+#include "smtp/server/session.h"
+
+namespace barid::tools {
+
+/// A delivery service of master.cf, or a built-in one.
+struct TransportSettings {
+  std::string name;
+  std::string command;  ///< smtp, lmtp, error, retry, discard; others are not served
+  schedule::TransportLimits limits;
+  smtp::ClientSettings client;  ///< smtp and lmtp
+};
+
+/// An smtpd service.
+struct ListenSettings {
+  std::string service;  ///< "smtp/inet"
+  std::vector<net::SocketAddress> addresses;
+  std::shared_ptr<const smtp::ServerSettings> server;
+};
+
+struct NoticeSettings {
+  std::string host_name;
+  std::string origin;
+  std::string mail_name;
+  uint64_t bounce_size_limit = 50'000;
+};
+
+/// Everything one shard is told. Built once per shard: nothing in it is shared between shards.
+struct ShardSettings {
+  schedule::RetryPolicy retry;
+  schedule::QueueLimits limits;
+  std::unique_ptr<policy::TransportRouter> router;
+  std::vector<TransportSettings> transports;
+  std::vector<ListenSettings> listeners;
+  NoticeSettings notices;
+  dns::UnboundOptions dns;
+};
+
+/// What the process is told.
+struct ProcessSettings {
+  uint16_t shards_count = 1;
+  rt::IoChoice io = rt::IoChoice::kAuto;
+  std::string queue_directory;
+  std::string syslog_name;
+  std::string log_path;
+  bool log_json = false;
+  int delay_decimals = 2;
+  unsigned offload_threads = 4;
+  Duration shutdown_timeout = std::chrono::seconds(30);
+};
+
+/// Problems of a configuration that only show when it is put to use, each with its parameter.
+struct Problems {
+  std::vector<std::string> errors;    ///< the server does not start, a reload is refused
+  std::vector<std::string> warnings;
+};
+
+[[nodiscard]] ProcessSettings build_process_settings(const config::Configuration& configuration);
+
+/// `shards_count` divides process-wide limits.
+[[nodiscard]] ShardSettings build_shard_settings(const config::Configuration& configuration,
+                                                 uint16_t shards_count, Problems* problems);
+
+}  // namespace barid::tools

@@ -1,0 +1,397 @@
+#include "tools/barid/shard.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "deliver/notice.h"
+#include "deliver/text_agent.h"
+#include "dns/native_host_lookup.h"
+#include "dns/unbound_resolver.h"
+#include "shard/queue/partition.h"
+#include "shard/runtime/clock.h"
+#include "shard/runtime/frame_pool.h"
+#include "shard/schedule/queue_manager.h"
+#include "smtp/client/agent.h"
+#include "smtp/server/service.h"
+
+namespace barid::tools {
+namespace {
+
+/// Closures from other threads; control only, never on a message's path.
+using Action = std::function<void(Shard::Inside&)>;
+
+/// Router and notice composer of the present configuration: the queue manager's references stay
+/// valid over a reload.
+class CurrentRules final : public schedule::Router, public schedule::NoticeComposer {
+ public:
+  void set(std::unique_ptr<policy::TransportRouter> router, NoticeSettings notices) {
+    router_ = std::move(router);
+    notices_ = std::move(notices);
+  }
+
+  schedule::Route route(const Envelope& envelope, const Recipient& recipient) const override {
+    return router_->route(envelope, recipient);
+  }
+
+  std::optional<schedule::Notice> compose_failure(const queue::Message& message,
+                                                  const std::vector<std::string_view>& content,
+                                                  QueueId id, WallTime now) const override {
+    std::vector<Outcome> outcomes(message.status.size());
+    std::vector<FailedRecipient> failed;
+    for (size_t i = 0; i < message.status.size(); ++i) {
+      const queue::RecipientStatus& status = message.status[i];
+      if (status.state != queue::RecipientState::kFailed) continue;
+      outcomes[i] = Outcome{.disposition = Disposition::kFailed,
+                            .dsn = status.dsn,
+                            .text = status.reason,
+                            .remote_mta = status.remote_mta,
+                            .diagnostic = status.diagnostic};
+      failed.push_back({.recipient = &message.envelope.recipients[i], .outcome = &outcomes[i]});
+    }
+    std::optional<barid::Notice> notice =
+        compose_failure_notice({.host_name = notices_.host_name,
+                                .origin = notices_.origin,
+                                .mail_name = notices_.mail_name,
+                                .queue_id = message.id,
+                                .notice_id = id,
+                                .arrival_time = message.arrival,
+                                .now = now,
+                                .envelope = &message.envelope,
+                                .recipients = failed,
+                                .bounce_size_limit = notices_.bounce_size_limit},
+                               content);
+    if (!notice) return std::nullopt;
+    schedule::Notice result{.envelope = std::move(notice->envelope), .content = ContentRef::make()};
+    result.content->append(notice->content);
+    return result;
+  }
+
+ private:
+  std::unique_ptr<policy::TransportRouter> router_;
+  NoticeSettings notices_;
+};
+
+/// Until content conversion exists, what cannot go as it is fails with 5.6.3.
+class NoConversion final : public smtp::ContentConverter {
+ public:
+  ContentRef to_7bit(const Content&) const override { return {}; }
+};
+
+}  // namespace
+
+struct Shard::Inside final : private rt::TurnHook, private smtp::ContentSource {
+  Inside(Shard& owner, std::unique_ptr<rt::Io> backend)
+      : shard(owner),
+        io(std::move(backend)),
+        reactor(clock, *io, 0x9e3779b97f4a7c15u + owner.index_),
+        port(owner.commons_.mesh, owner.index_, reactor, this),
+        offload(reactor, owner.commons_.offload),
+        log(owner.log_format_, owner.log_buffer_),
+        queue({.reactor = reactor,
+               .offload = offload,
+               .log = log,
+               .counters = counters,
+               .router = rules,
+               .notices = rules}),
+        native_lookup(offload),
+        error_agent(TextAgent::Kind::kError, reactor),
+        retry_agent(TextAgent::Kind::kRetry, reactor),
+        discard_agent(TextAgent::Kind::kDiscard, reactor),
+        scope(reactor) {
+    reactor.add_turn_hook(*this);
+    log.set_time(reactor.wall_now());
+  }
+  ~Inside() override { reactor.remove_turn_hook(*this); }
+
+  void on_turn_begin() override { log.set_time(reactor.wall_now()); }
+  /// The turn's changes become a group, the turn's lines go to the writer.
+  void on_turn_end() override {
+    for (const OpenedPartition& partition : shard.partitions_) partition.store->seal();
+    log.publish();
+  }
+  rt::Task<Result<ContentRef>> content_of(queue::Message& message) override {
+    return queue.content_of(message);
+  }
+
+  void apply_transports(std::vector<TransportSettings> transports);
+  std::string open_listeners(const std::vector<ListenSettings>& listeners);
+  rt::Task<void> stop();
+
+  Shard& shard;
+  rt::SystemClock clock;
+  std::unique_ptr<rt::Io> io;
+  rt::Reactor reactor;
+  rt::Mesh::Port port;
+  rt::ShardOffload offload;
+  Log log;
+  Counters counters;
+  rt::StopSource sessions_stop;
+  CurrentRules rules;
+  NoConversion converter;
+  schedule::QueueManager queue;
+  std::vector<std::unique_ptr<queue::Partition>> partitions;
+  std::unique_ptr<dns::UnboundResolver> resolver;
+  dns::NativeHostLookup native_lookup;
+  TextAgent error_agent;
+  TextAgent retry_agent;
+  TextAgent discard_agent;
+  std::vector<std::pair<std::string, std::unique_ptr<smtp::SmtpAgent>>> smtp_agents;
+  std::vector<std::pair<std::string, std::unique_ptr<smtp::SmtpService>>> services;
+  std::vector<std::unique_ptr<ShardGuest>> guests;
+  rt::Scope scope;
+  std::string io_fallback_reason;
+  uint32_t log_pid = 0;
+  bool stopping = false;
+};
+
+/// Runs posted closures on the shard.
+class Shard::Inbox final : public rt::Mailbox {
+ public:
+  void attach(Inside* inside) {
+    const std::lock_guard lock(mutex_);
+    inside_ = inside;
+  }
+  void post(Action action) {
+    const std::lock_guard lock(mutex_);
+    actions_.push_back(std::move(action));
+    count_.store(actions_.size(), std::memory_order_release);
+    if (inside_ != nullptr) inside_->reactor.waker().notify();
+  }
+  bool drain() override {
+    if (!has_mail()) return false;
+    std::vector<Action> actions;
+    {
+      const std::lock_guard lock(mutex_);
+      actions.swap(actions_);
+      count_.store(0, std::memory_order_release);
+    }
+    for (const Action& action : actions) action(*inside_);
+    return true;
+  }
+  bool has_mail() const noexcept override { return count_.load(std::memory_order_acquire) > 0; }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Action> actions_;
+  std::atomic<size_t> count_{0};
+  Inside* inside_ = nullptr;
+};
+
+Shard::Shard(uint16_t index, const ShardCommons& commons, LogBuffer& log_buffer, LogFormat log_format,
+             std::vector<OpenedPartition> partitions, ShardSettings settings)
+    : index_(index),
+      commons_(commons),
+      log_buffer_(log_buffer),
+      log_format_(std::move(log_format)),
+      partitions_(std::move(partitions)),
+      settings_(std::move(settings)),
+      inbox_(std::make_unique<Inbox>()) {}
+
+Shard::~Shard() = default;
+
+void Shard::post(Action action) { inbox_->post(std::move(action)); }
+
+std::string Shard::wait_started() {
+  started_.wait(0, std::memory_order_acquire);
+  return start_problem_;
+}
+
+void Shard::Inside::apply_transports(std::vector<TransportSettings> transports) {
+  for (TransportSettings& transport : transports) {
+    schedule::Dispatcher& dispatcher = queue.dispatcher();
+    if (transport.command == "error") {
+      dispatcher.set_transport(transport.name, error_agent, transport.limits);
+    } else if (transport.command == "retry") {
+      dispatcher.set_transport(transport.name, retry_agent, transport.limits);
+    } else if (transport.command == "discard") {
+      dispatcher.set_transport(transport.name, discard_agent, transport.limits);
+    } else {
+      transport.client.route.native = &native_lookup;
+      auto found = std::find_if(smtp_agents.begin(), smtp_agents.end(),
+                                [&](const auto& entry) { return entry.first == transport.name; });
+      if (found != smtp_agents.end()) {
+        found->second->set_settings(std::move(transport.client));
+      } else {
+        const smtp::AgentEnv env{.reactor = reactor,
+                                 .resolver = *resolver,
+                                 .contents = *this,
+                                 .converter = converter,
+                                 .log = log,
+                                 .counters = counters,
+                                 .next_log_pid = log_pid};
+        smtp_agents.emplace_back(transport.name,
+                                 std::make_unique<smtp::SmtpAgent>(env, std::move(transport.client)));
+        found = smtp_agents.end() - 1;
+      }
+      dispatcher.set_transport(transport.name, *found->second, transport.limits);
+    }
+  }
+}
+
+std::string Shard::Inside::open_listeners(const std::vector<ListenSettings>& listeners) {
+  const smtp::ServerEnv env{.reactor = reactor, .queue = queue, .log = log, .counters = counters,
+                            .stop = sessions_stop};
+  for (const ListenSettings& listen : listeners) {
+    auto service = std::make_unique<smtp::SmtpService>(env, listen.server, shard.commons_.clients,
+                                                       shard.commons_.log_pids);
+    for (const net::SocketAddress& address : listen.addresses) {
+      const Status status = service->listen(address);
+      if (!status.ok()) {
+        return fmt::format("{}: cannot listen on {}: {}", listen.service, address.text(),
+                           std::strerror(status.error().error_number));
+      }
+    }
+    services.emplace_back(listen.service, std::move(service));
+  }
+  return {};
+}
+
+std::string Shard::set_up() {
+  Result<rt::SelectedIo> selected = rt::select_io(commons_.process.io);
+  if (!selected.ok()) {
+    return fmt::format("io_backend: {}: {}", selected.error().text != nullptr ? selected.error().text : "",
+                       std::strerror(selected.error().error_number));
+  }
+  inside_ = std::make_unique<Inside>(*this, std::move(selected->io));
+  Inside& inside = *inside_;
+  inside.io_fallback_reason = selected->fallback_reason;
+  inside.counters.set(inside.io->name() == "io_uring" ? Counter::kIoUringShards : Counter::kEpollShards, 1);
+  if (index_ == 0) {
+    if (!inside.io_fallback_reason.empty()) {
+      shard_log(inside, LogSeverity::kWarning,
+                fmt::format("io_uring is refused ({}), using epoll", inside.io_fallback_reason));
+    }
+  }
+  dns::CreatedUnbound resolver = dns::UnboundResolver::create(inside.reactor, settings_.dns);
+  if (!resolver.resolver) return "dns: " + resolver.error;
+  inside.resolver = std::move(resolver.resolver);
+  inside.rules.set(std::move(settings_.router), settings_.notices);
+  inside.queue.set_policy(settings_.retry, settings_.limits);
+  for (const OpenedPartition& opened : partitions_) {
+    inside.partitions.push_back(
+        std::make_unique<queue::Partition>(inside.reactor, *opened.store, inside.queue, opened.number));
+    opened.store->attach(inside.reactor);
+    inside.queue.add_partition(*inside.partitions.back());
+  }
+  inside.apply_transports(std::move(settings_.transports));
+  if (std::string problem = inside.open_listeners(settings_.listeners); !problem.empty()) return problem;
+  inside.reactor.add_mailbox(*inbox_);
+  inbox_->attach(&inside);
+  inside.queue.start();
+  return {};
+}
+
+void Shard::run() {
+  start_problem_ = set_up();
+  const bool serve = start_problem_.empty();
+  started_.store(1, std::memory_order_release);
+  started_.notify_all();
+  if (inside_ && !serve) {
+    // What was opened is closed in the same orderly way.
+    inside_->scope.spawn(inside_->stop());
+  }
+  if (inside_) inside_->reactor.run();
+  tear_down();
+}
+
+rt::Task<void> Shard::Inside::stop() {
+  stopping = true;
+  const MonoTime deadline = reactor.now() + shard.commons_.process.shutdown_timeout;
+  for (auto& [name, service] : services) service->close_listeners();
+  sessions_stop.request();
+  for (auto& [name, service] : services) {
+    const Code code = co_await service->join(deadline);
+    if (code != Code::kOk) {
+      log.write({}, LogNote{.severity = LogSeverity::kWarning,
+                            .text = "sessions still open at the end of shutdown_timeout"});
+    }
+  }
+  for (const std::unique_ptr<ShardGuest>& guest : guests) co_await guest->close();
+  guests.clear();
+  static_cast<void>(co_await queue.shut_down(deadline));
+  for (auto& [name, agent] : smtp_agents) static_cast<void>(co_await agent->shut_down(deadline));
+  if (resolver) co_await resolver->close();
+  reactor.stop();
+}
+
+void Shard::tear_down() {
+  if (!inside_) return;
+  Inside& inside = *inside_;
+  for (const OpenedPartition& partition : partitions_) {
+    const Status status = partition.store->close();
+    if (!status.ok()) {
+      shard_log(inside, LogSeverity::kError,
+                fmt::format("partition {}: {} at close", partition.number, code_name(status.error().code)));
+    }
+  }
+  // Sessions beyond the deadline and the kernel's last completions: the process ends, and with it
+  // all descriptors; what was acknowledged is on disk.
+  if (inside.queue.dispatcher().leases_count() > 0) {
+    inside.log.publish();
+    inside_.release();
+    return;
+  }
+  for (int i = 0; i < 8; ++i) inside.reactor.turn(std::chrono::milliseconds(1));
+  inside.log.publish();
+  inbox_->attach(nullptr);
+  inside.services.clear();
+  inside.smtp_agents.clear();
+  inside_.reset();
+  rt::frame_pool_trim();
+}
+
+// --- actions
+
+void shard_reload(Shard::Inside& inside, ShardSettings settings) {
+  inside.rules.set(std::move(settings.router), std::move(settings.notices));
+  inside.queue.set_policy(settings.retry, settings.limits);
+  inside.apply_transports(std::move(settings.transports));
+  for (ListenSettings& listen : settings.listeners) {
+    for (auto& [name, service] : inside.services) {
+      if (name == listen.service) service->reload(listen.server);
+    }
+  }
+}
+
+void shard_set_draining(Shard::Inside& inside, bool draining) {
+  for (auto& [name, service] : inside.services) service->set_draining(draining);
+}
+
+void shard_stop(Shard::Inside& inside) {
+  if (!inside.stopping) inside.scope.spawn(inside.stop());
+}
+
+ShardStatus shard_status(Shard::Inside& inside) {
+  ShardStatus status{.io_backend = std::string(inside.io->name()),
+                     .io_fallback_reason = inside.io_fallback_reason,
+                     .deliveries = inside.queue.dispatcher().leases_count(),
+                     .active_messages = inside.queue.active_count(),
+                     .content_memory_bytes = inside.queue.content_memory_bytes(),
+                     .recovering = inside.queue.recovering(),
+                     .counters = inside.counters};
+  for (const auto& [name, service] : inside.services) status.sessions += service->sessions_count();
+  return status;
+}
+
+std::vector<QueueId> shard_active_ids(Shard::Inside& inside) { return inside.queue.active_ids(); }
+
+std::vector<const queue::Store*> shard_stores(Shard::Inside& inside) {
+  std::vector<const queue::Store*> stores;
+  for (const std::unique_ptr<queue::Partition>& partition : inside.partitions) {
+    stores.push_back(&partition->store());
+  }
+  return stores;
+}
+
+void shard_log(Shard::Inside& inside, LogSeverity severity, std::string_view text) {
+  inside.log.write({}, LogNote{.severity = severity, .text = text});
+}
+rt::Reactor& shard_reactor(Shard::Inside& inside) { return inside.reactor; }
+rt::Offload& shard_offload(Shard::Inside& inside) { return inside.offload; }
+rt::Mesh::Port& shard_port(Shard::Inside& inside) { return inside.port; }
+void shard_adopt_guest(Shard::Inside& inside, std::unique_ptr<ShardGuest> guest) {
+  inside.guests.push_back(std::move(guest));
+}
+
+}  // namespace barid::tools

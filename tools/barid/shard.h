@@ -1,0 +1,105 @@
+// One shard, wired: the only place where concrete back ends, stores, resolvers and agents meet.
+// The object is made by the main thread; everything in Inside lives on the shard's own thread.
+// Layer: tools.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/obs/counters.h"
+#include "core/obs/log.h"
+#include "shard/queue/rocks_store.h"
+#include "shard/runtime/mesh.h"
+#include "shard/runtime/offload.h"
+#include "smtp/server/client_table.h"
+#include "tools/barid/settings.h"
+
+namespace barid::tools {
+
+/// What all shards of a process share. Outlives them.
+struct ShardCommons {
+  const ProcessSettings& process;
+  rt::Mesh& mesh;
+  rt::OffloadPool& offload;
+  smtp::ClientTable& clients;
+  std::atomic<uint32_t>& log_pids;
+};
+
+/// A partition given to a shard at start.
+struct OpenedPartition {
+  uint16_t number = 0;
+  std::unique_ptr<queue::RocksStore> store;
+};
+
+class Shard {
+ public:
+  Shard(uint16_t index, const ShardCommons& commons, LogBuffer& log_buffer, LogFormat log_format,
+        std::vector<OpenedPartition> partitions, ShardSettings settings);
+  ~Shard();
+
+  /// On the shard's thread: sets up and reports through started(), then serves until stop().
+  void run();
+
+  // --- any thread
+  /// Blocks until run() has set up. Empty, or why this shard cannot serve.
+  [[nodiscard]] std::string wait_started();
+  /// Runs `action` on the shard's thread with its insides.
+  struct Inside;
+  void post(std::function<void(Inside&)> action);
+
+ private:
+  class Inbox;
+  [[nodiscard]] std::string set_up();
+  void tear_down();
+
+  const uint16_t index_;
+  ShardCommons commons_;
+  LogBuffer& log_buffer_;
+  LogFormat log_format_;
+  std::vector<OpenedPartition> partitions_;
+  ShardSettings settings_;
+  std::unique_ptr<Inside> inside_;
+  std::unique_ptr<Inbox> inbox_;
+  std::atomic<int> started_{0};  // 0 not yet, 1 done
+  std::string start_problem_;
+};
+
+/// What a shard says about itself.
+struct ShardStatus {
+  std::string io_backend;
+  std::string io_fallback_reason;
+  uint32_t sessions = 0;
+  uint32_t deliveries = 0;
+  size_t active_messages = 0;
+  uint64_t content_memory_bytes = 0;
+  bool recovering = false;
+  Counters counters;
+};
+
+// Actions for post(); each runs on the shard's thread.
+void shard_reload(Shard::Inside& inside, ShardSettings settings);
+void shard_set_draining(Shard::Inside& inside, bool draining);
+/// Starts the orderly end: no new mail, open transactions finish, everything is stored, then run()
+/// returns.
+void shard_stop(Shard::Inside& inside);
+[[nodiscard]] ShardStatus shard_status(Shard::Inside& inside);
+[[nodiscard]] std::vector<QueueId> shard_active_ids(Shard::Inside& inside);
+[[nodiscard]] std::vector<const queue::Store*> shard_stores(Shard::Inside& inside);
+void shard_log(Shard::Inside& inside, LogSeverity severity, std::string_view text);
+[[nodiscard]] rt::Reactor& shard_reactor(Shard::Inside& inside);
+[[nodiscard]] rt::Offload& shard_offload(Shard::Inside& inside);
+[[nodiscard]] rt::Mesh::Port& shard_port(Shard::Inside& inside);
+/// Something that lives on the shard until it stops; destroyed before the reactor.
+class ShardGuest {
+ public:
+  virtual ~ShardGuest() = default;
+  /// The shard stops: end soon.
+  virtual rt::Task<void> close() = 0;
+};
+void shard_adopt_guest(Shard::Inside& inside, std::unique_ptr<ShardGuest> guest);
+
+}  // namespace barid::tools
