@@ -13,6 +13,8 @@ namespace {
 
 using text::equals_ignore_case;
 
+constexpr text::CharSet kAddressTypeChars = text::kAlnum | text::CharSet("-");
+
 /// A parameter of MAIL or RCPT: what must be enabled for it, and who reads its value.
 template <typename Arguments>
 struct ParameterRule {
@@ -97,14 +99,16 @@ Fault read_notify(std::string_view value, const ArgumentOptions&, RcptArguments&
   return Fault::kNone;
 }
 
-// RFC 3461 4.2: addr-type ";" xtext. RFC 6533 3: type "utf-8" may hold UTF-8 as it is.
+// RFC 3461 4.2: addr-type ";" xtext. RFC 6533 3: type "utf-8" may hold UTF-8 as it is. The grammar
+// lets the type be any atom, "+0A" included; registered types are letters, digits and hyphens, and
+// with only these the whole value can be decoded as xtext without anything coming out of the type.
 Fault read_orcpt(std::string_view value, const ArgumentOptions& options,
                  RcptArguments& out) noexcept {
   const size_t semicolon = value.find(';');
   if (value.size() > kOrcptBytesMax || semicolon == std::string_view::npos) return Fault::kOrcpt;
   const std::string_view type = value.substr(0, semicolon);
   const std::string_view address = value.substr(semicolon + 1);
-  if (type.empty() || !text::kAtext.has_all(type) || address.empty()) return Fault::kOrcpt;
+  if (type.empty() || !kAddressTypeChars.has_all(type) || address.empty()) return Fault::kOrcpt;
   const bool utf8 = options.utf8 && equals_ignore_case(type, "utf-8");
   if (!text::is_xtext(address, {.utf8 = utf8})) return Fault::kOrcpt;
   out.orcpt = value;

@@ -186,6 +186,7 @@ TEST(ParseRcpt, Rows) {
       {"TO:<a@b> ORCPT=;a@b", Fault::kOrcpt},
       {"TO:<a@b> ORCPT=rfc822;", Fault::kOrcpt},
       {"TO:<a@b> ORCPT=rf(c;a", Fault::kOrcpt},
+      {"TO:<a@b> ORCPT=rfc+0A;a", Fault::kOrcpt},  // a line feed must not come out of the type
       {"TO:<a@b> ORCPT=rfc822;a=b", Fault::kOrcpt},
       {"TO:<a@b> ORCPT=rfc822;a+0Ab", Fault::kOrcpt},
       {"TO:<a@b> ORCPT=rfc822;\xc3\xa9", Fault::kOrcpt},

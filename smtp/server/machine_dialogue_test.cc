@@ -52,15 +52,17 @@ constexpr std::string_view kEhloReply =
 TEST(Dialogue, OneMessageStepByStep) {
   const ServerPolicy policy = test_policy();
   MachineHarness session(policy, {.name = "c.example", .address = "192.0.2.1"});
-  converse(session, {
-      {"EHLO client.example|", kEhloReply},
-      {"MAIL FROM:<s@a.example> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=q+2Bq|", "250 2.1.0 Ok|"},
-      {"RCPT TO:<r@b.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;o+40b|", "250 2.1.5 Ok|"},
-      {"RCPT TO:<reject@b.example>|", "550 5.7.1 Refused|"},
-      {"DATA|", "354 End data with <CR><LF>.<CR><LF>|"},
-      {"Subject: x||..dot|.|", "250 2.0.0 Ok: queued as ID1|"},
-      {"QUIT|", "221 2.0.0 Bye|"},
-  });
+  converse(
+      session,
+      {
+          {"EHLO client.example|", kEhloReply},
+          {"MAIL FROM:<s@a.example> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=q+2Bq|", "250 2.1.0 Ok|"},
+          {"RCPT TO:<r@b.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;o+40b|", "250 2.1.5 Ok|"},
+          {"RCPT TO:<reject@b.example>|", "550 5.7.1 Refused|"},
+          {"DATA|", "354 End data with <CR><LF>.<CR><LF>|"},
+          {"Subject: x||..dot|.|", "250 2.0.0 Ok: queued as ID1|"},
+          {"QUIT|", "221 2.0.0 Bye|"},
+      });
   EXPECT_TRUE(session.transcript.closed);
   ASSERT_EQ(session.transcript.messages.size(), 1u);
   const StoredMessage& message = session.transcript.messages[0];
@@ -88,15 +90,16 @@ TEST(Dialogue, OneMessageStepByStep) {
 TEST(Dialogue, PipelinedGroupsAndTwoMessages) {
   const ServerPolicy policy = test_policy();
   MachineHarness session(policy);
-  converse(session, {
-      {"EHLO c|", kEhloReply},
-      {"MAIL FROM:<>|RCPT TO:<r@b>|RCPT TO:<t@b>|DATA|",
-       "250 2.1.0 Ok|250 2.1.5 Ok|250 2.1.5 Ok|354 End data with <CR><LF>.<CR><LF>|"},
-      {"a|.|MAIL FROM:<s@a> SMTPUTF8|RCPT TO:<\xc3\xa9@b>|DATA|",
-       "250 2.0.0 Ok: queued as ID1|250 2.1.0 Ok|250 2.1.5 Ok|"
-       "354 End data with <CR><LF>.<CR><LF>|"},
-      {"b|.|QUIT|", "250 2.0.0 Ok: queued as ID2|221 2.0.0 Bye|"},
-  });
+  converse(session,
+           {
+               {"EHLO c|", kEhloReply},
+               {"MAIL FROM:<>|RCPT TO:<r@b>|RCPT TO:<t@b>|DATA|",
+                "250 2.1.0 Ok|250 2.1.5 Ok|250 2.1.5 Ok|354 End data with <CR><LF>.<CR><LF>|"},
+               {"a|.|MAIL FROM:<s@a> SMTPUTF8|RCPT TO:<\xc3\xa9@b>|DATA|",
+                "250 2.0.0 Ok: queued as ID1|250 2.1.0 Ok|250 2.1.5 Ok|"
+                "354 End data with <CR><LF>.<CR><LF>|"},
+               {"b|.|QUIT|", "250 2.0.0 Ok: queued as ID2|221 2.0.0 Bye|"},
+           });
   ASSERT_EQ(session.transcript.messages.size(), 2u);
   EXPECT_EQ(session.transcript.messages[0].envelope.sender, "");
   EXPECT_EQ(session.transcript.messages[0].envelope.recipients.size(), 2u);
@@ -109,20 +112,22 @@ TEST(Dialogue, PipelinedGroupsAndTwoMessages) {
 TEST(Dialogue, Chunks) {
   const ServerPolicy policy = test_policy();
   MachineHarness session(policy);
-  converse(session, {
-      {"EHLO c|", kEhloReply},
-      {"MAIL FROM:<s@a>|RCPT TO:<r@b>|BDAT 6|.|a\nbBDAT 3 LAST|x|MAIL FROM:<s@a>|",
-       "250 2.1.0 Ok|250 2.1.5 Ok|250 2.0.0 Ok: 6 bytes|250 2.0.0 Ok: 9 bytes queued as ID1|"
-       "250 2.1.0 Ok|"},
-      {"RCPT TO:<r@b>|BDAT 0 LAST|", "250 2.1.5 Ok|250 2.0.0 Ok: 0 bytes queued as ID2|"},
-      {"BDAT 5 LAST|12345NOOP|", "503 5.5.1 Error: need RCPT command|250 2.0.0 Ok|"},
-      {"MAIL FROM:<s@a>|RCPT TO:<r@b>|BDAT 0|BDAT 2|xyBDAT 1 LAST|zMAIL FROM:<s@a>|",
-       "250 2.1.0 Ok|250 2.1.5 Ok|551 5.7.1 Null BDAT request|"
-       "551 5.0.0 Discarded 2 bytes after earlier error|"
-       "551 5.0.0 Discarded 1 bytes after earlier error|250 2.1.0 Ok|"},
-      {"RCPT TO:<r@b>|BDAT 9223372036854775807|",
-       "250 2.1.5 Ok|"},  // the answer waits for the payload, which is thrown away
-  });
+  converse(
+      session,
+      {
+          {"EHLO c|", kEhloReply},
+          {"MAIL FROM:<s@a>|RCPT TO:<r@b>|BDAT 6|.|a\nbBDAT 3 LAST|x|MAIL FROM:<s@a>|",
+           "250 2.1.0 Ok|250 2.1.5 Ok|250 2.0.0 Ok: 6 bytes|250 2.0.0 Ok: 9 bytes queued as ID1|"
+           "250 2.1.0 Ok|"},
+          {"RCPT TO:<r@b>|BDAT 0 LAST|", "250 2.1.5 Ok|250 2.0.0 Ok: 0 bytes queued as ID2|"},
+          {"BDAT 5 LAST|12345NOOP|", "503 5.5.1 Error: need RCPT command|250 2.0.0 Ok|"},
+          {"MAIL FROM:<s@a>|RCPT TO:<r@b>|BDAT 0|BDAT 2|xyBDAT 1 LAST|zMAIL FROM:<s@a>|",
+           "250 2.1.0 Ok|250 2.1.5 Ok|551 5.7.1 Null BDAT request|"
+           "551 5.0.0 Discarded 2 bytes after earlier error|"
+           "551 5.0.0 Discarded 1 bytes after earlier error|250 2.1.0 Ok|"},
+          {"RCPT TO:<r@b>|BDAT 9223372036854775807|",
+           "250 2.1.5 Ok|"},  // the answer waits for the payload, which is thrown away
+      });
   ASSERT_EQ(session.transcript.messages.size(), 2u);
   EXPECT_EQ(session.transcript.messages[0].content, ".\r\na\nbx\r\n");
   EXPECT_EQ(session.transcript.messages[1].content, "");
@@ -134,10 +139,10 @@ TEST(Dialogue, BadChunkSizeEndsTheSession) {
   for (const std::string_view size : {"9223372036854775808", "x", "-1", "", "1 2"}) {
     const ServerPolicy policy = test_policy();
     MachineHarness session(policy);
-    converse(session, {{"EHLO c|", kEhloReply},
-                       {"MAIL FROM:<s@a>|RCPT TO:<r@b>|", "250 2.1.0 Ok|250 2.1.5 Ok|"},
-                       {"BDAT " + std::string(size) + "|NOOP|",
-                        "521 5.5.4 Syntax: BDAT count [LAST]|"}});
+    converse(session,
+             {{"EHLO c|", kEhloReply},
+              {"MAIL FROM:<s@a>|RCPT TO:<r@b>|", "250 2.1.0 Ok|250 2.1.5 Ok|"},
+              {"BDAT " + std::string(size) + "|NOOP|", "521 5.5.4 Syntax: BDAT count [LAST]|"}});
     EXPECT_TRUE(session.transcript.closed);
     EXPECT_EQ(session.transcript.aborted, 1u);
   }
@@ -147,47 +152,48 @@ TEST(Dialogue, RefusalsOfArguments) {
   ServerPolicy policy = test_policy();
   policy.hard_error_limit = policy.soft_error_limit = 100;
   MachineHarness session(policy);
-  converse(session, {
-      {"EHLO|", "501 Syntax: EHLO hostname|"},
-      {"HELO|", "501 Syntax: HELO hostname|"},
-      {"EHLO c|", kEhloReply},
-      {"MAIL FROM:|", "501 5.5.4 Syntax: MAIL FROM:<address>|"},
-      {"MAIL FROM:<a|", "501 5.1.7 Bad sender address syntax|"},
-      {"MAIL FROM:<a@b> SIZE=10240001|", "552 5.3.4 Message size exceeds fixed limit|"},
-      {"MAIL FROM:<a@b> SIZE=99999999999999999999|",
-       "552 5.3.4 Message size exceeds fixed limit|"},
-      {"MAIL FROM:<a@b> SIZE=x|", "501 5.5.4 Bad message size syntax|"},
-      {"MAIL FROM:<a@b> X\x1bY=1|", "500 5.5.2 Error: control character in command|"},
-      {"MAIL FROM:<a@b> XY=1|", "555 5.5.4 Unsupported option: XY=1|"},
-      {"MAIL FROM:<a@b> RET=FULL RET=FULL|", "501 5.5.4 Error: duplicate option: RET|"},
-      {"MAIL FROM:<a@b> RET=X|", "501 5.5.4 Bad RET parameter syntax|"},
-      {"MAIL FROM:<a@b> ENVID=+|", "501 5.5.4 Bad ENVID parameter syntax|"},
-      {"MAIL FROM:<reject@b>|", "550 5.7.1 Refused|"},
-      {"MAIL FROM:<a@b> SIZE=10240000|", "250 2.1.0 Ok|"},
-      {"RCPT TO:|", "501 5.5.4 Syntax: RCPT TO:<address>|"},
-      {"RCPT TO:<>|", "501 5.1.3 Bad recipient address syntax|"},
-      {"RCPT TO:<a@b> NOTIFY=X|", "501 5.5.4 Error: Bad NOTIFY parameter syntax|"},
-      {"RCPT TO:<a@b> ORCPT=x|", "501 5.5.4 Error: Bad ORCPT parameter syntax|"},
-      {"RCPT TO:<noopen@b>|", "452 4.3.1 Insufficient system storage|"},
-      {"DATA|", "554 5.5.1 Error: no valid recipients|"},
-      {"RCPT TO:<a@b>|", "250 2.1.5 Ok|"},
-      {"DATA x|", "501 5.5.4 Syntax: DATA|"},
-      {"RSET x|", "501 5.5.4 Syntax: RSET|"},
-      {"VRFY|", "501 5.5.4 Syntax: VRFY address [SMTPUTF8]|"},
-      {"VRFY a@b FOO|", "501 5.5.4 Syntax: VRFY address [SMTPUTF8]|"},
-      {"VRFY a@b SMTPUTF8|", "252 2.0.0 a@b|"},
-      {"VRFY <a@@b>|", "501 5.1.3 Bad recipient address syntax|"},
-      {"VRFY reject@b|", "550 5.7.1 Refused|"},
-      {"RSET|", "250 2.0.0 Ok|"},
-      {"ETRN|", "500 Syntax: ETRN domain|"},
-      {"ETRN a b|", "500 Syntax: ETRN domain|"},
-      {"ETRN a..b|", "501 Error: invalid parameter syntax|"},
-      {"ETRN @|", "501 Error: invalid parameter syntax|"},
-      {"ETRN @a.b|", "250 Queuing started|"},
-      {"|", "500 5.5.2 Error: bad syntax|"},
-      {"NOOP \xff|", "500 5.5.2 Error: bad UTF-8 syntax|"},
-      {"MAILFROM:<a>|", "221 2.7.0 Error: I can break rules, too. Goodbye.|"},
-  });
+  converse(session,
+           {
+               {"EHLO|", "501 Syntax: EHLO hostname|"},
+               {"HELO|", "501 Syntax: HELO hostname|"},
+               {"EHLO c|", kEhloReply},
+               {"MAIL FROM:|", "501 5.5.4 Syntax: MAIL FROM:<address>|"},
+               {"MAIL FROM:<a|", "501 5.1.7 Bad sender address syntax|"},
+               {"MAIL FROM:<a@b> SIZE=10240001|", "552 5.3.4 Message size exceeds fixed limit|"},
+               {"MAIL FROM:<a@b> SIZE=99999999999999999999|",
+                "552 5.3.4 Message size exceeds fixed limit|"},
+               {"MAIL FROM:<a@b> SIZE=x|", "501 5.5.4 Bad message size syntax|"},
+               {"MAIL FROM:<a@b> X\x1bY=1|", "500 5.5.2 Error: control character in command|"},
+               {"MAIL FROM:<a@b> XY=1|", "555 5.5.4 Unsupported option: XY=1|"},
+               {"MAIL FROM:<a@b> RET=FULL RET=FULL|", "501 5.5.4 Error: duplicate option: RET|"},
+               {"MAIL FROM:<a@b> RET=X|", "501 5.5.4 Bad RET parameter syntax|"},
+               {"MAIL FROM:<a@b> ENVID=+|", "501 5.5.4 Bad ENVID parameter syntax|"},
+               {"MAIL FROM:<reject@b>|", "550 5.7.1 Refused|"},
+               {"MAIL FROM:<a@b> SIZE=10240000|", "250 2.1.0 Ok|"},
+               {"RCPT TO:|", "501 5.5.4 Syntax: RCPT TO:<address>|"},
+               {"RCPT TO:<>|", "501 5.1.3 Bad recipient address syntax|"},
+               {"RCPT TO:<a@b> NOTIFY=X|", "501 5.5.4 Error: Bad NOTIFY parameter syntax|"},
+               {"RCPT TO:<a@b> ORCPT=x|", "501 5.5.4 Error: Bad ORCPT parameter syntax|"},
+               {"RCPT TO:<noopen@b>|", "452 4.3.1 Insufficient system storage|"},
+               {"DATA|", "554 5.5.1 Error: no valid recipients|"},
+               {"RCPT TO:<a@b>|", "250 2.1.5 Ok|"},
+               {"DATA x|", "501 5.5.4 Syntax: DATA|"},
+               {"RSET x|", "501 5.5.4 Syntax: RSET|"},
+               {"VRFY|", "501 5.5.4 Syntax: VRFY address [SMTPUTF8]|"},
+               {"VRFY a@b FOO|", "501 5.5.4 Syntax: VRFY address [SMTPUTF8]|"},
+               {"VRFY a@b SMTPUTF8|", "252 2.0.0 a@b|"},
+               {"VRFY <a@@b>|", "501 5.1.3 Bad recipient address syntax|"},
+               {"VRFY reject@b|", "550 5.7.1 Refused|"},
+               {"RSET|", "250 2.0.0 Ok|"},
+               {"ETRN|", "500 Syntax: ETRN domain|"},
+               {"ETRN a b|", "500 Syntax: ETRN domain|"},
+               {"ETRN a..b|", "501 Error: invalid parameter syntax|"},
+               {"ETRN @|", "501 Error: invalid parameter syntax|"},
+               {"ETRN @a.b|", "250 Queuing started|"},
+               {"|", "500 5.5.2 Error: bad syntax|"},
+               {"NOOP \xff|", "500 5.5.2 Error: bad UTF-8 syntax|"},
+               {"MAILFROM:<a>|", "221 2.7.0 Error: I can break rules, too. Goodbye.|"},
+           });
   EXPECT_TRUE(session.transcript.closed);
 }
 
@@ -199,7 +205,10 @@ TEST(Dialogue, EndOfDataOutcomes) {
   MachineHarness session(policy);
   session.start();
   session.feed("EHLO c\r\n");
-  struct Case { std::string_view content; std::string_view reply; };
+  struct Case {
+    std::string_view content;
+    std::string_view reply;
+  };
   constexpr Case kCases[] = {
       {"12345678901234567890|.|", "552 5.3.4 Error: message file too big|"},
       {"123456789012345678|.|", "250 2.0.0 Ok: queued as ID1|"},
@@ -222,9 +231,9 @@ TEST(Dialogue, EndOfDataOutcomes) {
 TEST(Dialogue, TooManyHops) {
   ServerPolicy policy = test_policy();
   policy.hopcount_limit = 3;
-  for (const auto& [content, reply] : {std::pair{"Received: a||.|", "250 2.0.0 Ok: queued as ID1|"},
-                                       std::pair{"Received: a|Received: b||.|",
-                                                 "554 5.4.0 Error: too many hops|"}}) {
+  for (const auto& [content, reply] :
+       {std::pair{"Received: a||.|", "250 2.0.0 Ok: queued as ID1|"},
+        std::pair{"Received: a|Received: b||.|", "554 5.4.0 Error: too many hops|"}}) {
     MachineHarness session(policy);
     converse(session, {{"EHLO c|", kEhloReply},
                        {"MAIL FROM:<s@a>|RCPT TO:<r@b>|DATA|",
@@ -235,20 +244,21 @@ TEST(Dialogue, TooManyHops) {
 
 TEST(Dialogue, HeloSessionAndDiscardedKeywords) {
   const ServerPolicy policy = test_policy();
-  MachineHarness session(policy, {.discarded = kKeywordDsn | kKeywordChunking | kKeywordSmtpUtf8 |
-                                               kKeywordPipelining | kKeywordSize | kKeywordEtrn |
-                                               kKeyword8BitMime});
-  converse(session, {
-      {"HELO c|", "250 mx.example|"},
-      {"EHLO c|", "250-mx.example|250-VRFY|250 ENHANCEDSTATUSCODES|"},
-      {"MAIL FROM:<a@b> RET=FULL|", "501 5.7.1 DSN support is disabled|"},
-      {"MAIL FROM:<a@b> SMTPUTF8|", "555 5.5.4 Unsupported option: SMTPUTF8|"},
-      {"MAIL FROM:<a@b> BODY=8BITMIME|", "555 5.5.4 Unsupported option: BODY=8BITMIME|"},
-      {"MAIL FROM:<\xc3\xa9@b>|", "501 5.1.7 Bad sender address syntax|"},
-      {"ETRN a|", "502 5.5.1 Error: command not implemented|"},
-      {"MAIL FROM:<a@b> SIZE=1|RCPT TO:<a@b>|", "250 2.1.0 Ok|250 2.1.5 Ok|"},
-      {"BDAT 1|x", "521 5.5.1 Error: command not implemented|"},
-  });
+  MachineHarness session(
+      policy, {.discarded = kKeywordDsn | kKeywordChunking | kKeywordSmtpUtf8 | kKeywordPipelining |
+                            kKeywordSize | kKeywordEtrn | kKeyword8BitMime});
+  converse(session,
+           {
+               {"HELO c|", "250 mx.example|"},
+               {"EHLO c|", "250-mx.example|250-VRFY|250 ENHANCEDSTATUSCODES|"},
+               {"MAIL FROM:<a@b> RET=FULL|", "501 5.7.1 DSN support is disabled|"},
+               {"MAIL FROM:<a@b> SMTPUTF8|", "555 5.5.4 Unsupported option: SMTPUTF8|"},
+               {"MAIL FROM:<a@b> BODY=8BITMIME|", "555 5.5.4 Unsupported option: BODY=8BITMIME|"},
+               {"MAIL FROM:<\xc3\xa9@b>|", "501 5.1.7 Bad sender address syntax|"},
+               {"ETRN a|", "502 5.5.1 Error: command not implemented|"},
+               {"MAIL FROM:<a@b> SIZE=1|RCPT TO:<a@b>|", "250 2.1.0 Ok|250 2.1.5 Ok|"},
+               {"BDAT 1|x", "521 5.5.1 Error: command not implemented|"},
+           });
   EXPECT_TRUE(session.transcript.closed);
 }
 
@@ -264,25 +274,28 @@ TEST(Dialogue, PolicyToggles) {
   policy.noop_commands = {"XNOTHING"};
   policy.checks = kCheckAtHelo | kCheckAtData;
   MachineHarness session(policy);
-  converse(session, {
-      {"MAIL FROM:<a@b>|", "403 4.5.1 Error: send HELO/EHLO first|"},
-      {"EHLO reject|", "450 4.7.1 Refused|"},
-      {"EHLO c|",
-       "250-mx.example|250-PIPELINING|250-SIZE|250-ETRN|250-ENHANCEDSTATUSCODES|250-8BITMIME|"
-       "250-DSN|250-SMTPUTF8|250-CHUNKING|250 BINARYMIME|"},
-      {"xnothing at all|", "250 2.0.0 Ok|"},
-      {"VRFY a@b|", "402 4.5.1 VRFY command is disabled|"},
-      {"MAIL FROM: <a@b>|", "401 4.1.7 Bad sender address syntax|"},
-      {"MAIL FROM:<\xc3\xa9@b>|", "401 4.1.7 Bad sender address syntax|"},
-      {"MAIL FROM:<reject@b> BODY=BINARYMIME SIZE=99999999999|", "250 2.1.0 Ok|"},
-      {"RCPT TO:<\xc3\xa9@b>|", "401 4.1.3 Bad recipient address syntax|"},
-      {"RCPT TO:<nodata@b>|DATA|", "250 2.1.5 Ok|403 4.5.1 Error: BODY=BINARYMIME requires BDAT|"},
-      {"BDAT 2|ab", "450 4.7.1 Refused|"},
-      {"BDAT 1|c", "451 4.0.0 Discarded 1 bytes after earlier error|"},
-      {"RSET|MAIL FROM:<a@b>|RCPT TO:<nodata@b>|DATA|",
-       "250 2.0.0 Ok|250 2.1.0 Ok|250 2.1.5 Ok|450 4.7.1 Refused|"},
-      {"RCPT TO:<drop@b>|NOOP|", "421 4.7.1 Go away|"},
-  });
+  converse(
+      session,
+      {
+          {"MAIL FROM:<a@b>|", "403 4.5.1 Error: send HELO/EHLO first|"},
+          {"EHLO reject|", "450 4.7.1 Refused|"},
+          {"EHLO c|",
+           "250-mx.example|250-PIPELINING|250-SIZE|250-ETRN|250-ENHANCEDSTATUSCODES|250-8BITMIME|"
+           "250-DSN|250-SMTPUTF8|250-CHUNKING|250 BINARYMIME|"},
+          {"xnothing at all|", "250 2.0.0 Ok|"},
+          {"VRFY a@b|", "402 4.5.1 VRFY command is disabled|"},
+          {"MAIL FROM: <a@b>|", "401 4.1.7 Bad sender address syntax|"},
+          {"MAIL FROM:<\xc3\xa9@b>|", "401 4.1.7 Bad sender address syntax|"},
+          {"MAIL FROM:<reject@b> BODY=BINARYMIME SIZE=99999999999|", "250 2.1.0 Ok|"},
+          {"RCPT TO:<\xc3\xa9@b>|", "401 4.1.3 Bad recipient address syntax|"},
+          {"RCPT TO:<nodata@b>|DATA|",
+           "250 2.1.5 Ok|403 4.5.1 Error: BODY=BINARYMIME requires BDAT|"},
+          {"BDAT 2|ab", "450 4.7.1 Refused|"},
+          {"BDAT 1|c", "451 4.0.0 Discarded 1 bytes after earlier error|"},
+          {"RSET|MAIL FROM:<a@b>|RCPT TO:<nodata@b>|DATA|",
+           "250 2.0.0 Ok|250 2.1.0 Ok|250 2.1.5 Ok|450 4.7.1 Refused|"},
+          {"RCPT TO:<drop@b>|NOOP|", "421 4.7.1 Go away|"},
+      });
   EXPECT_TRUE(session.transcript.closed);
   EXPECT_EQ(session.transcript.opened, session.transcript.aborted);
 }

@@ -31,9 +31,10 @@ struct Row {
 
 constexpr std::string_view kLetters = "CGMSRHF";
 
-#define SAME(reply) {"C" reply, "G" reply, "M" reply, "S" reply, "R" reply, "H" reply, "F" reply}
+#define SAME(reply) \
+  { "C" reply, "G" reply, "M" reply, "S" reply, "R" reply, "H" reply, "F" reply }
 #define TO(phase, reply) \
-  {phase reply, phase reply, phase reply, phase reply, phase reply, phase reply, phase reply}
+  { phase reply, phase reply, phase reply, phase reply, phase reply, phase reply, phase reply }
 #define BUSY "503 Error: MAIL transaction in progress"
 
 constexpr Row kRows[] = {
@@ -43,30 +44,36 @@ constexpr Row kRows[] = {
     {Verb::kXforward, "XFORWARD NAME=x", SAME("550 5.7.0")},
     {Verb::kStarttls, "STARTTLS", SAME("502 5.5.1")},
     {Verb::kAuth, "AUTH PLAIN x", SAME("503 5.5.1 Error: authentication not enabled")},
-    {Verb::kMail, "MAIL FROM:<t@x>",
+    {Verb::kMail,
+     "MAIL FROM:<t@x>",
      {"M250 2.1.0 Ok", "M250 2.1.0 Ok", "M503 5.5.1 Error: nested MAIL command",
       "S503 5.5.1 Error: nested MAIL command", "R503 5.5.1 Error: nested MAIL command",
       "H503 5.5.1 Error: MAIL after BDAT", "F503 5.5.1 Error: MAIL after BDAT"}},
-    {Verb::kRcpt, "RCPT TO:<q@x>",
-     {"C503 5.5.1 Error: need MAIL command", "G503 5.5.1 Error: need MAIL command",
-      "R250 2.1.5 Ok", "R250 2.1.5 Ok", "R250 2.1.5 Ok", "H503 5.5.1 Error: RCPT after BDAT",
+    {Verb::kRcpt,
+     "RCPT TO:<q@x>",
+     {"C503 5.5.1 Error: need MAIL command", "G503 5.5.1 Error: need MAIL command", "R250 2.1.5 Ok",
+      "R250 2.1.5 Ok", "R250 2.1.5 Ok", "H503 5.5.1 Error: RCPT after BDAT",
       "F503 5.5.1 Error: RCPT after BDAT"}},
-    {Verb::kData, "DATA",
+    {Verb::kData,
+     "DATA",
      {"C503 5.5.1 Error: need RCPT command", "G503 5.5.1 Error: need RCPT command",
       "M503 5.5.1 Error: need RCPT command", "S554 5.5.1 Error: no valid recipients",
       "d354 End data with <CR><LF>.<CR><LF>", "H503 5.5.1 Error: DATA after BDAT",
       "F503 5.5.1 Error: DATA after BDAT"}},
-    {Verb::kBdat, "BDAT 3\r\nabc",
+    {Verb::kBdat,
+     "BDAT 3\r\nabc",
      {"F503 5.5.1 Error: need RCPT command", "F503 5.5.1 Error: need RCPT command",
       "F503 5.5.1 Error: need RCPT command", "F554 5.5.1 Error: no valid recipients",
       "H250 2.0.0 Ok: 3 bytes", "H250 2.0.0 Ok: 3 bytes",
       "F551 5.0.0 Discarded 3 bytes after earlier error"}},
-    {Verb::kRset, "RSET",
+    {Verb::kRset,
+     "RSET",
      {"C250 2.0.0 Ok", "G250 2.0.0 Ok", "G250 2.0.0 Ok", "G250 2.0.0 Ok", "G250 2.0.0 Ok",
       "G250 2.0.0 Ok", "G250 2.0.0 Ok"}},
     {Verb::kNoop, "NOOP", SAME("250 2.0.0 Ok")},
     {Verb::kVrfy, "VRFY <v@x>", SAME("252 2.0.0 v@x")},
-    {Verb::kEtrn, "ETRN x.example",
+    {Verb::kEtrn,
+     "ETRN x.example",
      {"C250 Queuing started", "G250 Queuing started", "M" BUSY, "S" BUSY, "R" BUSY, "H" BUSY,
       "F" BUSY}},
     {Verb::kQuit, "QUIT", TO("q", "221 2.0.0 Bye")},

@@ -1,6 +1,6 @@
 // Goal: TCP segmentation never changes meaning. Method: random dialogues from fragments, good and
-// bad, run whole, byte by byte and in random pieces; replies, stored messages, notes and delays must
-// be the same. The seed of a failure is printed.
+// bad, run whole, byte by byte and in random pieces; replies, stored messages, notes and delays
+// must be the same. The seed of a failure is printed.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -15,14 +15,44 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::array kFragments = {
-    "EHLO c\r\n"sv, "HELO d\r\n"sv, "MAIL FROM:<s@a>\r\n"sv, "MAIL FROM:<> SIZE=50 SMTPUTF8\r\n"sv,
-    "MAIL FROM:<reject@a>\r\n"sv, "RCPT TO:<r@b>\r\n"sv, "RCPT TO:<q@b> NOTIFY=NEVER\r\n"sv,
-    "RCPT TO:<reject@b>\r\n"sv, "RCPT TO:<noopen@b>\r\n"sv, "RCPT TO:<\"a b\"@c>\r\n"sv,
-    "DATA\r\n"sv, "DATA\r\n"sv, "BDAT 5\r\n12\r\n5"sv, "BDAT 3 LAST\r\n.\r\n"sv, "BDAT 0\r\n"sv,
-    "BDAT 0 LAST\r\n"sv, "BDAT 100\r\n"sv, "RSET\r\n"sv, "NOOP\r\n"sv, "VRFY x@y\r\n"sv,
-    "ETRN a.b\r\n"sv, "HELP\r\n"sv, "WHAT\r\n"sv, "\r\n"sv, "\n"sv, "\r"sv, "."sv, ".\r\n"sv,
-    "\r\n.\r\n"sv, "\n.\r\n"sv, "\r\n.\n"sv, "..\r\n"sv, "text"sv, "Received: x\r\n"sv,
-    "X-Fail: yes\r\n"sv, "\0\xff"sv, "NOOP \n x\r\n"sv, "QUIT\r\n"sv,
+    "EHLO c\r\n"sv,
+    "HELO d\r\n"sv,
+    "MAIL FROM:<s@a>\r\n"sv,
+    "MAIL FROM:<> SIZE=50 SMTPUTF8\r\n"sv,
+    "MAIL FROM:<reject@a>\r\n"sv,
+    "RCPT TO:<r@b>\r\n"sv,
+    "RCPT TO:<q@b> NOTIFY=NEVER\r\n"sv,
+    "RCPT TO:<reject@b>\r\n"sv,
+    "RCPT TO:<noopen@b>\r\n"sv,
+    "RCPT TO:<\"a b\"@c>\r\n"sv,
+    "DATA\r\n"sv,
+    "DATA\r\n"sv,
+    "BDAT 5\r\n12\r\n5"sv,
+    "BDAT 3 LAST\r\n.\r\n"sv,
+    "BDAT 0\r\n"sv,
+    "BDAT 0 LAST\r\n"sv,
+    "BDAT 100\r\n"sv,
+    "RSET\r\n"sv,
+    "NOOP\r\n"sv,
+    "VRFY x@y\r\n"sv,
+    "ETRN a.b\r\n"sv,
+    "HELP\r\n"sv,
+    "WHAT\r\n"sv,
+    "\r\n"sv,
+    "\n"sv,
+    "\r"sv,
+    "."sv,
+    ".\r\n"sv,
+    "\r\n.\r\n"sv,
+    "\n.\r\n"sv,
+    "\r\n.\n"sv,
+    "..\r\n"sv,
+    "text"sv,
+    "Received: x\r\n"sv,
+    "X-Fail: yes\r\n"sv,
+    "\0\xff"sv,
+    "NOOP \n x\r\n"sv,
+    "QUIT\r\n"sv,
     "a line that is longer than the limit of sixty-four bytes, to be refused\r\n"sv};
 
 template <typename NextLength>

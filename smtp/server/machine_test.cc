@@ -37,9 +37,12 @@ TEST(Lines, LengthLimitIsExact) {
   ServerPolicy policy;
   policy.line_length_limit = 600;
   constexpr std::string_view kTooLong = "500 5.5.2 localhost Error: command too long\r\n";
-  struct Case { size_t length; std::string_view reply; };
-  constexpr Case kCases[] = {{600, "250 2.0.0 Ok\r\n"}, {601, kTooLong}, {602, kTooLong},
-                             {100'000, kTooLong}};
+  struct Case {
+    size_t length;
+    std::string_view reply;
+  };
+  constexpr Case kCases[] = {
+      {600, "250 2.0.0 Ok\r\n"}, {601, kTooLong}, {602, kTooLong}, {100'000, kTooLong}};
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.length);
     const std::string line = "NOOP " + std::string(c.length - 5, 'x') + "\r\n";
@@ -89,8 +92,13 @@ TEST(Lines, BareNewlineNeverEndsACommand) {
 }
 
 TEST(Content, BareNewlineModes) {
-  struct Case { BareNewline mode; bool stored; bool noted; };
-  constexpr Case kCases[] = {{BareNewline::kNo, true, false}, {BareNewline::kNote, true, true},
+  struct Case {
+    BareNewline mode;
+    bool stored;
+    bool noted;
+  };
+  constexpr Case kCases[] = {{BareNewline::kNo, true, false},
+                             {BareNewline::kNote, true, true},
                              {BareNewline::kNormalize, true, true},
                              {BareNewline::kReject, false, true}};
   const std::string content = "a\n.\nb\n.\r\nMAIL FROM:<evil@x>\r\n\0\x80\xff\rx\r\n"s;
@@ -116,9 +124,13 @@ TEST(Content, BareNewlineModes) {
 
 TEST(Content, BareNewlineInChunks) {
   const ServerPolicy policy;
-  struct Case { std::string_view first; std::string_view second; bool refused; };
-  constexpr Case kCases[] = {{"a\r", "\nb", false}, {"a\n", "b\r", true}, {"a", "\nb", true},
-                             {"\r\n", "\r\n", false}};
+  struct Case {
+    std::string_view first;
+    std::string_view second;
+    bool refused;
+  };
+  constexpr Case kCases[] = {
+      {"a\r", "\nb", false}, {"a\n", "b\r", true}, {"a", "\nb", true}, {"\r\n", "\r\n", false}};
   for (const Case& c : kCases) {
     MachineHarness session(policy, {.bare_newline = BareNewline::kReject});
     greet(session);
@@ -207,7 +219,8 @@ TEST(Errors, JunkCommands) {
   EXPECT_FALSE(session.transcript.closed);
   session.feed("NOOP\r\n");
   EXPECT_TRUE(session.transcript.closed);
-  EXPECT_TRUE(session.transcript.output.ends_with("421 4.7.0 localhost Error: too many errors\r\n"));
+  EXPECT_TRUE(
+      session.transcript.output.ends_with("421 4.7.0 localhost Error: too many errors\r\n"));
 }
 
 TEST(Recipients, LimitAndOvershoot) {
@@ -247,7 +260,10 @@ TEST(Recipients, ManyAreStoredExactly) {
 }
 
 TEST(Pipelining, BeyondAGroupsEnd) {
-  struct Case { std::string_view in; bool caught; };
+  struct Case {
+    std::string_view in;
+    bool caught;
+  };
   constexpr Case kCases[] = {
       {"EHLO c\r\nNOOP\r\n", true},
       {"NOOP\r\nNOOP\r\n", true},
@@ -282,14 +298,23 @@ TEST(Pipelining, NoneWithoutEhlo) {
 }
 
 TEST(Start, EarlyTalkAndRefusals) {
-  struct Case { ServerMachine::Start start; bool forbid; std::string_view output; bool closed; };
+  struct Case {
+    ServerMachine::Start start;
+    bool forbid;
+    std::string_view output;
+    bool closed;
+  };
   const Case kCases[] = {
       {{}, true, "220 localhost ESMTP Postfix\r\n", false},
-      {{.early_input = "EHLO x\r\n"}, true, "554 5.5.0 Error: SMTP protocol synchronization\r\n",
+      {{.early_input = "EHLO x\r\n"},
+       true,
+       "554 5.5.0 Error: SMTP protocol synchronization\r\n",
        true},
       {{.early_input = "EHLO x\r\n"}, false, "220 localhost ESMTP Postfix\r\n", false},
-      {{.refusal = "421 4.7.0 mx Error: too many connections"}, true,
-       "421 4.7.0 mx Error: too many connections\r\n", true},
+      {{.refusal = "421 4.7.0 mx Error: too many connections"},
+       true,
+       "421 4.7.0 mx Error: too many connections\r\n",
+       true},
       {{.refusal = "554 5.7.1 no"}, true, "554 5.7.1 no\r\n", false},
   };
   for (const Case& c : kCases) {
@@ -316,9 +341,8 @@ TEST(Start, RefusedClientMayOnlyQuit) {
 }
 
 TEST(NonSmtp, EndsTheSession) {
-  for (const std::string_view line :
-       {"GET / HTTP/1.1", "post /x", "CONNECT a:1", "Subject: hello", "Host: x", "\x16\x03\x01",
-        "<xml>", "250 ok"}) {
+  for (const std::string_view line : {"GET / HTTP/1.1", "post /x", "CONNECT a:1", "Subject: hello",
+                                      "Host: x", "\x16\x03\x01", "<xml>", "250 ok"}) {
     const ServerPolicy policy;
     MachineHarness session(policy);
     session.start();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/config/configuration.h"
+#include "deliver/queue_notices.h"
 #include "dns/unbound_resolver.h"
 #include "policy/transport_router.h"
 #include "shard/net/socket_address.h"
@@ -32,13 +33,6 @@ struct ListenSettings {
   std::string service;  ///< "smtp/inet"
   std::vector<net::SocketAddress> addresses;
   std::shared_ptr<const smtp::ServerSettings> server;
-};
-
-struct NoticeSettings {
-  std::string host_name;
-  std::string origin;
-  std::string mail_name;
-  uint64_t bounce_size_limit = 50'000;
 };
 
 /// Everything one shard is told. Built once per shard: nothing in it is shared between shards.

@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "deliver/notice.h"
+#include "deliver/queue_notices.h"
 #include "deliver/text_agent.h"
 #include "dns/native_host_lookup.h"
 #include "dns/unbound_resolver.h"
@@ -21,55 +21,16 @@ namespace {
 /// Closures from other threads; control only, never on a message's path.
 using Action = std::function<void(Shard::Inside&)>;
 
-/// Router and notice composer of the present configuration: the queue manager's references stay
-/// valid over a reload.
-class CurrentRules final : public schedule::Router, public schedule::NoticeComposer {
+/// The router of the present configuration: the queue manager's reference stays valid over a reload.
+class CurrentRouter final : public schedule::Router {
  public:
-  void set(std::unique_ptr<policy::TransportRouter> router, NoticeSettings notices) {
-    router_ = std::move(router);
-    notices_ = std::move(notices);
-  }
-
+  void set(std::unique_ptr<policy::TransportRouter> router) { router_ = std::move(router); }
   schedule::Route route(const Envelope& envelope, const Recipient& recipient) const override {
     return router_->route(envelope, recipient);
   }
 
-  std::optional<schedule::Notice> compose_failure(const queue::Message& message,
-                                                  const std::vector<std::string_view>& content,
-                                                  QueueId id, WallTime now) const override {
-    std::vector<Outcome> outcomes(message.status.size());
-    std::vector<FailedRecipient> failed;
-    for (size_t i = 0; i < message.status.size(); ++i) {
-      const queue::RecipientStatus& status = message.status[i];
-      if (status.state != queue::RecipientState::kFailed) continue;
-      outcomes[i] = Outcome{.disposition = Disposition::kFailed,
-                            .dsn = status.dsn,
-                            .text = status.reason,
-                            .remote_mta = status.remote_mta,
-                            .diagnostic = status.diagnostic};
-      failed.push_back({.recipient = &message.envelope.recipients[i], .outcome = &outcomes[i]});
-    }
-    std::optional<barid::Notice> notice =
-        compose_failure_notice({.host_name = notices_.host_name,
-                                .origin = notices_.origin,
-                                .mail_name = notices_.mail_name,
-                                .queue_id = message.id,
-                                .notice_id = id,
-                                .arrival_time = message.arrival,
-                                .now = now,
-                                .envelope = &message.envelope,
-                                .recipients = failed,
-                                .bounce_size_limit = notices_.bounce_size_limit},
-                               content);
-    if (!notice) return std::nullopt;
-    schedule::Notice result{.envelope = std::move(notice->envelope), .content = ContentRef::make()};
-    result.content->append(notice->content);
-    return result;
-  }
-
  private:
   std::unique_ptr<policy::TransportRouter> router_;
-  NoticeSettings notices_;
 };
 
 /// Until content conversion exists, what cannot go as it is fails with 5.6.3.
@@ -92,8 +53,8 @@ struct Shard::Inside final : private rt::TurnHook, private smtp::ContentSource {
                .offload = offload,
                .log = log,
                .counters = counters,
-               .router = rules,
-               .notices = rules}),
+               .router = router,
+               .notices = notices}),
         native_lookup(offload),
         error_agent(TextAgent::Kind::kError, reactor),
         retry_agent(TextAgent::Kind::kRetry, reactor),
@@ -127,7 +88,8 @@ struct Shard::Inside final : private rt::TurnHook, private smtp::ContentSource {
   Log log;
   Counters counters;
   rt::StopSource sessions_stop;
-  CurrentRules rules;
+  CurrentRouter router;
+  QueueNotices notices;
   NoConversion converter;
   schedule::QueueManager queue;
   std::vector<std::unique_ptr<queue::Partition>> partitions;
@@ -266,7 +228,8 @@ std::string Shard::set_up() {
   dns::CreatedUnbound resolver = dns::UnboundResolver::create(inside.reactor, settings_.dns);
   if (!resolver.resolver) return "dns: " + resolver.error;
   inside.resolver = std::move(resolver.resolver);
-  inside.rules.set(std::move(settings_.router), settings_.notices);
+  inside.router.set(std::move(settings_.router));
+  inside.notices.set(settings_.notices);
   inside.queue.set_policy(settings_.retry, settings_.limits);
   for (const OpenedPartition& opened : partitions_) {
     inside.partitions.push_back(
@@ -344,7 +307,8 @@ void Shard::tear_down() {
 // --- actions
 
 void shard_reload(Shard::Inside& inside, ShardSettings settings) {
-  inside.rules.set(std::move(settings.router), std::move(settings.notices));
+  inside.router.set(std::move(settings.router));
+  inside.notices.set(std::move(settings.notices));
   inside.queue.set_policy(settings.retry, settings.limits);
   inside.apply_transports(std::move(settings.transports));
   for (ListenSettings& listen : settings.listeners) {
