@@ -90,7 +90,8 @@ void SimSink::on_connection(int fd, const net::SocketAddress& peer) {
 }
 
 bool SimSink::drops(Stage stage) {
-  return script.drop_at == stage && world_.rng.chance(script.drop_per_mille);
+  return stage != Stage::kNone && script.drop_at == stage &&
+         world_.rng.chance(script.drop_per_mille);
 }
 
 Task<void> SimSink::serve(net::Stream stream) {

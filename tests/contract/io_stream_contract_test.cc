@@ -198,7 +198,7 @@ TEST_P(IoStream, ConnectTimesOut) {
 
 TEST_P(IoStream, DestroyedWithBothOperationsInFlight) {
   ASSERT_NO_FATAL_FAILURE(open_pair());
-  server->write(std::string(32 << 20, 'x'));  // more than any socket buffer
+  server->write(std::string(16 << 20, 'x'));  // more than any socket buffer
   harness->run_for(20ms);
   EXPECT_FALSE(server->written());
   server.reset();
@@ -206,13 +206,13 @@ TEST_P(IoStream, DestroyedWithBothOperationsInFlight) {
   Code end = Code::kOk;
   scope->spawn(read_to_end(*client, in(10s), got, end));
   ASSERT_TRUE(run_tasks());
-  EXPECT_LT(got.size(), size_t{32} << 20);
+  EXPECT_LT(got.size(), size_t{16} << 20);
   client.reset();
 }
 
 TEST_P(IoStream, InboxFillsPausesAndResumes) {
   ASSERT_NO_FATAL_FAILURE(open_pair());
-  constexpr size_t kBytes = 32 << 20;
+  constexpr size_t kBytes = 16 << 20;
   const std::string text = pattern(kBytes);
   client->write(text);
   harness->run_for(200ms);
@@ -286,7 +286,7 @@ TEST_P(IoStream, LargeGatheredWriteToASlowReader) {
 
 TEST_P(IoStream, CancelWriteGivesTheMemoryBack) {
   ASSERT_NO_FATAL_FAILURE(open_pair());
-  auto memory = std::make_unique<std::string>(32 << 20, 'm');
+  auto memory = std::make_unique<std::string>(16 << 20, 'm');
   std::vector<iovec> vectors{{memory->data(), memory->size()}};
   client->start_write(vectors);
   harness->run_for(20ms);
@@ -340,7 +340,7 @@ TEST_P(IoStream, DeadlinesMayMoveBothWays) {
 TEST_P(IoStream, FlushHasADeadlineToo) {
   ASSERT_NO_FATAL_FAILURE(open_pair());
   Code end = Code::kOk;
-  scope->spawn(write_and_flush(*client, std::string(32 << 20, 'x'), in(50ms), end));
+  scope->spawn(write_and_flush(*client, std::string(16 << 20, 'x'), in(50ms), end));
   ASSERT_TRUE(run_tasks());
   EXPECT_EQ(end, Code::kTimeout);
   close_pair();

@@ -90,7 +90,11 @@ void run_seed(uint64_t seed) {
   EXPECT_EQ(balance.contradictory, 0u) << balance.text();
   if (!store_failed) EXPECT_EQ(balance.unlawful_duplicates, 0u) << balance.text() << mta->take_log();
   EXPECT_GT(balance.promised, 0u);
-  World::bury(std::move(mta));  // idle sessions and timers of it end with the process
+  world.crash(mta->shard());
+  mta->store().crash();
+  World::bury(std::move(mta));
+  sink.close();
+  EXPECT_TRUE(world.run_until([&] { return sink.idle(); }, 1h));
 }
 
 TEST(SimDelivery, AcceptedEndsExactlyOnce) {

@@ -20,7 +20,7 @@ std::shared_ptr<const smtp::ServerSettings> server_settings() {
   return std::make_shared<const smtp::ServerSettings>(smtp::ServerSettings{
       .protocol = protocol,
       .relay = policy::RelayPolicy(
-          {.mynetworks = lookup::AddressList("mynetworks", "192.0.2.0/24", lookup::Subdomains::kDotted, context),
+          {.mynetworks = lookup::AddressList("mynetworks", "0.0.0.0/0", lookup::Subdomains::kDotted, context),
            .relay = policy::parse_restrictions({"permit_mynetworks", "reject_unauth_destination"}, &warnings)}),
       .mail_name = "Barid"});
 }
