@@ -63,7 +63,9 @@ absl::Status wait_for_greeting(uint16_t port, ProcessTree& tree, const std::stri
   const auto until = std::chrono::steady_clock::now() + kStartPatience;
   while (!greets(port)) {
     if (!tree.running()) {
-      return absl::UnavailableError("ended at its start: " + tail_of_file(log_path));
+      const std::string log = tail_of_file(log_path);
+      return absl::UnavailableError("ended at its start: " +
+                                    (log.empty() ? "it says nothing, see its log (--keep)" : log));
     }
     if (std::chrono::steady_clock::now() >= until) {
       return absl::DeadlineExceededError("no greeting: " + tail_of_file(log_path));

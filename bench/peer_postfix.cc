@@ -42,7 +42,7 @@ std::string main_cf(const PeerSetup& setup) {
       // Concurrency and the queue manager.
       "default_process_limit = 300\n"
       "in_flow_delay = 0\n"
-      "hash_queue_names =\n"
+      "hash_queue_names = hold\n"  // an empty list is refused
       "qmgr_message_active_limit = 50000\n"
       "qmgr_message_recipient_limit = 50000\n"
       "initial_destination_concurrency = 50\n"
@@ -105,7 +105,7 @@ class Postfix final : public Peer {
 
  private:
   [[nodiscard]] SpawnOptions command(const char* verb) const {
-    return {.arguments = {program_, "-c", directory_, verb},
+    return {.arguments = {program_, "-c", directory_ + "/conf", verb},
             .environment_extra = {},
             .output_path = directory_ + "/output",
             .directory = ""};
@@ -118,8 +118,10 @@ class Postfix final : public Peer {
 
 absl::Status Postfix::start(const PeerSetup& setup) {
   directory_ = setup.directory;
-  absl::Status status = write_file(directory_ + "/main.cf", main_cf(setup));
-  status.Update(write_file(directory_ + "/master.cf", master_cf(setup)));
+  // Apart from the queue, or Postfix warns of every queue file found beside its configuration.
+  ::mkdir((directory_ + "/conf").c_str(), 0755);
+  absl::Status status = write_file(directory_ + "/conf/main.cf", main_cf(setup));
+  status.Update(write_file(directory_ + "/conf/master.cf", master_cf(setup)));
   if (setup.destination_count > 1) {
     status.Update(write_file(directory_ + "/transport",
                              destination_table(setup, "d{0:04}.example smtp:[{1}]:{2}\n")));

@@ -10,7 +10,7 @@ namespace {
 
 // Ids are reserved this far ahead, so that the mark is written rarely and a clock that steps back,
 // or a restart before the time is reached, cannot give an id twice.
-constexpr uint64_t kReserveMicros = 600'000'000;
+constexpr uint64_t kReserveMicros = 60'000'000;
 
 std::string_view view(const std::array<char, QueueId::kKeyBytes>& key) noexcept {
   return {key.data(), key.size()};
@@ -173,6 +173,10 @@ void Partition::rewrite(Message& message, std::vector<std::string> filed_under, 
   group.changes.push_back(std::move(change));
 }
 
+void Partition::drop_entry(std::string_view destination, WallTime due, QueueId id) {
+  if (writable()) store_.erase(Family::kSchedule, schedule_key(destination, due, id));
+}
+
 void Partition::quarantine(Family from, std::string_view key, std::string_view record) {
   if (!writable()) return;  // found again at the next start
   put_one(Family::kCorrupt, key, record);
@@ -218,10 +222,10 @@ void Partition::on_commit(uint64_t number, Status status) {
       if (change.message) {
         events_.on_accepted(std::move(change.message));
       } else {
-        events_.on_filed(change.filed_under, change.due);
+        events_.on_filed(change.id, change.filed_under, change.due);
       }
     } else if (change.kind == Change::Kind::kRewrite) {
-      events_.on_filed(change.filed_under, change.due);
+      events_.on_filed(change.id, change.filed_under, change.due);
     } else if (change.kind == Change::Kind::kRemove) {
       events_.on_removed(change.id);
     }
@@ -261,10 +265,7 @@ void Partition::on_recovered() {
     for (Change& change : lost) {
       redo(change);
       if (change.kind == Change::Kind::kAccept) {
-        // If this group fails too, the erase must be tried again: as a removal it will be.
-        change.kind = Change::Kind::kRemove;
-        change.old_filed_under = change.filed_under;
-        change.old_due = change.due;
+        change.kind = Change::Kind::kUndo;  // if this group fails too, it is tried again
       }
       group.changes.push_back(std::move(change));
     }

@@ -36,9 +36,9 @@ class Partition final : private Store::Listener {
     virtual ~Events() = default;
     /// The message is on disk; the partition gives it up to the schedule.
     virtual void on_accepted(std::unique_ptr<Message> message) = 0;
-    /// A message that is not in memory is on disk, filed under these destinations.
-    virtual void on_filed(const std::vector<std::string>& destinations, WallTime due) = 0;
-    /// A removal is on disk.
+    /// A record filed under these destinations is on disk: one stage() past memory, or one rewrite().
+    virtual void on_filed(QueueId id, const std::vector<std::string>& destinations, WallTime due) = 0;
+    /// A remove() is on disk.
     virtual void on_removed(QueueId id) = 0;
     /// A staged message was not stored; the waiter on its group is told too.
     virtual void on_refused(std::unique_ptr<Message> message) = 0;
@@ -88,6 +88,8 @@ class Partition final : private Store::Listener {
   /// Stores the present state under `filed_under` and `due`, replacing its former schedule entries:
   /// a deferral, or progress within an attempt that goes on (due = now).
   void rewrite(Message& message, std::vector<std::string> filed_under, WallTime due);
+  /// Erases a schedule entry that no record stands behind.
+  void drop_entry(std::string_view destination, WallTime due, QueueId id);
   /// Moves a record that does not decode out of the way.
   void quarantine(Family from, std::string_view key, std::string_view record);
 
@@ -99,7 +101,8 @@ class Partition final : private Store::Listener {
  private:
   /// One change of one record, kept until its group is decided.
   struct Change {
-    enum class Kind : uint8_t { kAccept, kRemove, kRewrite };
+    /// kUndo: a refused kAccept, erased in case it reached the disk all the same.
+    enum class Kind : uint8_t { kAccept, kRemove, kRewrite, kUndo };
     Kind kind;
     QueueId id;
     uint64_t size = 0;                     // content bytes

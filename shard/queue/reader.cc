@@ -22,16 +22,16 @@ class DueVisitor final : public Store::Visitor {
     const auto parsed = parse_schedule_key(key);
     if (!parsed.ok()) return true;  // a foreign key: skipped, the record itself is elsewhere
     if (parsed->destination != destination_) return false;
-    if (parsed->due > now_ || ids.size() >= limit_) {
+    if (parsed->due > now_ || entries.size() >= limit_) {
       more = true;
       next_due = parsed->due;
       return false;
     }
-    ids.push_back(parsed->id);
+    entries.push_back({.id = parsed->id, .due = parsed->due});
     return true;
   }
 
-  std::vector<QueueId> ids;
+  std::vector<DueEntry> entries;
   bool more = false;
   WallTime next_due{};
 
@@ -43,15 +43,17 @@ class DueVisitor final : public Store::Visitor {
 
 class FreshVisitor final : public Store::Visitor {
  public:
-  explicit FreshVisitor(uint32_t limit) : limit_(limit) {}
+  FreshVisitor(uint64_t mark_micros, uint32_t limit) : mark_micros_(mark_micros), limit_(limit) {}
   bool on_entry(std::string_view key, std::string_view value) override {
     const auto id = QueueId::from_key(key);
+    if (id && id->micros > mark_micros_) return false;
     if (id) records.push_back(RawRecord{.id = *id, .bytes = std::string(value)});
     return records.size() < limit_;
   }
   std::vector<RawRecord> records;
 
  private:
+  uint64_t mark_micros_;
   uint32_t limit_;
 };
 
@@ -70,7 +72,7 @@ Result<DueBatch> read_due(const Store& store, const std::string& destination, Wa
   BARID_TRY_VOID(
       store.scan(Family::kSchedule, schedule_key(destination, WallTime{}, QueueId{}), visitor));
   return DueBatch{
-      .ids = std::move(visitor.ids), .more = visitor.more, .next_due = visitor.next_due};
+      .entries = std::move(visitor.entries), .more = visitor.more, .next_due = visitor.next_due};
 }
 
 Result<std::vector<RawRecord>> read_queued(const Store& store, const std::vector<QueueId>& ids) {
@@ -104,6 +106,8 @@ Result<DestinationsBatch> read_destinations(const Store& store, std::string from
   return batch;
 }
 
+}  // namespace
+
 Result<uint64_t> read_id_mark(const Store& store) {
   const Result<std::string> text = store.get(Family::kMeta, kIdMarkKey);
   if (!text.ok()) {
@@ -115,8 +119,6 @@ Result<uint64_t> read_id_mark(const Store& store) {
   if (parsed.ec != std::errc()) return Error{.code = Code::kCorrupt};
   return mark;
 }
-
-}  // namespace
 
 rt::Task<Result<std::string>> Reader::load_content(QueueId id, uint64_t size, MonoTime deadline) {
   const Store* store = &store_;
@@ -140,11 +142,11 @@ rt::Task<Result<std::vector<RawRecord>>> Reader::load_queued(std::vector<QueueId
   co_return co_await offload_.run(std::move(call), deadline);
 }
 
-rt::Task<Result<std::vector<RawRecord>>> Reader::load_fresh(QueueId from, uint32_t limit,
-                                                            MonoTime deadline) {
+rt::Task<Result<std::vector<RawRecord>>> Reader::load_fresh(QueueId from, uint64_t mark_micros,
+                                                            uint32_t limit, MonoTime deadline) {
   const Store* store = &store_;
-  auto call = [store, from, limit]() -> Result<std::vector<RawRecord>> {
-    FreshVisitor visitor(limit);
+  auto call = [store, from, mark_micros, limit]() -> Result<std::vector<RawRecord>> {
+    FreshVisitor visitor(mark_micros, limit);
     BARID_TRY_VOID(store->scan(Family::kFresh, id_key(from), visitor));
     return std::move(visitor.records);
   };
@@ -158,12 +160,6 @@ rt::Task<Result<DestinationsBatch>> Reader::load_destinations(std::string from, 
     return read_destinations(*store, from, limit);
   };
   co_return co_await offload_.run(std::move(call), deadline);
-}
-
-rt::Task<Result<uint64_t>> Reader::load_id_mark(MonoTime deadline) {
-  const Store* store = &store_;
-  auto call = [store] { return read_id_mark(*store); };
-  co_return co_await offload_.run(call, deadline);
 }
 
 }  // namespace barid::queue

@@ -28,8 +28,10 @@ void QueueManager::set_policy(const RetryPolicy& retry, const QueueLimits& limit
   limits_ = limits;
 }
 
-void QueueManager::add_partition(queue::Partition& partition) {
+void QueueManager::add_partition(queue::Partition& partition, uint64_t id_mark) {
   partitions_.push_back(std::make_unique<Source>(*this, partition, offload_));
+  partitions_.back()->id_mark = id_mark;
+  partition.start_ids_after(id_mark);
 }
 
 void QueueManager::start() {
@@ -89,6 +91,7 @@ uint64_t QueueManager::stage(Submission submission) {
     counters_.reach(Limit::kActiveMessages);
     message->filed_under = destinations_of(*message);
     message->due = reactor_.wall_now();
+    ++changing_[message->id];
   } else {
     ++staged_count_;
   }
@@ -101,7 +104,9 @@ void QueueManager::on_accepted(std::unique_ptr<queue::Message> message) {
   activate(std::move(message));
 }
 
-void QueueManager::on_filed(const std::vector<std::string>& destinations, WallTime due) {
+void QueueManager::on_filed(QueueId id, const std::vector<std::string>& destinations, WallTime due) {
+  on_changed(id);
+  if (active_.contains(id)) return;  // progress of an attempt that goes on
   // Which partition filed it does not matter for the shard's only one; with several, a needless
   // look into the others costs one seek.
   for (const std::unique_ptr<Source>& source : partitions_) {
@@ -222,7 +227,25 @@ std::vector<QueueId> QueueManager::active_ids() const {
 
 // --- the store's word
 
-void QueueManager::on_removed(QueueId id) { log_.write({}, QmgrRemoved{.queue_id = id}); }
+void QueueManager::on_removed(QueueId id) {
+  on_changed(id);
+  log_.write({}, QmgrRemoved{.queue_id = id});
+}
+
+void QueueManager::on_changed(QueueId id) {
+  const auto found = changing_.find(id);
+  if (found != changing_.end() && --found->second == 0) changing_.erase(found);
+}
+
+void QueueManager::rewrite(queue::Message& message, std::vector<std::string> filed_under, WallTime due) {
+  ++changing_[message.id];
+  message.partition->rewrite(message, std::move(filed_under), due);
+}
+
+void QueueManager::remove(queue::Message& message) {
+  ++changing_[message.id];
+  message.partition->remove(message);
+}
 
 void QueueManager::on_refused(std::unique_ptr<queue::Message>) {
   BARID_ASSERT(staged_count_ > 0);

@@ -73,7 +73,8 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   [[nodiscard]] Dispatcher& dispatcher() noexcept { return dispatcher_; }
 
   /// Partitions in the order of their numbers; new mail goes to the first. They outlive this.
-  void add_partition(queue::Partition& partition);
+  /// `id_mark`: of queue::read_id_mark(); ids above it are new, ids up to it are to be adopted.
+  void add_partition(queue::Partition& partition, uint64_t id_mark);
   /// Adopts what the partitions hold: starts delivering while it still reads.
   void start();
 
@@ -116,13 +117,14 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
     queue::Partition* partition;
     queue::Reader reader;
     DeferredIndex deferred;
+    uint64_t id_mark = 0;
     bool loading = false;
   };
 
   // queue_manager.cc
   void on_accepted(std::unique_ptr<queue::Message> message) override;
   void on_refused(std::unique_ptr<queue::Message> message) override;
-  void on_filed(const std::vector<std::string>& destinations, WallTime due) override;
+  void on_filed(QueueId id, const std::vector<std::string>& destinations, WallTime due) override;
   void on_removed(QueueId id) override;
   void on_store_failed(const Error& error) override;
   void on_store_recovered() override;
@@ -132,6 +134,14 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   void hold_content(queue::Message& message, ContentRef content);
   void drop_content(queue::Message& message);
   void forget(queue::Message& message);
+  /// Changes of records, counted until they are on disk.
+  void rewrite(queue::Message& message, std::vector<std::string> filed_under, WallTime due);
+  void remove(queue::Message& message);
+  void on_changed(QueueId id);
+  /// In memory, or with a change under way: what the store says about it is old.
+  [[nodiscard]] bool is_ours(QueueId id) const {
+    return active_.contains(id) || changing_.contains(id);
+  }
 
   // queue_manager_settle.cc
   void on_outcome(const Job& job, uint32_t recipient, const Outcome& outcome) override;
@@ -148,6 +158,8 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   rt::Task<void> load_due_destinations(Source* source);
   rt::Task<bool> load_destination(Source* source, std::string destination);
   void adopt(Source& source, queue::Family from, const queue::RawRecord& raw);
+  void adopt_due(Source& source, const std::string& destination, const queue::DueEntry& entry,
+                 const queue::RawRecord& raw);
   void arm(Source& source);
   [[nodiscard]] size_t room() const noexcept;
   [[nodiscard]] Source& source_of(const queue::Partition& partition);
@@ -167,6 +179,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   Dispatcher dispatcher_;
   std::vector<std::unique_ptr<Source>> partitions_;
   absl::flat_hash_map<QueueId, std::unique_ptr<queue::Message>> active_;
+  absl::flat_hash_map<QueueId, uint32_t> changing_;  // changes of this record not yet on disk
   uint64_t content_memory_bytes_ = 0;
   uint32_t staged_count_ = 0;
   uint32_t recovering_count_ = 0;

@@ -29,22 +29,14 @@ rt::Task<void> QueueManager::recover(Source* source) {
   QueueId from{};
   std::string destination;
   bool fresh_done = false;
-  bool mark_done = false;
   while (!stopping_) {
     const MonoTime deadline = reactor_.now() + kReadPatience;
     if (!fresh_done) {
-      const auto batch = co_await source->reader.load_fresh(from, kLoadBatch, deadline);
+      const auto batch = co_await source->reader.load_fresh(from, source->id_mark, kLoadBatch, deadline);
       if (batch.ok()) {
         for (const RawRecord& raw : *batch) adopt(*source, Family::kFresh, raw);
         fresh_done = batch->size() < kLoadBatch;
         if (!batch->empty()) from = batch->back().id, from.partition++;
-        continue;
-      }
-    } else if (!mark_done) {
-      const auto mark = co_await source->reader.load_id_mark(deadline);
-      if (mark.ok()) {
-        source->partition->start_ids_after(*mark);
-        mark_done = true;
         continue;
       }
     } else {
@@ -66,7 +58,7 @@ rt::Task<void> QueueManager::recover(Source* source) {
 
 /// A record read back becomes a message in the schedule, unless it is there already.
 void QueueManager::adopt(Source& source, Family from, const RawRecord& raw) {
-  if (active_.contains(raw.id)) return;
+  if (is_ours(raw.id)) return;
   const auto key = raw.id.key();
   const std::string_view key_view(key.data(), key.size());
   auto decoded = queue::decode_message(raw.id, raw.bytes);
@@ -82,6 +74,19 @@ void QueueManager::adopt(Source& source, Family from, const RawRecord& raw) {
   message->partition = source.partition;
   message->area = from == Family::kFresh ? queue::Area::kFresh : queue::Area::kQueued;
   activate(std::move(message));
+}
+
+/// The record behind an entry that was due when it was read. It may have changed or gone since.
+void QueueManager::adopt_due(Source& source, const std::string& destination,
+                             const queue::DueEntry& entry, const RawRecord& raw) {
+  if (is_ours(raw.id)) return;
+  const auto decoded = queue::decode_message(raw.id, raw.bytes);
+  const bool stale = raw.bytes.empty() || (decoded.ok() && (*decoded)->due != entry.due);
+  if (stale) {
+    source.partition->drop_entry(destination, entry.due, raw.id);
+    return;
+  }
+  adopt(source, Family::kQueued, raw);
 }
 
 void QueueManager::arm(Source& source) {
@@ -116,7 +121,7 @@ rt::Task<bool> QueueManager::load_destination(Source* source, std::string destin
   const WallTime now = reactor_.wall_now();
   const MonoTime deadline = reactor_.now() + kReadPatience;
   // What is in memory still has its entry: look behind it.
-  const auto limit = static_cast<uint32_t>(kLoadBatch + active_.size());
+  const auto limit = static_cast<uint32_t>(kLoadBatch + active_.size() + changing_.size());
   const auto due = co_await source->reader.load_due(destination, now, limit, deadline);
   if (!due.ok()) {
     source->deferred.note(destination, now);
@@ -126,14 +131,16 @@ rt::Task<bool> QueueManager::load_destination(Source* source, std::string destin
   }
   const size_t take_max = std::min<size_t>(kLoadBatch, room());
   std::vector<QueueId> wanted;
+  std::vector<queue::DueEntry> entries;
   bool cut = false;
-  for (const QueueId id : due->ids) {
-    if (active_.contains(id)) continue;
+  for (const queue::DueEntry& entry : due->entries) {
+    if (is_ours(entry.id)) continue;
     if (wanted.size() == take_max) {
       cut = true;
       break;
     }
-    wanted.push_back(id);
+    wanted.push_back(entry.id);
+    entries.push_back(entry);
   }
   if (cut) {
     source->deferred.note(destination, now);
@@ -146,10 +153,7 @@ rt::Task<bool> QueueManager::load_destination(Source* source, std::string destin
     source->deferred.note(destination, now);
     co_return false;
   }
-  for (const RawRecord& raw : *records) {
-    // An entry without a record is what a removal left that ran while this was read.
-    if (!raw.bytes.empty()) adopt(*source, Family::kQueued, raw);
-  }
+  for (size_t i = 0; i < records->size(); ++i) adopt_due(*source, destination, entries[i], (*records)[i]);
   co_return true;
 }
 

@@ -63,7 +63,7 @@ void QueueManager::on_job_done(Job job) {
     return;
   }
   // Other destinations go on, maybe for minutes: who is done must not be tried again after a crash.
-  message.partition->rewrite(message, destinations_of(message), reactor_.wall_now());
+  rewrite(message, destinations_of(message), reactor_.wall_now());
 }
 
 void QueueManager::settle(Message& message) {
@@ -130,7 +130,7 @@ void QueueManager::finish(Message& message) {
     defer(message);
     return;
   }
-  message.partition->remove(message);
+  remove(message);
   forget(message);
 }
 
@@ -142,7 +142,7 @@ void QueueManager::defer(Message& message) {
   std::vector<std::string> destinations = destinations_of(message);
   // Only failed recipients whose notice could not be made: any key will do to be found again.
   if (destinations.empty()) destinations.push_back("retry:notice");
-  message.partition->rewrite(message, std::move(destinations), due);
+  rewrite(message, std::move(destinations), due);
   forget(message);
 }
 

@@ -143,6 +143,7 @@ void add_dsn(const Envelope& envelope, CommandLine& out) noexcept {
 }  // namespace
 
 CommandLine& CommandLine::add(std::string_view text) noexcept {
+  if (text.empty()) return *this;  // may have no storage at all
   if (text.size() > buffer_.size() - size_) {
     overflowed_ = true;
     return *this;

@@ -54,31 +54,38 @@ class ContentReader {
   size_t offset_;
 };
 
+/// What a scan finds on its way.
+struct Findings {
+  ContentScan scan;
+  bool bare_dot = false;  ///< a dot behind a bare CR or LF
+};
+
 /// Looks at the dot at the given place.
 void judge_dot(std::span<const std::string_view> content, size_t span_index, size_t offset,
-               ContentScan& scan) noexcept {
+               Findings& findings) noexcept {
   const ContentReader reader(content, span_index, offset);
   const int previous = reader.before(1);
   if (previous == -1 || (previous == '\n' && reader.before(2) == '\r')) {
-    scan.dot_lines = true;
+    findings.scan.dot_lines = true;
     return;
   }
   if (previous != '\n' && previous != '\r') return;
+  findings.bare_dot = true;
   const int next = reader.after();
   // The end counts: CRLF.CRLF is put behind it.
-  if (next == '\n' || next == '\r' || next == -1) scan.lenient_end = true;
+  if (next == '\n' || next == '\r' || next == -1) findings.scan.lenient_end = true;
 }
 
 /// Finds dots behind a CR or LF. Whole blocks are tested at once, since nearly all hold none.
 void scan_dots(std::span<const std::string_view> content, size_t span_index,
-               ContentScan& scan) noexcept {
+               Findings& findings) noexcept {
   const std::string_view bytes = content[span_index];
   constexpr size_t kBlock = 64;
   size_t i = 1;
   const char* const p = bytes.data();
   const auto judge = [&](size_t at) {
     if (p[at] == '.' && (p[at - 1] == '\n' || p[at - 1] == '\r')) {
-      judge_dot(content, span_index, at, scan);
+      judge_dot(content, span_index, at, findings);
     }
   };
   for (; i + kBlock <= bytes.size(); i += kBlock) {
@@ -143,15 +150,18 @@ class LineMeter {
 
 ContentScan scan_content(std::span<const std::string_view> content,
                          uint32_t line_length_max) noexcept {
-  ContentScan scan;
+  Findings findings;
   LineMeter meter(line_length_max);
   for (size_t i = 0; i < content.size(); ++i) {
     if (content[i].empty()) continue;
-    if (content[i].front() == '.') judge_dot(content, i, 0, scan);
-    scan_dots(content, i, scan);
+    if (content[i].front() == '.') judge_dot(content, i, 0, findings);
+    scan_dots(content, i, findings);
     if (line_length_max != 0) meter.take(content[i]);
   }
+  ContentScan scan = findings.scan;
   scan.long_lines = line_length_max != 0 && meter.too_long();
+  // A break might fall right behind such a dot and leave it alone between two line ends.
+  if (scan.long_lines && findings.bare_dot) scan.lenient_end = true;
   return scan;
 }
 

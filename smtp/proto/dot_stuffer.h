@@ -28,8 +28,9 @@ namespace barid::smtp {
 struct ContentScan {
   bool dot_lines = false;   ///< some line starts with a dot
   bool long_lines = false;  ///< some line is longer than the limit
-  bool lenient_end =
-      false;  ///< a dot alone between line ends of which the first is a bare CR or LF
+  /// A dot alone between line ends of which the first is a bare CR or LF, or one that the breaking
+  /// of long lines might leave so.
+  bool lenient_end = false;
 };
 
 /// One pass, vectorised; about 0.1 ns a byte. Lines are what CRLF separates; line_length_max counts

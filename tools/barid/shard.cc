@@ -9,6 +9,7 @@
 #include "dns/native_host_lookup.h"
 #include "dns/unbound_resolver.h"
 #include "shard/queue/partition.h"
+#include "shard/queue/reader.h"
 #include "shard/runtime/clock.h"
 #include "shard/runtime/frame_pool.h"
 #include "shard/schedule/queue_manager.h"
@@ -234,8 +235,12 @@ std::string Shard::set_up() {
   for (const OpenedPartition& opened : partitions_) {
     inside.partitions.push_back(
         std::make_unique<queue::Partition>(inside.reactor, *opened.store, inside.queue, opened.number));
+    const Result<uint64_t> id_mark = queue::read_id_mark(*opened.store);
+    if (!id_mark.ok()) {
+      return fmt::format("partition {}: id mark: {}", opened.number, code_name(id_mark.error().code));
+    }
     opened.store->attach(inside.reactor);
-    inside.queue.add_partition(*inside.partitions.back());
+    inside.queue.add_partition(*inside.partitions.back(), *id_mark);
   }
   inside.apply_transports(std::move(settings_.transports));
   if (std::string problem = inside.open_listeners(settings_.listeners); !problem.empty()) return problem;

@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+"""Goal: what real clients submit arrives byte for byte, and nothing else ends or starts a message.
+Method: smtplib, swaks, nodemailer and raw sockets in, a scripted sink out; compare the contents.
+"""
+
+import email
+import json
+import pathlib
+import smtplib
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from barid_harness import RawClient, Scenario, queue_id  # noqa: E402
+
+HEAD = b"From: a@client.example\r\nTo: b@sink.example\r\nSubject: test\r\n\r\n"
+NODE_DIRECTORY = pathlib.Path(__file__).resolve().parent / "node"
+
+# Content that must come out as it went in.
+CONTENTS = {
+    "plain": HEAD + b"hello\r\n",
+    "8-bit": HEAD + "grüße, 日本\r\n".encode() + bytes(range(128, 256)) + b"\r\n",
+    "control characters": HEAD + bytes(c for c in range(256) if c not in b"\r\n") + b"\r\n",
+    "dots": HEAD + b".\r\n..\r\n.x\r\n...\r\n x.\r\n.\r\n",
+    "first line is a dot": b".\r\n.a\r\n",
+    "998 octets a line": HEAD + b"x" * 998 + b"\r\n" + b"." * 998 + b"\r\n",
+    "empty lines at the end": HEAD + b"\r\n\r\n\r\n",
+    "only a header": b"Subject: x\r\n",
+    "dots where buffers meet": HEAD + (b"x" * 4094 + b"\r\n." + b"\r\n") * 40,
+    "large": HEAD + (b"." + b"y" * 76 + b"\r\n") * 40000,
+}
+
+
+class Submission(Scenario):
+    backend = "auto"
+
+    def setUp(self):
+        super().setUp()
+        self.out = self.sink()
+        self.server = self.barid(relayhost=self.out.relayhost, io_backend=self.backend,
+                                 smtp_line_length_limit=0)
+
+    def arrived(self, count=1):
+        return self.out.wait_messages(count)[count - 1]
+
+    def test_contents_by_data(self):
+        with RawClient(self.server.port) as client:
+            for count, (name, content) in enumerate(CONTENTS.items(), 1):
+                with self.subTest(name):
+                    client.submit(content, parameters=" BODY=8BITMIME")
+                    self.assertEqual(self.arrived(count).body, content)
+        self.server.wait_queue()
+
+    def test_contents_by_bdat(self):
+        with RawClient(self.server.port) as client:
+            for count, (name, content) in enumerate(CONTENTS.items(), 1):
+                with self.subTest(name):
+                    client.envelope(parameters=" BODY=8BITMIME")
+                    middle = len(content) // 2
+                    client.send(b"BDAT %d\r\n%s" % (middle, content[:middle]))
+                    client.expect(250)
+                    client.send(b"BDAT %d LAST\r\n%s" % (len(content) - middle, content[middle:]))
+                    client.expect(250)
+                    self.assertEqual(self.arrived(count).body, content)
+
+    def test_contents_to_a_sink_without_chunking(self):
+        plain = self.sink(offers=("PIPELINING", "8BITMIME"))
+        server = self.barid("plain", relayhost=plain.relayhost, io_backend=self.backend,
+                            smtp_line_length_limit=0)
+        with RawClient(server.port) as client:
+            for count, (name, content) in enumerate(CONTENTS.items(), 1):
+                with self.subTest(name):
+                    client.submit(content, parameters=" BODY=8BITMIME")
+                    plain.wait_messages(count)
+                    self.assertEqual(plain.messages[-1].body, content)
+                    self.assertFalse(plain.messages[-1].bdat)
+
+    def test_byte_by_byte(self):
+        client = self.client(self.server)
+        for byte in (b"MAIL FROM:<a@client.example>\r\nRCPT TO:<b@sink.example>\r\nDATA\r\n"):
+            client.send(bytes([byte]))
+        for code in (250, 250, 354):
+            client.expect(code)
+        for byte in HEAD + b"..x\r\n.\r\n":
+            client.send(bytes([byte]))
+        client.expect(250)
+        self.assertEqual(self.arrived().body, HEAD + b".x\r\n")
+
+    def test_smtplib(self):
+        with smtplib.SMTP("127.0.0.1", self.server.port, local_hostname="client.example") as client:
+            message = email.message.EmailMessage()
+            message["From"], message["To"] = "a@client.example", "b@sink.example"
+            message["Subject"] = "grüße"
+            message.set_content("one\n.two\n..three\n" + "z" * 2000 + "\n")
+            client.send_message(message)
+            got = email.message_from_bytes(self.arrived().body, policy=email.policy.default)
+            self.assertEqual(got["Subject"], "grüße")
+            self.assertEqual(got.get_content().replace("\r\n", "\n"), "one\n.two\n..three\n" + "z" * 2000 + "\n")
+            client.sendmail("a@client.example", ["b@sink.example", "c@sink.example"],
+                            HEAD + b"raw \xff\r\n", mail_options=["BODY=8BITMIME"])
+            second = self.arrived(2)
+            self.assertEqual(second.body, HEAD + b"raw \xff\r\n")
+            self.assertEqual(sorted(second.recipients), ["b@sink.example", "c@sink.example"])
+            self.assertIn("BODY=8BITMIME", second.mail_parameters)
+
+    def test_smtputf8(self):
+        with smtplib.SMTP("127.0.0.1", self.server.port, local_hostname="client.example") as client:
+            message = email.message.EmailMessage(policy=email.policy.SMTPUTF8)
+            message["From"], message["To"] = "jörg@client.example", "用户@sink.example"
+            message["Subject"] = "日本"
+            message.set_content("x\n")
+            client.send_message(message)
+        got = self.arrived()
+        self.assertIn("SMTPUTF8", got.mail_parameters.upper())
+        self.assertEqual(got.sender.encode(errors="surrogateescape").decode(), "jörg@client.example")
+        self.assertEqual(got.recipients[0].encode(errors="surrogateescape").decode(), "用户@sink.example")
+        self.assertIn("用户".encode(), got.body)
+
+    def test_smtputf8_to_a_sink_without_it(self):
+        old = self.sink(offers=("PIPELINING", "8BITMIME"))
+        server = self.barid("old", relayhost=old.relayhost, io_backend=self.backend)
+        with RawClient(server.port) as client:
+            client.submit(sender="ok@client.example", recipients=["用户@sink.example"],
+                          parameters=" SMTPUTF8")
+        notice = old.wait_messages(1)[0]
+        self.assertEqual((notice.sender, notice.recipients), ("", ["ok@client.example"]))
+        self.assertIn(b"5.6.7", notice.body)
+
+    def test_swaks(self):
+        swaks = self.need("swaks", "swaks")
+        done = subprocess.run(
+            [swaks, "--server", "127.0.0.1", "--port", str(self.server.port), "--from", "a@client.example",
+             "--to", "b@sink.example,c@sink.example", "--helo", "client.example",
+             "--body", "swaks\n.dot\n", "--attach", "@" + __file__], capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        got = email.message_from_bytes(self.arrived().body, policy=email.policy.default)
+        body, attachment = got.iter_parts()
+        self.assertEqual(body.get_content().splitlines()[:2], ["swaks", ".dot"])
+        self.assertEqual(attachment.get_payload(decode=True), pathlib.Path(__file__).read_bytes())
+
+    def test_nodemailer(self):
+        node = self.need("node", "nodejs")
+        if not (NODE_DIRECTORY / "node_modules/nodemailer").is_dir():
+            self.skipTest("nodemailer is not installed (tools/install-deps --tests)")
+        done = subprocess.run([node, NODE_DIRECTORY / "send.js", str(self.server.port), "20"],
+                              capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(len(answers), 20)
+        ids = {queue_id(answer["response"]) for answer in answers}
+        self.assertEqual(len(ids), 20)
+        self.out.wait_messages(20)
+        subjects = set()
+        for message in self.out.messages:
+            got = email.message_from_bytes(message.body, policy=email.policy.default)
+            subjects.add(got["Subject"])
+            parts = {p.get_content_type(): p for p in got.walk()}
+            self.assertEqual(parts["text/plain"].get_content().rstrip("\n"), "päckchen\n.\n..x")
+            self.assertEqual(parts["application/octet-stream"].get_payload(decode=True),
+                             bytes(range(256)) * 64)
+        self.assertEqual(subjects, {f"message {n} ✓" for n in range(20)})
+
+    def test_received_field(self):
+        with RawClient(self.server.port) as client:
+            name = client.submit()
+        text = self.arrived().content.split(b"Subject:")[0].decode()
+        self.assertRegex(text, r"^Received: from client\.example \(.*\[127\.0\.0\.1\]\)")
+        self.assertIn("by mx.barid.example", text)
+        self.assertIn(f"with ESMTP id {name}", " ".join(text.split()))
+        self.assertIn("rcpt@sink.example", text)
+
+    def test_nothing_else_ends_data(self):
+        endings = [b"\n.\n", b"\r.\r", b"\n.\r\n", b"\r\n.\n", b"\r\n.\r", b"\r.\r\n", b"\n.\r",
+                   b"\r\n\x00.\r\n", b"\r\n.\x00\r\n"]
+        for ending in endings:
+            with self.subTest(ending):
+                before = len(self.out.messages)
+                with RawClient(self.server.port) as client:
+                    client.envelope(parameters=" BODY=8BITMIME")
+                    client.command("DATA", 354)
+                    client.send(HEAD + b"first" + ending + b"MAIL FROM:<evil@client.example>\r\n"
+                                b"RCPT TO:<victim@sink.example>\r\nDATA\r\n" + HEAD + b"smuggled\r\n.\r\n")
+                    code, _ = client.reply()
+                    self.assertIn(code // 100, (2, 5))
+                    client.command("NOOP", 250)  # in step: there was one message, not two
+                if code == 250:
+                    got = self.out.wait_messages(before + 1)[before:]
+                    self.assertEqual([m.recipients for m in got], [["rcpt@sink.example"]])
+                    self.assertIn(b"smuggled", got[0].body)
+                    self.assertNotIn(b"evil", got[0].sender.encode())
+
+    def test_refused_content_leaves_nothing(self):
+        small = self.barid("small", relayhost=self.out.relayhost, message_size_limit=10000)
+        with RawClient(small.port) as client:
+            self.assertEqual(client.command("MAIL FROM:<a@b.example> SIZE=10001")[0], 552)
+            client.envelope()
+            client.command("DATA", 354)
+            client.send(HEAD + b"x" * 70 + (b"\r\n" + b"x" * 70) * 200 + b"\r\n.\r\n")
+            self.assertEqual(client.reply()[0], 552)
+            client.submit()
+        with RawClient(small.port) as client:  # leaves in the middle
+            client.envelope()
+            client.command("DATA", 354)
+            client.send(HEAD + b"half\r\n")
+        small.wait_log("lost connection after DATA")
+        small.wait_queue()
+        self.assertEqual(len(self.out.messages), 1)
+
+
+class SubmissionEpoll(Submission):
+    """Everything again on the other back end, apart from what only concerns the clients."""
+    backend = "epoll"
+    test_smtplib = test_swaks = test_received_field = test_smtputf8 = None
+
+
+class Relaying(Scenario):
+    def test_strangers(self):
+        out = self.sink()
+        for number, (restriction, codes) in enumerate((("permit_mynetworks, reject_unauth_destination", (554,)),
+                                   ("permit_mynetworks, defer_unauth_destination", (450, 451, 454)))):
+            with self.subTest(restriction):
+                server = self.barid(f"server{number}", relayhost=out.relayhost,
+                                    mynetworks="127.0.0.1/32", relay_domains="ours.example",
+                                    smtpd_relay_restrictions=restriction)
+                before = len(out.messages)
+                with RawClient(server.port, source="127.0.0.2") as client:
+                    client.command("MAIL FROM:<a@b.example>", 250)
+                    for address in ("x@sink.example", "x%sink.example@ours.example", "@ours.example:x@sink.example",
+                                    '"x@sink.example"@ours.example', "x!y@sink.example", "x@[192.0.2.1]"):
+                        code, text = client.command(f"RCPT TO:<{address}>")
+                        self.assertIn(code, (*codes, 501, 504, 553), f"{address}: {code} {text}")
+                    self.assertIn("Relay access denied", client.command("RCPT TO:<x@sink.example>")[1])
+                    self.assertEqual(client.command("DATA")[0] // 100, 5)
+                    client.command("RCPT TO:<x@ours.example>", 250)
+                    client.command("RCPT TO:<x@sub.ours.example>")
+                    client.command("RSET", 250)
+                    client.submit(recipients=["y@ours.example"])
+                with RawClient(server.port, source="127.0.0.1") as client:
+                    client.submit(recipients=["z@sink.example"])
+                out.wait_messages(before + 2)
+                server.wait_queue()
+                self.assertEqual(sorted(m.recipients[0] for m in out.messages[before:]),
+                                 ["y@ours.example", "z@sink.example"])
+
+
+if __name__ == "__main__":
+    unittest.main()
