@@ -18,10 +18,10 @@
 
 namespace barid::dns {
 
-/// A UDP socket on 127.0.0.1 that reads nothing: a name server that swallows every query.
+/// A name server on 127.0.0.1 that says nothing until it is told to.
 class SilentServer {
  public:
-  SilentServer() : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  SilentServer() : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -35,6 +35,24 @@ class SilentServer {
 
   [[nodiscard]] std::string forwarder() const { return "127.0.0.1@" + std::to_string(port_); }
   [[nodiscard]] uint16_t port() const { return port_; }
+
+  /// Answers every query received so far with "A 192.0.2.8", TTL 60; returns how many.
+  int answer_all() {
+    int answered = 0;
+    char packet[512];
+    sockaddr_in from{};
+    socklen_t from_bytes = sizeof from;
+    auto* raw = reinterpret_cast<sockaddr*>(&from);
+    for (ssize_t bytes; (bytes = ::recvfrom(fd_, packet, sizeof packet, 0, raw, &from_bytes)) > 0;) {
+      std::string reply(packet, static_cast<size_t>(bytes));
+      reply.resize(reply.find('\0', 12) + 5);  // the header and the question; EDNS goes
+      reply.replace(2, 2, "\x81\x80");         // response, recursion desired and available
+      reply.replace(4, 8, std::string("\0\1\0\1\0\0\0\0", 8));
+      reply += std::string("\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\x08", 16);
+      answered += ::sendto(fd_, reply.data(), reply.size(), 0, raw, from_bytes) > 0 ? 1 : 0;
+    }
+    return answered;
+  }
 
  private:
   int fd_;
@@ -61,10 +79,14 @@ class UnboundServer {
 
   /// Starts on a free port; `clauses` are lines of the server clause and, after them, other clauses.
   /// Returns once the server answers, false if it does not within five seconds.
-  bool start(const std::string& clauses) {
-    port_ = SilentServer().port();
+  bool start(const std::string& clauses) { return start(clauses, "127.0.0.1", SilentServer().port()); }
+
+  /// The same on a given loopback address and port.
+  bool start(const std::string& clauses, const std::string& ip, uint16_t port) {
+    ip_ = ip;
+    port_ = port;
     const std::string file = directory_ + "/unbound.conf";
-    std::ofstream(file) << "server:\n  interface: 127.0.0.1@" << port_ << "\n  port: " << port_
+    std::ofstream(file) << "server:\n  interface: " << ip_ << "@" << port_ << "\n  port: " << port_
                         << "\n  do-daemonize: no\n  username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n"
                            "  use-syslog: no\n  logfile: \"" << directory_ << "/log\"\n"
                            "  module-config: \"iterator\"\n  num-threads: 1\n  do-not-query-localhost: no\n"
@@ -95,7 +117,7 @@ class UnboundServer {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port_);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr.s_addr = ::inet_addr(ip_.c_str());
     bool answered = false;
     for (int i = 0; i < 100 && !answered; ++i) {
       ::sendto(fd, kQuery, sizeof kQuery - 1, 0, reinterpret_cast<sockaddr*>(&address), sizeof address);
@@ -107,6 +129,7 @@ class UnboundServer {
   }
 
   std::string directory_;
+  std::string ip_;
   uint16_t port_ = 0;
   pid_t pid_ = -1;
 };

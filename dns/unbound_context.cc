@@ -58,8 +58,6 @@ std::string set_options(ub_ctx* context, const UnboundOptions& options) {
     // A forwarder that was down is asked again at once, not after its 15 minutes in the back-off
     // list.
     settings.push_back({"infra-keep-probing:", "yes"});
-    if (getenv("XR")) settings.push_back({"infra-cache-max-rtt:", getenv("XR")});
-    if (getenv("XH")) settings.push_back({"infra-host-ttl:", getenv("XH")});
   }
   for (const Option& setting : settings) {
     const int error = ub_ctx_set_option(context, setting.name, setting.value.c_str());

@@ -20,8 +20,6 @@ namespace {
 constexpr int kClassInternet = 1;
 constexpr int kRcodeNoError = 0;
 constexpr int kRcodeNxDomain = 3;
-/// An orphan this old is not worth a slot that a new query needs.
-constexpr Duration kOrphanAgeMax = std::chrono::seconds(30);
 
 struct Flight;
 
@@ -105,6 +103,7 @@ class Implementation final : public UnboundResolver {
       : reactor_(reactor),
         context_(std::move(context)),
         outstanding_max_(options.outstanding_max),
+        orphan_age_max_(options.orphan_age_max),
         cache_(options.cache),
         poll_(*this),
         poll_ended_(reactor) {
@@ -147,6 +146,7 @@ class Implementation final : public UnboundResolver {
   rt::Reactor& reactor_;
   UnboundContext context_;
   const uint32_t outstanding_max_;
+  const Duration orphan_age_max_;
   AnswerCache cache_;
   absl::flat_hash_map<FlightKey, std::unique_ptr<Flight>> flights_;
   ResolverCounts counts_;
@@ -210,8 +210,10 @@ bool Implementation::make_room() {
   auto oldest = flights_.end();
   for (auto it = flights_.begin(); it != flights_.end(); ++it) {
     if (it->second->waiters != nullptr) continue;
-    if (reactor_.now() - it->second->started_at < kOrphanAgeMax) continue;
-    if (oldest == flights_.end() || it->second->async_id < oldest->second->async_id) oldest = it;
+    if (reactor_.now() - it->second->started_at < orphan_age_max_) continue;
+    // Start times may be equal; the id breaks the tie, not the order of the hash table.
+    const auto age_key = [](const Flight& f) { return std::pair(f.started_at, f.async_id); };
+    if (oldest == flights_.end() || age_key(*it->second) < age_key(*oldest->second)) oldest = it;
   }
   if (oldest == flights_.end()) return false;
   // No callback follows, so the flight may go. An error would mean that its answer was delivered

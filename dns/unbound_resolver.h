@@ -35,6 +35,7 @@ struct UnboundOptions {
   std::string root_hints_file;          ///< kRecursive; empty = those built in
   std::string trust_anchor_file;        ///< DS or DNSKEY records; empty = nothing is validated
   uint32_t outstanding_max = 1024;      ///< queries inside the library, orphans included
+  Duration orphan_age_max = std::chrono::seconds(30);  ///< older ones make room when it is full
   CacheLimits cache;
 };
 

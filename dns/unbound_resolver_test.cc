@@ -122,13 +122,19 @@ UnboundOptions forward_to(std::string forwarder) {
 
 class Unbound : public testing::TestWithParam<rt::IoChoice> {
  protected:
+  static void SetUpTestSuite() {
+    if (!UnboundServer::installed()) return;
+    server = std::make_unique<UnboundServer>();
+    ASSERT_TRUE(server->start(std::string(kRecords)));
+  }
+  static void TearDownTestSuite() { server.reset(); }
   void SetUp() override {
     if (!UnboundServer::installed()) GTEST_SKIP() << "needs the Debian package unbound";
     if (!rt::select_io(GetParam()).ok()) GTEST_SKIP() << "this kernel refuses io_uring";
-    ASSERT_TRUE(server.start(std::string(kRecords)));
   }
-  UnboundServer server;
+  static std::unique_ptr<UnboundServer> server;
 };
+std::unique_ptr<UnboundServer> Unbound::server;
 
 TEST_P(Unbound, Records) {
   struct Case { std::string_view name; RecordType type; std::string_view result; };
@@ -152,7 +158,7 @@ TEST_P(Unbound, Records) {
       {"a..b", kA, "malformed"},
       {"", kA, "malformed"},
   };
-  Shard shard(GetParam(), forward_to(server.forwarder()));
+  Shard shard(GetParam(), forward_to(server->forwarder()));
   for (const Case& c : kCases) {
     EXPECT_EQ(summary(shard.query(c.name, c.type)), c.result) << c.name;
   }
@@ -184,7 +190,7 @@ TEST_P(Unbound, SecondAnswerComesFromTheCache) {
 }
 
 TEST_P(Unbound, IdenticalQueriesAreCoalesced) {
-  Shard shard(GetParam(), forward_to(server.forwarder()));
+  Shard shard(GetParam(), forward_to(server->forwarder()));
   Answer answers[8];
   int count = 0;
   for (int i = 0; i < 8; ++i) {
@@ -226,6 +232,43 @@ TEST_P(Unbound, DeadlineLimitAndLateAnswers) {
   EXPECT_EQ(shard.resolver->counts().coalesced, 1u);
 }
 
+// Goal: an answer that comes after its caller has left is kept for the next one.
+TEST_P(Unbound, LateAnswerFillsTheCache) {
+  SilentServer silent;
+  Shard shard(GetParam(), forward_to(silent.forwarder()));
+  EXPECT_EQ(summary(shard.query("q.example", RecordType::kA, 50ms)), "timeout");
+  ASSERT_TRUE(shard.run_until([&] {
+    silent.answer_all();
+    return shard.resolver->counts().late_answers == 1;
+  }));
+  EXPECT_EQ(shard.resolver->outstanding_count(), 0u);
+  EXPECT_EQ(summary(shard.query("q.example", RecordType::kA)), "ok 192.0.2.8");
+  EXPECT_EQ(shard.resolver->counts().cache_hits, 1u);
+}
+
+// Goal: when the table is full, an old orphan makes room, and its answer, late, hits nobody.
+TEST_P(Unbound, OldOrphansMakeRoom) {
+  SilentServer silent;
+  UnboundOptions options = forward_to(silent.forwarder());
+  options.outstanding_max = 2;
+  options.orphan_age_max = 0ms;
+  Shard shard(GetParam(), options);
+  EXPECT_EQ(summary(shard.query("first.example", RecordType::kA, 50ms)), "timeout");
+  EXPECT_EQ(summary(shard.query("second.example", RecordType::kA, 50ms)), "timeout");
+  Answer third;
+  int count = 0;
+  shard.scope.spawn(ask(*shard.resolver, "third.example", RecordType::kA, shard.reactor.now() + 10s, third, count));
+  EXPECT_EQ(shard.resolver->counts().cancelled, 1u);
+  EXPECT_EQ(shard.resolver->outstanding_count(), 2u);
+  ASSERT_TRUE(shard.run_until([&] {
+    silent.answer_all();
+    return count == 1 && shard.resolver->outstanding_count() == 0;
+  }));
+  EXPECT_EQ(summary(third), "ok 192.0.2.8");
+  EXPECT_EQ(shard.resolver->counts().late_answers, 1u);  // the second's; the first was given up
+  EXPECT_EQ(shard.resolver->counts().exhausted, 0u);
+}
+
 TEST_P(Unbound, CloseEndsQueriesUnderWay) {
   SilentServer silent;
   Answer waiting;
@@ -246,12 +289,12 @@ TEST_P(Unbound, CloseEndsQueriesUnderWay) {
 
 TEST_P(Unbound, ResolvConf) {
   // resolv.conf has no ports, so only its reading can be checked: a server of this host, port 53.
-  const std::string file = server.directory() + "/resolv.conf";
+  const std::string file = server->directory() + "/resolv.conf";
   std::ofstream(file) << "search example\nnameserver 127.0.0.1\noptions edns0\n";
   UnboundOptions options;
   options.resolv_conf = file;
   Shard present(GetParam(), options);
-  options.resolv_conf = server.directory() + "/absent";
+  options.resolv_conf = server->directory() + "/absent";
   Shard absent(GetParam(), options);
   for (Shard* shard : {&present, &absent}) {
     EXPECT_EQ(summary(shard->query("localhost", RecordType::kA)), "ok 127.0.0.1");
@@ -259,7 +302,7 @@ TEST_P(Unbound, ResolvConf) {
 }
 
 TEST_P(Unbound, Route) {
-  Shard shard(GetParam(), forward_to(server.forwarder()));
+  Shard shard(GetParam(), forward_to(server->forwarder()));
   RouteOptions options;
   options.address.randomize = false;
   std::optional<RouteResult> result;
@@ -300,6 +343,41 @@ TEST_P(Unbound, DnssecValidation) {
     EXPECT_EQ(answer.validation, c.validation) << c.name;
     EXPECT_EQ(answer.detail.empty(), c.validation != Validation::kBogus) << c.name;
   }
+}
+
+// Goal: without forwarders, a name is found from the root down.
+// Method: a root and a zone of ours on a loopback address; the standard port needs privileges.
+TEST_P(Unbound, Recursion) {
+  const std::string root_ip = "127.0.53.1";
+  const auto at_port_53 = net::SocketAddress::from_ip(root_ip, 53);
+  const int probe = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const bool may_bind = ::bind(probe, at_port_53->raw(), at_port_53->size()) == 0;
+  ::close(probe);
+  if (!may_bind) GTEST_SKIP() << "may not bind " << root_ip << " port 53";
+  UnboundServer root;
+  const std::string directory = root.directory();
+  std::ofstream(directory + "/root.zone")
+      << ". 3600 IN SOA a.root.example. root.example. 1 3600 900 86400 60\n. 3600 IN NS a.root.example.\n"
+         "a.root.example. 3600 IN A " << root_ip << "\nexample. 3600 IN NS a.root.example.\n";
+  std::ofstream(directory + "/example.zone")
+      << "example. 3600 IN SOA a.root.example. root.example. 1 3600 900 86400 60\n"
+         "example. 3600 IN NS a.root.example.\na.root.example. 3600 IN A " << root_ip << "\n"
+         "two.example. 300 IN MX 10 mx1.example.\n";
+  std::ofstream(directory + "/hints") << ". 3600 IN NS a.root.example.\na.root.example. 3600 IN A "
+                                      << root_ip << "\n";
+  std::string zones;
+  for (const char* zone : {"example.", "."}) {
+    const std::string file = directory + (*zone == '.' ? "/root.zone" : "/example.zone");
+    zones += std::string("auth-zone:\n  name: \"") + zone + "\"\n  for-downstream: yes\n  zonefile: \"" + file + "\"\n";
+  }
+  ASSERT_TRUE(root.start(zones, root_ip, 53));
+  UnboundOptions options;
+  options.mode = UnboundMode::kRecursive;
+  options.root_hints_file = directory + "/hints";
+  Shard shard(GetParam(), options);
+  EXPECT_EQ(summary(shard.query("two.example", RecordType::kMx)), "ok 10:mx1.example");
+  EXPECT_EQ(summary(shard.query("none.example", RecordType::kMx)), "nxdomain");
+  EXPECT_EQ(summary(shard.query("host.test", RecordType::kA)), "nxdomain");  // RFC 6761 6.2
 }
 
 INSTANTIATE_TEST_SUITE_P(, Unbound, testing::Values(rt::IoChoice::kEpoll, rt::IoChoice::kUring),

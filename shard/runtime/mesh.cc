@@ -57,6 +57,7 @@ bool Mesh::Port::has_mail() const noexcept {
   for (uint16_t from = 0; from < mesh_.shards_count_; ++from) {
     if (mesh_.ring(from, self_).has_items()) return true;
     if (!overflow_[from].empty()) return true;  // nobody tells us when the receiver made room
+    if (touched_[from]) return true;  // sent by a hook that ran after ours: wake it before we sleep
   }
   return false;
 }

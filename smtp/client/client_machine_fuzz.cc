@@ -1,5 +1,6 @@
-// Properties (machine_model.h): against arbitrary server bytes, segmentation and write progress, every
-// recipient offered gets exactly one result and no content is touched after it was given back.
+// Properties (machine_model.h): against arbitrary server bytes, segmentation and write progress,
+// every recipient offered gets exactly one result and no content is touched after it was given
+// back.
 #include <cstddef>
 #include <cstdint>
 

@@ -1,5 +1,5 @@
-// Properties (machine_model.h): against a strict, moody server over a connection that cuts anywhere,
-// what the client reports about each recipient is true.
+// Properties (machine_model.h): against a strict, moody server over a connection that cuts
+// anywhere, what the client reports about each recipient is true.
 #include <cstddef>
 #include <cstdint>
 

@@ -1,5 +1,6 @@
-// Goal: the exact commands of whole dialogues, one command at a time and LMTP, RSET and QUIT, reuse.
-// Method: scripts: what the server says on the left, what the client then writes on the right.
+// Goal: the exact commands of whole dialogues, one command at a time and LMTP, RSET and QUIT,
+// reuse. Method: scripts: what the server says on the left, what the client then writes on the
+// right.
 #include <gtest/gtest.h>
 
 #include "smtp/client/machine_test_util.h"
@@ -47,8 +48,12 @@ TEST(DialoguePlain, ResetOnlyAfterAnOpenTransaction) {
       {"MAIL refused", {"550 no\r\n"}, "RSET\n"},
       {"RCPT refused", {"250 ok\r\n", "550 no\r\n"}, "RSET\n"},
       {"DATA refused", {"250 ok\r\n", "250 ok\r\n", "451 no\r\n"}, "RSET\n"},
-      {"dot refused", {"250 ok\r\n", "250 ok\r\n", "354 go\r\n", "451 no\r\n"}, "MAIL FROM:<s@example>\n"},
-      {"delivered", {"250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 ok\r\n"}, "MAIL FROM:<s@example>\n"},
+      {"dot refused",
+       {"250 ok\r\n", "250 ok\r\n", "354 go\r\n", "451 no\r\n"},
+       "MAIL FROM:<s@example>\n"},
+      {"delivered",
+       {"250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 ok\r\n"},
+       "MAIL FROM:<s@example>\n"},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
@@ -175,15 +180,19 @@ TEST(DialogueReuse, AStaleConnectionIsNoAttempt) {
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
     Dialogue d;
-    if (c.keywords.size() == 1) d.open({c.keywords[0]});
-    else d.open({c.keywords[0], c.keywords[1]});
+    if (c.keywords.size() == 1)
+      d.open({c.keywords[0]});
+    else
+      d.open({c.keywords[0], c.keywords[1]});
     d.machine.probe_before_next();
     d.offer();
     const std::string wire = d.sent();
     EXPECT_EQ(wire.substr(0, 5), "RSET\n");
     EXPECT_EQ(wire.find("BDAT"), std::string::npos) << "a loss now must not leave mail in doubt";
-    if (c.reply.empty()) d.machine.on_lost();
-    else d.said(c.reply);
+    if (c.reply.empty())
+      d.machine.on_lost();
+    else
+      d.said(c.reply);
     ASSERT_EQ(d.sink.results.size(), 1u);
     EXPECT_EQ(d.sink.results[0].substr(0, 24), "1 r@example not-attempte");
     EXPECT_FALSE(d.machine.reusable());
@@ -197,12 +206,14 @@ TEST(DialogueReuse, ServerThatCountsMessages) {
   d.offer();
   d.offer();
   d.open();
-  for (const std::string_view reply : {"250 a\r\n", "250 b\r\n", "354 go\r\n", "250 ok\r\n"}) d.said(reply);
+  for (const std::string_view reply : {"250 a\r\n", "250 b\r\n", "354 go\r\n", "250 ok\r\n"})
+    d.said(reply);
   d.said("421 4.7.0 enough\r\n");
   ASSERT_EQ(d.sink.results.size(), 2u);
-  EXPECT_EQ(d.sink.results[1],
-            "2 r@example not-attempted 4.7.0: host mx.example[192.0.2.1] said: 421 4.7.0 enough (in "
-            "reply to MAIL FROM command)");
+  EXPECT_EQ(
+      d.sink.results[1],
+      "2 r@example not-attempted 4.7.0: host mx.example[192.0.2.1] said: 421 4.7.0 enough (in "
+      "reply to MAIL FROM command)");
   EXPECT_TRUE(d.machine.closed());
 }
 
@@ -212,8 +223,9 @@ TEST(DialogueReuse, UnaskedReplyEndsAnIdleSession) {
   d.said("421 4.4.2 idle\r\n");
   EXPECT_TRUE(d.machine.closed());
   EXPECT_FALSE(d.machine.can_offer());
-  EXPECT_EQ(d.machine.failure_text(),
-            "Protocol error: unexpected reply from mx.example[192.0.2.1] while idle: 421 4.4.2 idle");
+  EXPECT_EQ(
+      d.machine.failure_text(),
+      "Protocol error: unexpected reply from mx.example[192.0.2.1] while idle: 421 4.4.2 idle");
 }
 
 TEST(DialogueLmtp, OneReplyPerAcceptedRecipient) {
@@ -221,8 +233,9 @@ TEST(DialogueLmtp, OneReplyPerAcceptedRecipient) {
   options.lmtp = true;
   Dialogue d(options);
   d.offer({"a@x", "b@x", "c@x", "d@x"});
-  EXPECT_EQ(d.open({"PIPELINING"}),
-            "MAIL FROM:<s@example>\nRCPT TO:<a@x>\nRCPT TO:<b@x>\nRCPT TO:<c@x>\nRCPT TO:<d@x>\nDATA\n");
+  EXPECT_EQ(
+      d.open({"PIPELINING"}),
+      "MAIL FROM:<s@example>\nRCPT TO:<a@x>\nRCPT TO:<b@x>\nRCPT TO:<c@x>\nRCPT TO:<d@x>\nDATA\n");
   EXPECT_EQ(d.said("250 m\r\n250 a\r\n550 5.1.1 b\r\n250 c\r\n250 d\r\n354 go\r\n"),
             "Subject: x\n\nbody\n.\n");
   d.said("250 2.0.0 a\r\n");
@@ -230,15 +243,16 @@ TEST(DialogueLmtp, OneReplyPerAcceptedRecipient) {
   d.said("452 4.2.2 c\r\n");
   EXPECT_TRUE(d.sink.done.empty());
   d.said("552 5.2.2 d\r\n");
-  EXPECT_EQ(d.sink.results,
-            (std::vector<std::string>{
-                "1 b@x failed 5.1.1: host mx.example[192.0.2.1] said: 550 5.1.1 b (in reply to RCPT TO "
-                "command)",
-                "1 a@x delivered 2.0.0: 250 2.0.0 a",
-                "1 c@x deferred 4.2.2 next: host mx.example[192.0.2.1] said: 452 4.2.2 c (in reply to "
-                "end of DATA command)",
-                "1 d@x failed 5.2.2: host mx.example[192.0.2.1] said: 552 5.2.2 d (in reply to end of "
-                "DATA command)"}));
+  EXPECT_EQ(
+      d.sink.results,
+      (std::vector<std::string>{
+          "1 b@x failed 5.1.1: host mx.example[192.0.2.1] said: 550 5.1.1 b (in reply to RCPT TO "
+          "command)",
+          "1 a@x delivered 2.0.0: 250 2.0.0 a",
+          "1 c@x deferred 4.2.2 next: host mx.example[192.0.2.1] said: 452 4.2.2 c (in reply to "
+          "end of DATA command)",
+          "1 d@x failed 5.2.2: host mx.example[192.0.2.1] said: 552 5.2.2 d (in reply to end of "
+          "DATA command)"}));
   EXPECT_EQ(d.sink.done, std::vector<uint64_t>{1});
   EXPECT_TRUE(d.machine.reusable());
 }
@@ -249,7 +263,8 @@ TEST(DialogueLmtp, LostAmongTheReplies) {
   Dialogue d(options);
   d.offer({"a@x", "b@x"});
   d.open();
-  for (const std::string_view reply : {"250 m\r\n", "250 a\r\n", "250 b\r\n", "354 go\r\n"}) d.said(reply);
+  for (const std::string_view reply : {"250 m\r\n", "250 a\r\n", "250 b\r\n", "354 go\r\n"})
+    d.said(reply);
   d.said("250 2.0.0 a\r\n");
   d.machine.on_lost();
   ASSERT_EQ(d.sink.results.size(), 2u);

@@ -38,7 +38,8 @@ class Choices {
   std::span<const uint8_t> bytes_;
 };
 
-/// Everything a message borrows, on the heap, so that a sanitizer sees a use after it was given back.
+/// Everything a message borrows, on the heap, so that a sanitizer sees a use after it was given
+/// back.
 struct Mail {
   Envelope envelope;
   std::vector<uint32_t> indices;
@@ -63,12 +64,23 @@ class Ledger final : public ClientSink {
     BARID_ASSERT(r.text.find('\n') == std::string_view::npos);
     const int klass = r.dsn.klass;
     switch (r.fate) {
-      case Fate::kDelivered: BARID_ASSERT(klass == 2); break;
-      case Fate::kDeferred: BARID_ASSERT(klass == 4); break;
-      case Fate::kFailed: BARID_ASSERT(klass == 5); break;
-      case Fate::kInDoubt: BARID_ASSERT(klass == 4); break;
-      case Fate::kNotAttempted: BARID_ASSERT(!r.throttle); break;
-      case Fate::kNeedsConversion: break;
+      case Fate::kDelivered:
+        BARID_ASSERT(klass == 2);
+        break;
+      case Fate::kDeferred:
+        BARID_ASSERT(klass == 4);
+        break;
+      case Fate::kFailed:
+        BARID_ASSERT(klass == 5);
+        break;
+      case Fate::kInDoubt:
+        BARID_ASSERT(klass == 4);
+        break;
+      case Fate::kNotAttempted:
+        BARID_ASSERT(!r.throttle);
+        break;
+      case Fate::kNeedsConversion:
+        break;
     }
   }
   void on_message_done(const OutgoingMessage& message) override {
@@ -90,14 +102,16 @@ Mail& make_mail(Ledger& ledger, uint64_t tag, Choices& choices) {
   mail.envelope.sender = "s" + name + "@x";
   const uint32_t recipients_count = 1 + choices.below(4);
   for (uint32_t i = 0; i < recipients_count; ++i) {
-    mail.envelope.recipients.push_back({.address = 'r' + std::to_string(i) + "@x", .original = {}, .notify = 0});
+    mail.envelope.recipients.push_back(
+        {.address = 'r' + std::to_string(i) + "@x", .original = {}, .notify = 0});
     if (i == 0 || !choices.one_in(5)) mail.indices.push_back(i);
   }
   if (choices.one_in(16)) mail.envelope.recipients[mail.indices.back()].address = "bad\r\nDATA";
   mail.parts = {"message " + name + "\r\n"};
   const uint32_t lines_count = choices.one_in(6) ? 100 : choices.below(4);
   for (uint32_t i = 0; i < lines_count; ++i) {
-    constexpr std::string_view kLines[] = {"text\r\n", ".dot\r\n", ".\r\n", "", "x\n.y\r\n", "no end"};
+    constexpr std::string_view kLines[] = {"text\r\n", ".dot\r\n",  ".\r\n",
+                                           "",         "x\n.y\r\n", "no end"};
     mail.parts.emplace_back(kLines[choices.below(6)]);
   }
   for (const std::string& part : mail.parts) {
@@ -112,8 +126,8 @@ Mail& make_mail(Ledger& ledger, uint64_t tag, Choices& choices) {
   return mail;
 }
 
-/// A server that keeps to the protocol, refuses at whim, and keeps a transaction open after refusing
-/// its data, as common servers do.
+/// A server that keeps to the protocol, refuses at whim, and keeps a transaction open after
+/// refusing its data, as common servers do.
 class Server {
  public:
   Server(bool lmtp, Choices& choices) : choices_(choices), lmtp_(lmtp) { say("220 x\r\n"); }
@@ -157,8 +171,10 @@ class Server {
     if (end == std::string::npos) return false;
     const std::string line = in_.substr(0, end);
     in_.erase(0, end + 2);
-    if (in_data_) data_line(line);
-    else command(line);
+    if (in_data_)
+      data_line(line);
+    else
+      command(line);
     return true;
   }
 
@@ -305,9 +321,15 @@ void check(const Offered& offered, uint64_t tag, Ledger& ledger, const Server& s
     const Reported& reported = ledger.results[{tag, index}];
     BARID_ASSERT(reported.results == 1);
     switch (reported.fate) {
-      case Fate::kDelivered: BARID_ASSERT(copies == 1); break;
-      case Fate::kInDoubt: BARID_ASSERT(copies <= 1); break;
-      default: BARID_ASSERT(copies == 0); break;
+      case Fate::kDelivered:
+        BARID_ASSERT(copies == 1);
+        break;
+      case Fate::kInDoubt:
+        BARID_ASSERT(copies <= 1);
+        break;
+      default:
+        BARID_ASSERT(copies == 0);
+        break;
     }
   }
 }
@@ -326,7 +348,8 @@ void run_model(std::span<const uint8_t> bytes) {
 
   while (!choices.empty() && !client.closed()) {
     switch (choices.below(8)) {
-      case 0: case 1: {
+      case 0:
+      case 1: {
         if (!client.can_offer()) break;
         const Mail& mail = make_mail(ledger, next_tag, choices);
         Offered& record = offered[next_tag++];
@@ -338,7 +361,10 @@ void run_model(std::span<const uint8_t> bytes) {
         client.offer(mail.out);
         break;
       }
-      case 2: case 3: in_transit += write_some(client, 1 + choices.next() * 8); break;
+      case 2:
+      case 3:
+        in_transit += write_some(client, 1 + choices.next() * 8);
+        break;
       case 4: {
         const size_t count = std::min<size_t>(in_transit.size(), 1 + choices.next() * 8);
         const std::string arrived = in_transit.substr(0, count);
@@ -346,7 +372,8 @@ void run_model(std::span<const uint8_t> bytes) {
         server.receive(arrived);
         break;
       }
-      case 5: case 6: {
+      case 5:
+      case 6: {
         const size_t count = std::min<size_t>(server.out.size(), 1 + choices.next());
         const std::string arrived = server.out.substr(0, count);
         server.out.erase(0, count);
@@ -364,8 +391,10 @@ void run_model(std::span<const uint8_t> bytes) {
   }
   // The server may still get what was written; nothing it says then arrives.
   server.receive(in_transit);
-  if (choices.one_in(2)) client.on_lost();
-  else client.on_cancel();
+  if (choices.one_in(2))
+    client.on_lost();
+  else
+    client.on_cancel();
   BARID_ASSERT(client.unfinished_count() == 0 && ledger.mails.empty());
   for (const auto& [tag, record] : offered) check(record, tag, ledger, server);
 }
@@ -377,9 +406,16 @@ void run_hostile(std::span<const uint8_t> bytes) {
   uint64_t next_tag = 1;
   while (!choices.empty()) {
     constexpr std::string_view kSayings[] = {
-        "220 x ESMTP\r\n", "250-x\r\n250-PIPELINING\r\n250-SIZE 100\r\n250 CHUNKING\r\n",
-        "250 ok\r\n", "354 go\r\n", "550 5.1.1 no\r\n", "421 4.3.2 bye\r\n", "250-", "451 x\r\n",
-        "250-x\r\n250-PIPELINING\r\n250 8BITMIME\r\n", "250 ok\r\n250 ok\r\n354 go\r\n250 ok\r\n"};
+        "220 x ESMTP\r\n",
+        "250-x\r\n250-PIPELINING\r\n250-SIZE 100\r\n250 CHUNKING\r\n",
+        "250 ok\r\n",
+        "354 go\r\n",
+        "550 5.1.1 no\r\n",
+        "421 4.3.2 bye\r\n",
+        "250-",
+        "451 x\r\n",
+        "250-x\r\n250-PIPELINING\r\n250 8BITMIME\r\n",
+        "250 ok\r\n250 ok\r\n354 go\r\n250 ok\r\n"};
     const uint32_t what = choices.below(16);
     if (what < std::size(kSayings)) {
       client.on_bytes(kSayings[what]);

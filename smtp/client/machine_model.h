@@ -1,6 +1,6 @@
 // A whole delivery in miniature, driven by arbitrary bytes: a ClientMachine, a strict but moody
-// server, and a connection that delays, cuts and loses. Asserts that what the client reports is true
-// of what the server took. Used by this folder's tests and fuzz targets.
+// server, and a connection that delays, cuts and loses. Asserts that what the client reports is
+// true of what the server took. Used by this folder's tests and fuzz targets.
 #pragma once
 
 #include <cstdint>

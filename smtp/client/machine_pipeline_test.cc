@@ -19,7 +19,8 @@ TEST(PipelineData, NextEnvelopeRidesBehindTheDot) {
   EXPECT_EQ(d.open({"PIPELINING"}), kEnvelope + "DATA\n");
   EXPECT_EQ(d.said("250 m\r\n250 r\r\n"), "");
   EXPECT_EQ(d.said("354 go\r\n"), kBody + ".\n" + kEnvelope + "DATA\n");
-  EXPECT_EQ(d.said("250 one\r\n250 m\r\n250 r\r\n354 go\r\n"), kBody + ".\n" + kEnvelope + "DATA\n");
+  EXPECT_EQ(d.said("250 one\r\n250 m\r\n250 r\r\n354 go\r\n"),
+            kBody + ".\n" + kEnvelope + "DATA\n");
   d.machine.quit();
   EXPECT_EQ(d.said("250 two\r\n250 m\r\n250 r\r\n354 go\r\n"), kBody + ".\nQUIT\n");
   d.said("250 three\r\n221 bye\r\n");
@@ -38,10 +39,10 @@ TEST(PipelineData, LoneDotWhenAllRecipientsWereRefused) {
   EXPECT_EQ(d.said("250 m\r\n550 no\r\n354 go\r\n"), ".\n" + kEnvelope + "DATA\n");
   d.said("554 no valid recipients\r\n250 m\r\n250 r\r\n354 go\r\n");
   d.said("250 ok\r\n");
-  EXPECT_EQ(d.sink.results,
-            (std::vector<std::string>{"1 r@example failed 5.0.0: host mx.example[192.0.2.1] said: 550 no "
-                                      "(in reply to RCPT TO command)",
-                                      "2 r@example delivered 2.0.0: 250 ok"}));
+  EXPECT_EQ(d.sink.results, (std::vector<std::string>{
+                                "1 r@example failed 5.0.0: host mx.example[192.0.2.1] said: 550 no "
+                                "(in reply to RCPT TO command)",
+                                "2 r@example delivered 2.0.0: 250 ok"}));
   EXPECT_TRUE(d.machine.reusable());
 }
 
@@ -58,7 +59,8 @@ TEST(PipelineData, RefusalsBehindARefusedMailAreIgnored) {
 
 TEST(PipelineData, ManyRecipientsPassThroughTheBoundedBuffer) {
   std::vector<std::string> recipients;
-  for (int i = 0; i < 500; ++i) recipients.push_back("recipient-number-" + std::to_string(i) + "@x");
+  for (int i = 0; i < 500; ++i)
+    recipients.push_back("recipient-number-" + std::to_string(i) + "@x");
   Dialogue d;
   d.offer(recipients);
   const std::string wire = d.open({"PIPELINING"});
@@ -130,10 +132,10 @@ TEST(PipelineBdat, AFailedMessageDoesNotSpoilTheNext) {
   d.offer();
   d.open({"PIPELINING", "CHUNKING"});
   d.said("250 m\r\n550 5.1.1 r\r\n554 no recipients\r\n250 rset\r\n250 m\r\n250 r\r\n250 two\r\n");
-  EXPECT_EQ(d.sink.results,
-            (std::vector<std::string>{"1 r@example failed 5.1.1: host mx.example[192.0.2.1] said: 550 "
-                                      "5.1.1 r (in reply to RCPT TO command)",
-                                      "2 r@example delivered 2.0.0: 250 two"}));
+  EXPECT_EQ(d.sink.results, (std::vector<std::string>{
+                                "1 r@example failed 5.1.1: host mx.example[192.0.2.1] said: 550 "
+                                "5.1.1 r (in reply to RCPT TO command)",
+                                "2 r@example delivered 2.0.0: 250 two"}));
   d.offer();
   EXPECT_EQ(d.sent().substr(0, 5), "RSET\n");
 }
@@ -165,19 +167,42 @@ TEST(PipelineBdat, WhoWasAttemptedWhenItBreaks) {
   const std::string first = "250 m\r\n250 r\r\n250 one\r\n";
   const Case cases[] = {
       {"nothing answered, all written", SIZE_MAX, "", false, {"in-doubt", "in-doubt", "in-doubt"}},
-      {"nothing answered, first written", one + 1, "", false, {"in-doubt", "not-attempted", "not-attempted"}},
-      {"nothing answered, first cut", one - 10, "", false, {"deferred", "not-attempted", "not-attempted"}},
+      {"nothing answered, first written",
+       one + 1,
+       "",
+       false,
+       {"in-doubt", "not-attempted", "not-attempted"}},
+      {"nothing answered, first cut",
+       one - 10,
+       "",
+       false,
+       {"deferred", "not-attempted", "not-attempted"}},
       {"nothing written", 0, "", false, {"deferred", "not-attempted", "not-attempted"}},
       {"first done, all written", SIZE_MAX, first, false, {"delivered", "in-doubt", "in-doubt"}},
-      {"first done, rest cut", one + 20, first, true, {"delivered", "not-attempted", "not-attempted"}},
-      {"second's MAIL answered, body cut", one + 20, "250 m\r\n250 r\r\n250 one\r\n250 x\r\n250 m\r\n", true,
+      {"first done, rest cut",
+       one + 20,
+       first,
+       true,
+       {"delivered", "not-attempted", "not-attempted"}},
+      {"second's MAIL answered, body cut",
+       one + 20,
+       "250 m\r\n250 r\r\n250 one\r\n250 x\r\n250 m\r\n",
+       true,
        {"delivered", "deferred", "not-attempted"}},
-      {"421 for the first, all written", SIZE_MAX, "250 m\r\n250 r\r\n421 4.3.2 down\r\n", false,
+      {"421 for the first, all written",
+       SIZE_MAX,
+       "250 m\r\n250 r\r\n421 4.3.2 down\r\n",
+       false,
        {"deferred", "in-doubt", "in-doubt"}},
-      {"421 for the first, then answers", SIZE_MAX,
-       "250 m\r\n250 r\r\n421 4.3.2 a\r\n421 b\r\n421 c\r\n421 d\r\n421 e\r\n", false,
+      {"421 for the first, then answers",
+       SIZE_MAX,
+       "250 m\r\n250 r\r\n421 4.3.2 a\r\n421 b\r\n421 c\r\n421 d\r\n421 e\r\n",
+       false,
        {"deferred", "not-attempted", "in-doubt"}},
-      {"421 at the first MAIL, all written", SIZE_MAX, "421 4.7.0 no\r\n", false,
+      {"421 at the first MAIL, all written",
+       SIZE_MAX,
+       "421 4.7.0 no\r\n",
+       false,
        {"deferred", "in-doubt", "in-doubt"}},
   };
   for (const Case& c : cases) {
@@ -188,13 +213,16 @@ TEST(PipelineBdat, WhoWasAttemptedWhenItBreaks) {
     d.machine.on_bytes("250-mx.example\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
     d.sent(c.written);
     d.machine.on_bytes(c.replies);
-    if (c.timeout) d.machine.on_timeout();
-    else d.machine.on_lost();
+    if (c.timeout)
+      d.machine.on_timeout();
+    else
+      d.machine.on_lost();
     ASSERT_EQ(d.sink.results.size(), 3u);
     for (size_t i = 0; i < 3; ++i) {
       const std::string& line = d.sink.results[i];
       const std::string start = std::to_string(i + 1) + " r@example ";
-      EXPECT_EQ(line.substr(0, start.size() + c.fates[i].size() + 1), start + c.fates[i] + " ") << line;
+      EXPECT_EQ(line.substr(0, start.size() + c.fates[i].size() + 1), start + c.fates[i] + " ")
+          << line;
     }
     EXPECT_EQ(d.sink.done, (std::vector<uint64_t>{1, 2, 3}));
   }
@@ -210,9 +238,13 @@ TEST(PipelineData, WhoWasAttemptedWhenItBreaks) {
       {"lost at once", "", {"in-doubt", "not-attempted", "not-attempted"}},
       {"first done", "250 one\r\n", {"delivered", "not-attempted", "not-attempted"}},
       {"second begun", "250 one\r\n250 m\r\n", {"delivered", "deferred", "not-attempted"}},
-      {"second at DATA", "250 one\r\n250 m\r\n250 r\r\n", {"delivered", "deferred", "not-attempted"}},
+      {"second at DATA",
+       "250 one\r\n250 m\r\n250 r\r\n",
+       {"delivered", "deferred", "not-attempted"}},
       {"421 at the dot", "421 down\r\n", {"deferred", "not-attempted", "not-attempted"}},
-      {"421 at the second MAIL", "250 one\r\n421 enough\r\n", {"delivered", "not-attempted", "not-attempted"}},
+      {"421 at the second MAIL",
+       "250 one\r\n421 enough\r\n",
+       {"delivered", "not-attempted", "not-attempted"}},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
@@ -226,7 +258,8 @@ TEST(PipelineData, WhoWasAttemptedWhenItBreaks) {
     for (size_t i = 0; i < 3; ++i) {
       const std::string& line = d.sink.results[i];
       const std::string start = std::to_string(i + 1) + " r@example ";
-      EXPECT_EQ(line.substr(0, start.size() + c.fates[i].size() + 1), start + c.fates[i] + " ") << line;
+      EXPECT_EQ(line.substr(0, start.size() + c.fates[i].size() + 1), start + c.fates[i] + " ")
+          << line;
     }
   }
 }

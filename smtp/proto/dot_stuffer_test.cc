@@ -107,15 +107,27 @@ TEST(ScanContent, SeesWhatNeedsCare) {
     bool lines;  // longer than 5
   };
   constexpr Case kCases[] = {
-      {"", false, false, false},           {"abc\r\nde.f\r\n", false, false, false},
-      {".", true, false, false},           {"a\r\n.b", true, false, false},
-      {"12345\r\n", false, false, false},  {"123456\r\n", false, false, true},
-      {"a\r\n123456", false, false, true}, {"12345\r", false, false, true},
-      {"a\n.\nb\r\n", false, true, false}, {"a\n.\r\nb\r\n", false, true, false},
-      {"a\r.\r\n", false, true, false},    {"a\r.\rb", false, true, false},
-      {"a\n.", false, true, false},        {"\n.\n", false, true, false},
-      {"a\n.b", false, false, false},      {"a\n..\n", false, false, false},
-      {"a\r\n.\nb", true, false, false},   {"a\r\n\r.\r", false, true, false},
+      {"", false, false, false},
+      {"abc\r\nde.f\r\n", false, false, false},
+      {".", true, false, false},
+      {"a\r\n.b", true, false, false},
+      {"12345\r\n", false, false, false},
+      {"123456\r\n", false, false, true},
+      {"a\r\n123456", false, false, true},
+      {"12345\r", false, false, true},
+      {"a\n.\nb\r\n", false, true, false},
+      {"a\n.\r\nb\r\n", false, true, false},
+      {"a\r.\r\n", false, true, false},
+      {"a\r.\rb", false, true, false},
+      {"a\n.", false, true, false},
+      {"\n.\n", false, true, false},
+      {"a\n.b", false, false, false},
+      {"a\n..\n", false, false, false},
+      {"a\r\n.\nb", true, false, false},
+      {"a\r\n\r.\r", false, true, false},
+      {"123\n.67\r\n", false, true, true},
+      {"12\n.x\r\n123456\r\n", false, true, true},
+      {"1\n.x\r\n12345\r\n", false, false, false},
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(testing::PrintToString(c.content));

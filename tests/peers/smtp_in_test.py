@@ -4,6 +4,7 @@ Method: smtplib, swaks, nodemailer and raw sockets in, a scripted sink out; comp
 """
 
 import email
+import email.policy
 import json
 import pathlib
 import smtplib
@@ -156,7 +157,7 @@ class Submission(Scenario):
             got = email.message_from_bytes(message.body, policy=email.policy.default)
             subjects.add(got["Subject"])
             parts = {p.get_content_type(): p for p in got.walk()}
-            self.assertEqual(parts["text/plain"].get_content().rstrip("\n"), "päckchen\n.\n..x")
+            self.assertEqual(parts["text/plain"].get_content().replace("\r\n", "\n").rstrip("\n"), "päckchen\n.\n..x")
             self.assertEqual(parts["application/octet-stream"].get_payload(decode=True),
                              bytes(range(256)) * 64)
         self.assertEqual(subjects, {f"message {n} ✓" for n in range(20)})

@@ -103,7 +103,7 @@ TEST(SimDelivery, AcceptedEndsExactlyOnce) {
     return;
   }
   const char* count_text = std::getenv("BARID_SIM_COUNT");
-  const uint64_t count = count_text != nullptr ? std::strtoull(count_text, nullptr, 10) : 40;
+  const uint64_t count = count_text != nullptr ? std::strtoull(count_text, nullptr, 10) : 20;
   for (uint64_t seed = 1; seed <= count && !HasFailure(); ++seed) run_seed(seed);
 }
 

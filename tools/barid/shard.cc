@@ -106,6 +106,7 @@ struct Shard::Inside final : private rt::TurnHook, private smtp::ContentSource {
   std::string io_fallback_reason;
   uint32_t log_pid = 0;
   bool stopping = false;
+  bool ended_cleanly = true;  // every session and delivery was over in time
 };
 
 /// Runs posted closures on the shard.
@@ -271,14 +272,21 @@ rt::Task<void> Shard::Inside::stop() {
   for (auto& [name, service] : services) {
     const Code code = co_await service->join(deadline);
     if (code != Code::kOk) {
+      ended_cleanly = false;
       log.write({}, LogNote{.severity = LogSeverity::kWarning,
                             .text = "sessions still open at the end of shutdown_timeout"});
     }
   }
   for (const std::unique_ptr<ShardGuest>& guest : guests) co_await guest->close();
   guests.clear();
-  static_cast<void>(co_await queue.shut_down(deadline));
-  for (auto& [name, agent] : smtp_agents) static_cast<void>(co_await agent->shut_down(deadline));
+  if (co_await queue.shut_down(deadline) != Code::kOk) {
+    ended_cleanly = false;
+    log.write({}, LogNote{.severity = LogSeverity::kWarning,
+                          .text = "deliveries still running at the end of shutdown_timeout"});
+  }
+  for (auto& [name, agent] : smtp_agents) {
+    ended_cleanly = co_await agent->shut_down(reactor.now() + std::chrono::seconds(3)) == Code::kOk && ended_cleanly;
+  }
   if (resolver) co_await resolver->close();
   reactor.stop();
 }
@@ -293,11 +301,11 @@ void Shard::tear_down() {
                 fmt::format("partition {}: {} at close", partition.number, code_name(status.error().code)));
     }
   }
-  // Sessions beyond the deadline and the kernel's last completions: the process ends, and with it
-  // all descriptors; what was acknowledged is on disk.
-  if (inside.queue.dispatcher().leases_count() > 0) {
+  // What ran beyond the deadline is abandoned as it stands: the process ends, and with it all its
+  // descriptors; what was acknowledged is on disk.
+  if (!inside.ended_cleanly) {
     inside.log.publish();
-    inside_.release();
+    static_cast<void>(inside_.release());
     return;
   }
   for (int i = 0; i < 8; ++i) inside.reactor.turn(std::chrono::milliseconds(1));
