@@ -113,6 +113,22 @@ void take_sink(const SinkReport& sink, MonoTime start, RunResult& result) {
   }
 }
 
+/// Notes how much of the machine was used by neither the server nor the load generator.
+class DisturbanceMeter {
+ public:
+  void finish(RunResult& result) const {
+    const double processors = static_cast<double>(std::thread::hardware_concurrency());
+    const double capacity = seconds_between(start_, mono_now()) * processors;
+    const double used = read_machine_cpu() - cpu_before_;
+    const double ours = result.cpu_seconds + result.load_cpu_seconds;
+    if (capacity > 0) result.other_cpu_share = std::max(0.0, (used - ours) / capacity);
+  }
+
+ private:
+  const MonoTime start_ = mono_now();
+  const double cpu_before_ = read_machine_cpu();
+};
+
 RunResult run_direct(const CompareOptions& options, const Workload& workload) {
   RunResult result;
   const auto sink = start_sink();
@@ -120,6 +136,7 @@ RunResult run_direct(const CompareOptions& options, const Workload& workload) {
     result.problem = error_text(sink.error());
     return result;
   }
+  const DisturbanceMeter others;
   const auto source = run_source(source_options(options, workload, (*sink)->endpoints()[0].port()));
   if (!source.ok()) {
     result.problem = error_text(source.error());
@@ -127,6 +144,7 @@ RunResult run_direct(const CompareOptions& options, const Workload& workload) {
   }
   take_source(*source, result);
   result.load_cpu_seconds += (*sink)->report().cpu_seconds;
+  others.finish(result);
   return result;
 }
 
@@ -160,6 +178,7 @@ void run_load(Peer& peer, const CompareOptions& options, const Workload& workloa
   result.memory_idle = read_tree_memory(peer.root_pid());
   const Reading before(peer.root_pid(), setup.directory);
   MemorySampler memory(peer.root_pid());
+  const DisturbanceMeter others;
   const auto source = run_source(source_options(options, workload, setup.port));
   if (!source.ok()) {
     result.problem = error_text(source.error());
@@ -173,6 +192,7 @@ void run_load(Peer& peer, const CompareOptions& options, const Workload& workloa
   const Reading after(peer.root_pid(), setup.directory);
   result.memory_peak = memory.stop();
   take_usage(before, after, result);
+  others.finish(result);
 }
 
 /// One idle client: greeted, EHLO answered. -1 on failure.

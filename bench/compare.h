@@ -58,6 +58,7 @@ struct RunResult {
   Histogram latency;  ///< time to 250, ns
   double cpu_seconds = 0;         ///< the server's, all processes
   double load_cpu_seconds = 0;    ///< source's and sink's
+  double other_cpu_share = 0;     ///< of the machine, used by others during the run: disturbance
   uint64_t memory_idle = 0;       ///< bytes, before the load
   uint64_t memory_peak = 0;
   double session_bytes = 0;       ///< kIdle only
@@ -69,6 +70,9 @@ struct RunResult {
   uint64_t corrupt = 0;
   uint64_t refused = 0;  ///< messages that got 4xx, 5xx or a broken connection
 };
+
+/// A run during which others used more of the machine than this is not to be trusted.
+inline constexpr double kDisturbedShare = 0.15;
 
 struct PeerNotes {
   std::string name;

@@ -43,6 +43,7 @@ Cell make_cell(const Comparison& comparison, const Workload& workload, const std
     cell.memory_idle = std::max(cell.memory_idle, run.memory_idle);
     cell.memory_peak = std::max(cell.memory_peak, run.memory_peak);
     cell.session_bytes = std::max(cell.session_bytes, run.session_bytes);
+    cell.other_cpu_share = std::max(cell.other_cpu_share, run.other_cpu_share);
     cell.undelivered += run.undelivered;
     cell.duplicates += run.duplicates;
     cell.corrupt += run.corrupt;
@@ -96,6 +97,7 @@ void write_run(JsonWriter& json, const RunResult& run) {
       .field("messages_per_second", run.messages_per_second)
       .field("cpu_seconds", run.cpu_seconds)
       .field("load_cpu_seconds", run.load_cpu_seconds)
+      .field("other_cpu_share", run.other_cpu_share)
       .field("memory_idle_bytes", run.memory_idle)
       .field("memory_peak_bytes", run.memory_peak)
       .field("session_bytes", run.session_bytes)
@@ -185,6 +187,19 @@ std::vector<WorkloadSummary> summarise(const Comparison& comparison) {
   return summaries;
 }
 
+std::vector<std::string> warnings_of(const Cell& cell) {
+  std::vector<std::string> warnings = cell.problems;
+  if (cell.undelivered + cell.duplicates + cell.corrupt + cell.refused > 0) {
+    warnings.push_back(fmt::format("{} undelivered, {} duplicates, {} corrupt, {} refused",
+                                   cell.undelivered, cell.duplicates, cell.corrupt, cell.refused));
+  }
+  if (cell.other_cpu_share > kDisturbedShare) {
+    warnings.push_back(fmt::format("other processes used up to {:.0f} % of the machine meanwhile",
+                                   cell.other_cpu_share * 100));
+  }
+  return warnings;
+}
+
 std::string format_number(double value) {
   if (value == 0) return "0";
   const double magnitude = std::fabs(value);
@@ -225,12 +240,8 @@ std::string comparison_text(const Comparison& comparison) {
       for (const Cell& cell : summary.cells) out += "  " + load_row(cell);
     }
     for (const Cell& cell : summary.cells) {
-      for (const std::string& problem : cell.problems) {
-        fmt::format_to(to, "  ! {}: {}\n", cell.peer, problem);
-      }
-      if (cell.undelivered + cell.duplicates + cell.corrupt + cell.refused > 0) {
-        fmt::format_to(to, "  ! {}: {} undelivered, {} duplicates, {} corrupt, {} refused\n",
-                       cell.peer, cell.undelivered, cell.duplicates, cell.corrupt, cell.refused);
+      for (const std::string& warning : warnings_of(cell)) {
+        fmt::format_to(to, "  ! {}: {}\n", cell.peer, warning);
       }
     }
   }

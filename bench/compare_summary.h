@@ -38,6 +38,7 @@ struct Cell {
   uint64_t memory_idle = 0;   ///< bytes, the most of all rounds
   uint64_t memory_peak = 0;
   double session_bytes = 0;
+  double other_cpu_share = 0;  ///< the most of all rounds
   uint64_t messages = 0;
   uint64_t undelivered = 0, duplicates = 0, corrupt = 0, refused = 0;
 };
@@ -54,6 +55,9 @@ struct WorkloadSummary {
 [[nodiscard]] std::string comparison_json(const Comparison& comparison);
 /// A page that needs nothing but itself (report_html.cc).
 [[nodiscard]] std::string comparison_html(const Comparison& comparison);
+
+/// What a reader must know about a cell: failed runs, mail not as it should be, disturbed rounds.
+[[nodiscard]] std::vector<std::string> warnings_of(const Cell& cell);
 
 /// "12,345", "0.52", "3.1": three significant digits, thousands separated.
 [[nodiscard]] std::string format_number(double value);

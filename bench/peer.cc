@@ -14,7 +14,7 @@
 namespace barid::bench {
 namespace {
 
-constexpr auto kStartPatience = std::chrono::seconds(20);
+constexpr auto kStartPatience = std::chrono::seconds(40);
 constexpr int kGreetingMilliseconds = 2000;
 
 /// Empty if the port greets with 220, else what it did instead.

@@ -3,13 +3,14 @@
 // Layer: bench.
 #pragma once
 
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "bench/subprocess.h"
 
 namespace barid::bench {
@@ -68,7 +69,7 @@ struct BaridVariant {
 /// One line per destination; in `line_format` {0} is its number, {1} its relay's address, {2} the
 /// relay's port.
 [[nodiscard]] std::string destination_table(const PeerSetup& setup, std::string_view line_format);
-/// Waits until something greets with 220 on 127.0.0.1:port. Error: not within 20 s, or the tree
+/// Waits until something greets with 220 on 127.0.0.1:port. Error: not within 40 s, or the tree
 /// ended; the end of the log is part of the message.
 [[nodiscard]] absl::Status wait_for_greeting(uint16_t port, ProcessTree& tree,
                                              const std::string& log_path);

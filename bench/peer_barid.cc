@@ -27,7 +27,8 @@ std::string main_cf(const PeerSetup& setup, const BaridVariant& variant) {
       "smtpd_client_connection_count_limit = 0\n"
       "initial_destination_concurrency = 50\n"
       "default_destination_concurrency_limit = 200\n"
-      "maillog_file = {0}/maillog\n",
+      "maillog_file = {0}/maillog\n"
+      "maillog_file_prefixes = {0}\n",
       setup.directory);
   if (variant.shard_count > 0) text += fmt::format("shard_count = {}\n", variant.shard_count);
   if (!variant.io_backend.empty()) text += fmt::format("io_backend = {}\n", variant.io_backend);

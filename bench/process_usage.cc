@@ -141,6 +141,14 @@ uint64_t read_tree_memory(pid_t root) {
   return (private_pages + shared_pages_max) * page_bytes;
 }
 
+double read_machine_cpu() noexcept {
+  const auto stat = read_small_file("/proc/stat");
+  if (!stat) return 0;
+  uint64_t ticks = 0;  // user, nice, system; irq, softirq and steal after idle and iowait
+  for (const uint32_t field : {1u, 2u, 3u, 6u, 7u, 8u}) ticks += number_field(*stat, field);
+  return static_cast<double>(ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
 std::optional<uint64_t> read_device_written(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return std::nullopt;

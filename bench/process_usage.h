@@ -33,6 +33,9 @@ struct TreeUsage {
 /// them: close to what the tree would free by ending, and cheap to read.
 [[nodiscard]] uint64_t read_tree_memory(pid_t root);
 
+/// CPU seconds that all processes together have used on all processors since boot.
+[[nodiscard]] double read_machine_cpu() noexcept;
+
 /// Bytes written to the block device that holds `path`, by anybody, since boot. Nothing when the
 /// kernel has no counter for it (overlay, tmpfs, network file systems).
 [[nodiscard]] std::optional<uint64_t> read_device_written(const std::string& path);

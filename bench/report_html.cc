@@ -143,16 +143,9 @@ void append_row(const Comparison& comparison, const Cell& cell, std::string& out
 void append_warnings(const WorkloadSummary& summary, std::string& out) {
   auto to = std::back_inserter(out);
   for (const Cell& cell : summary.cells) {
-    for (const std::string& problem : cell.problems) {
+    for (const std::string& warning : warnings_of(cell)) {
       fmt::format_to(to, "<p class=\"warn\">{}: {}</p>\n", escape_html(cell.peer),
-                     escape_html(problem));
-    }
-    if (cell.undelivered + cell.duplicates + cell.corrupt + cell.refused > 0) {
-      fmt::format_to(to,
-                     "<p class=\"warn\">{}: {} undelivered, {} duplicates, {} corrupt, {} "
-                     "refused</p>\n",
-                     escape_html(cell.peer), cell.undelivered, cell.duplicates, cell.corrupt,
-                     cell.refused);
+                     escape_html(warning));
     }
   }
 }

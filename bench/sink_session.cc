@@ -273,7 +273,7 @@ void SinkSession::on_bdat(std::string_view line, std::string& out) {
   const std::string_view flag(after, static_cast<size_t>(end - after));
   const bool last = flag.size() >= 5 && starts_with_word(flag, " LAST");
   if (error != std::errc() || (!flag.empty() && !last)) {
-    closing_ = true;  // where the chunk ends is unknown (RFC 3030 section 2)
+    closing_ = true;  // where the chunk ends is unknown (RFC 3030 2)
     return refuse("501 5.5.4 Syntax: BDAT size [LAST]\r\n", out);
   }
   mode_ = Mode::kChunk;

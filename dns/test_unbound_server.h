@@ -79,7 +79,10 @@ class UnboundServer {
 
   /// Starts on a free port; `clauses` are lines of the server clause and, after them, other clauses.
   /// Returns once the server answers, false if it does not within five seconds.
-  bool start(const std::string& clauses) { return start(clauses, "127.0.0.1", SilentServer().port()); }
+  bool start(const std::string& clauses) {
+    const uint16_t port = SilentServer().port();  // free again from here on
+    return start(clauses, "127.0.0.1", port);
+  }
 
   /// The same on a given loopback address and port.
   bool start(const std::string& clauses, const std::string& ip, uint16_t port) {

@@ -140,18 +140,18 @@ RelayPolicy::Answer RelayPolicy::evaluate(const RestrictionList::Item& item,
     case Restriction::kDeferUnauthDestination: return check_destination(recipient, true, reply);
     case Restriction::kRejectNonFqdnSender:
       if (sender.empty() || is_fqdn(domain_of(sender))) return Answer::kDunno;
-      *reply = fmt::format("{} 5.5.2 <{}>: Sender address rejected: need fully-qualified address",
-                           codes.non_fqdn, sender);
+      *reply = fmt::format("{} {}.5.2 <{}>: Sender address rejected: need fully-qualified address",
+                           codes.non_fqdn, codes.non_fqdn / 100, sender);
       return Answer::kRefuse;
     case Restriction::kRejectNonFqdnRecipient:
       if (is_postmaster(recipient) || is_fqdn(domain_of(recipient))) return Answer::kDunno;
-      *reply = fmt::format("{} 5.5.2 <{}>: Recipient address rejected: need fully-qualified address",
-                           codes.non_fqdn, recipient);
+      *reply = fmt::format("{} {}.5.2 <{}>: Recipient address rejected: need fully-qualified address",
+                           codes.non_fqdn, codes.non_fqdn / 100, recipient);
       return Answer::kRefuse;
     case Restriction::kRejectNonFqdnHeloHostname:
       if (client.helo.empty() || is_fqdn(client.helo)) return Answer::kDunno;
-      *reply = fmt::format("{} 5.5.2 <{}>: Helo command rejected: need fully-qualified hostname",
-                           codes.non_fqdn, client.helo);
+      *reply = fmt::format("{} {}.5.2 <{}>: Helo command rejected: need fully-qualified hostname",
+                           codes.non_fqdn, codes.non_fqdn / 100, client.helo);
       return Answer::kRefuse;
     case Restriction::kUnknown:
       *reply = "451 4.3.5 Server configuration error";

@@ -51,9 +51,10 @@ Route TransportRouter::by_class(AddressClass address_class, std::string_view dom
 }
 
 Route TransportRouter::route(const Envelope&, const Recipient& recipient) const {
-  std::string_view domain = domain_of(recipient.address);
-  if (!domain.empty() && domain.back() == '.') domain.remove_suffix(1);
-  if (!rules_.double_bounce_address.empty() && lower(recipient.address) == rules_.double_bounce_address) {
+  std::string_view address = recipient.address;
+  if (address.ends_with('.') && !domain_of(address).empty()) address.remove_suffix(1);
+  const std::string_view domain = domain_of(address);
+  if (!rules_.double_bounce_address.empty() && lower(address) == rules_.double_bounce_address) {
     return Route{.transport = "discard",
                  .nexthop = "2.0.0 undeliverable postmaster notification discarded"};
   }
@@ -65,7 +66,7 @@ Route TransportRouter::route(const Envelope&, const Recipient& recipient) const 
   }
   const lookup::LookupResult found =
       lookup::find_transport(rules_.transport_maps,
-                             {.address = recipient.address,
+                             {.address = address,
                               .recipient_delimiter = rules_.recipient_delimiter,
                               .bare_parents = rules_.transport_maps_bare_parents});
   if (found.is_temporary()) {

@@ -60,6 +60,7 @@ struct Message {
   MonoTime activated{};    ///< when it (last) entered the schedule
   uint32_t jobs_open = 0;  ///< destinations whose attempt has not ended
   bool attempted = false;  ///< some agent really tried in this round
+  bool is_notice = false;  ///< made here: no client would send it again if the store refused it
 
   [[nodiscard]] size_t pending_count() const noexcept {
     size_t count = 0;

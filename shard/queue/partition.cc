@@ -11,6 +11,7 @@ namespace {
 // Ids are reserved this far ahead, so that the mark is written rarely and a clock that steps back,
 // or a restart before the time is reached, cannot give an id twice.
 constexpr uint64_t kReserveMicros = 60'000'000;
+constexpr uint64_t kContentReserveMax = 16 * kContentChunkBytes;
 
 std::string_view view(const std::array<char, QueueId::kKeyBytes>& key) noexcept {
   return {key.data(), key.size()};
@@ -277,7 +278,7 @@ void Partition::on_recovered() {
 
 Result<std::string> Partition::load_content(const Store& store, QueueId id, uint64_t size) {
   std::string content;
-  content.reserve(size);
+  content.reserve(std::min<uint64_t>(size, kContentReserveMax));  // the size may be damaged
   for (uint16_t chunk = 0; chunk < chunk_count(size); ++chunk) {
     BARID_TRY(const std::string part, store.get(Family::kContent, content_key(id, chunk)));
     content += part;

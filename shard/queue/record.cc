@@ -23,7 +23,7 @@ uint64_t micros(WallTime time) noexcept { return static_cast<uint64_t>(unix_micr
 WallTime wall(uint64_t value) noexcept { return wall_from_micros(static_cast<int64_t>(value)); }
 
 bool valid(const record::Message& in) noexcept {
-  if (in.recipients_size() == 0) return false;
+  if (in.recipients_size() == 0 || in.size() > kContentBytesMax) return false;
   if (in.dsn_return() > 2 || in.body() > 2) return false;
   for (const record::Recipient& recipient : in.recipients()) {
     if (recipient.state() > 3 || recipient.notify() > 15 || recipient.dsn_class() > 5) return false;
@@ -135,7 +135,7 @@ Result<ScheduleKey> parse_schedule_key(std::string_view key) {
   constexpr size_t kTail = 1 + 8 + QueueId::kKeyBytes;
   if (key.size() < kTail) return Error{.code = Code::kCorrupt};
   const size_t name_bytes = key.size() - kTail;
-  if (key[name_bytes] != '\0') return Error{.code = Code::kCorrupt};
+  if (key.find('\0') != name_bytes) return Error{.code = Code::kCorrupt};
   uint64_t due = 0;
   for (size_t i = 0; i < 8; ++i) due = due << 8 | static_cast<uint8_t>(key[name_bytes + 1 + i]);
   const auto id = QueueId::from_key(key.substr(name_bytes + 9));

@@ -21,6 +21,7 @@ void encode_message(const Message& message, std::string* out);
 /// Key of a content chunk: id, then the chunk's number, big-endian.
 inline constexpr size_t kContentKeyBytes = QueueId::kKeyBytes + 2;
 inline constexpr size_t kContentChunkBytes = 1u << 20;
+inline constexpr uint64_t kContentBytesMax = uint64_t{UINT16_MAX} * kContentChunkBytes;
 [[nodiscard]] std::string content_key(QueueId id, uint16_t chunk);
 
 /// Key in the schedule: destination, NUL, due time in microseconds (8 bytes, big-endian), id.

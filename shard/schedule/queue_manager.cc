@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace barid::schedule {
 namespace {
@@ -26,6 +27,7 @@ QueueManager::~QueueManager() = default;
 void QueueManager::set_policy(const RetryPolicy& retry, const QueueLimits& limits) {
   retry_ = retry;
   limits_ = limits;
+  for (const std::unique_ptr<Source>& source : partitions_) arm(*source);  // there may be room now
 }
 
 void QueueManager::add_partition(queue::Partition& partition, uint64_t id_mark) {
@@ -82,11 +84,14 @@ uint64_t QueueManager::stage(Submission submission) {
   message->arrival = submission.arrival;
   message->created = submission.arrival;
   message->content = std::move(submission.content);
+  message->is_notice = submission.is_notice;
   counters_.add(Counter::kMessagesAccepted);
   counters_.add(Counter::kBytesAccepted, message->size);
   counters_.add(Counter::kRecipientsAccepted, message->status.size());
 
-  const bool to_memory = active_.size() + staged_count_ < limits_.active_messages_max;
+  // A notice takes the place of the message that it is about.
+  const bool to_memory =
+      message->is_notice || active_.size() + staged_count_ < limits_.active_messages_max;
   if (!to_memory) {
     counters_.reach(Limit::kActiveMessages);
     message->filed_under = destinations_of(*message);
@@ -247,9 +252,21 @@ void QueueManager::remove(queue::Message& message) {
   message.partition->remove(message);
 }
 
-void QueueManager::on_refused(std::unique_ptr<queue::Message>) {
+void QueueManager::on_refused(std::unique_ptr<queue::Message> message) {
   BARID_ASSERT(staged_count_ > 0);
   --staged_count_;
+  if (message->is_notice) kept_notices_.push_back(std::move(message));
+}
+
+/// The partition has just made the lost changes again, in the group that is open: a notice that was
+/// lost with the change that it belongs to joins them. A new id, because its first one may be on disk.
+void QueueManager::stage_kept_notices() {
+  if (!home().writable()) return;
+  for (std::unique_ptr<queue::Message>& notice : std::exchange(kept_notices_, {})) {
+    notice->id = home().allocate_id();
+    ++staged_count_;
+    home().stage(std::move(notice), /*to_memory=*/true);
+  }
 }
 
 void QueueManager::on_store_failed(const Error& error) {
@@ -265,6 +282,7 @@ void QueueManager::on_store_recovered() {
   BARID_ASSERT(failed_stores_count_ > 0);
   --failed_stores_count_;
   warn("queue store reopened and checked: service resumes");
+  stage_kept_notices();
   if (failed_stores_count_ > 0) return;
   dispatcher_.resume();
   for (const std::unique_ptr<Source>& source : partitions_) arm(*source);

@@ -89,6 +89,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
     Envelope envelope;
     ContentRef content;
     WallTime arrival;
+    bool is_notice = false;  ///< kept and stored later, not refused, if the store fails
   };
   /// Stages a new message in home(); wait with home().committed(group). refuse_mail() must have
   /// been empty in this turn.
@@ -134,6 +135,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   void hold_content(queue::Message& message, ContentRef content);
   void drop_content(queue::Message& message);
   void forget(queue::Message& message);
+  void stage_kept_notices();
   /// Changes of records, counted until they are on disk.
   void rewrite(queue::Message& message, std::vector<std::string> filed_under, WallTime due);
   void remove(queue::Message& message);
@@ -180,6 +182,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   std::vector<std::unique_ptr<Source>> partitions_;
   absl::flat_hash_map<QueueId, std::unique_ptr<queue::Message>> active_;
   absl::flat_hash_map<QueueId, uint32_t> changing_;  // changes of this record not yet on disk
+  std::vector<std::unique_ptr<queue::Message>> kept_notices_;  // for when the store is back
   uint64_t content_memory_bytes_ = 0;
   uint32_t staged_count_ = 0;
   uint32_t recovering_count_ = 0;

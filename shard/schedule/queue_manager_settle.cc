@@ -117,7 +117,8 @@ rt::Task<void> QueueManager::settle_with_notice(Message* message) {
     stage(Submission{.id = id,
                      .envelope = std::move(notice->envelope),
                      .content = std::move(notice->content),
-                     .arrival = reactor_.wall_now()});
+                     .arrival = reactor_.wall_now(),
+                     .is_notice = true});
   }
   for (RecipientStatus& status : message->status) {
     if (status.state == RecipientState::kFailed) status.state = RecipientState::kSettled;

@@ -1,14 +1,23 @@
 #include "shard/sim/world.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace barid::sim {
 
-uint64_t seed_from_env_or(uint64_t fallback) {
-  const char* text = std::getenv("BARID_SIM_SEED");
-  return text != nullptr ? std::strtoull(text, nullptr, 0) : fallback;
+uint64_t number_from_env_or(const char* name, uint64_t fallback) {
+  const char* text = std::getenv(name);
+  if (text == nullptr) return fallback;
+  const char* const end = text + std::strlen(text);
+  uint64_t number = 0;
+  const auto [after, error] = std::from_chars(text, end, number);
+  const bool whole = error == std::errc() && after == end;
+  if (!whole) std::fprintf(stderr, "simulation: %s=%s is no number\n", name, text);
+  BARID_ASSERT(whole);
+  return number;
 }
 
 World::World(const WorldOptions& options)

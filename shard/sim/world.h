@@ -19,8 +19,12 @@
 
 namespace barid::sim {
 
+/// A decimal number from the environment, else `fallback`; any other text ends the program.
+[[nodiscard]] uint64_t number_from_env_or(const char* name, uint64_t fallback);
 /// BARID_SIM_SEED from the environment, else `fallback`.
-[[nodiscard]] uint64_t seed_from_env_or(uint64_t fallback);
+[[nodiscard]] inline uint64_t seed_from_env_or(uint64_t fallback) {
+  return number_from_env_or("BARID_SIM_SEED", fallback);
+}
 
 struct WorldOptions {
   uint64_t seed = 1;

@@ -1,6 +1,7 @@
 // A whole delivery in miniature, driven by arbitrary bytes: a ClientMachine, a strict but moody
 // server, and a connection that delays, cuts and loses. Asserts that what the client reports is
 // true of what the server took. Used by this folder's tests and fuzz targets.
+// Layer:  smtp/client, test support.
 #pragma once
 
 #include <cstdint>

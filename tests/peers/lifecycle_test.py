@@ -38,9 +38,10 @@ class Schedule(Scenario):
         times = []
 
         def script(stage, argument, session):
-            if stage == "mail":
+            # At the greeting: a later refusal on a warm connection would be tried again at once.
+            if stage == "connect":
                 times.append(time.time())
-                return "451 4.3.0 later" if len(times) < 4 else None
+                return "421 4.3.2 later" if len(times) < 4 else None
 
         out = self.sink(script)
         server = self.barid(relayhost=out.relayhost)
@@ -154,7 +155,7 @@ class Restart(Scenario):
                 wait_until(lambda: gate, "the gate")
 
         out = self.sink(script)
-        server = self.barid(relayhost=out.relayhost)
+        server = self.barid(relayhost=out.relayhost, shutdown_timeout="30s")
         client = self.client(server)
         client.submit(b"Subject: x\r\n\r\non its way out\r\n")
         wait_until(lambda: out.sessions and any(c.startswith(("BDAT", "DATA")) for c in out.sessions[0].commands),

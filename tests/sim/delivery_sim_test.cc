@@ -102,8 +102,7 @@ TEST(SimDelivery, AcceptedEndsExactlyOnce) {
     run_seed(seed_from_env_or(1));
     return;
   }
-  const char* count_text = std::getenv("BARID_SIM_COUNT");
-  const uint64_t count = count_text != nullptr ? std::strtoull(count_text, nullptr, 10) : 20;
+  const uint64_t count = number_from_env_or("BARID_SIM_COUNT", 20);
   for (uint64_t seed = 1; seed <= count && !HasFailure(); ++seed) run_seed(seed);
 }
 

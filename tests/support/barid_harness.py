@@ -84,6 +84,7 @@ class Barid:
             "disable_dns_lookups": "yes",
             "inet_protocols": "ipv4",
             "shard_count": "2",
+            "shutdown_timeout": "2s",
             "minimal_backoff_time": "2s",
             "maximal_backoff_time": "2s",
             "maillog_file": self.log_path,

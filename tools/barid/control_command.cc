@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <string>
@@ -35,12 +36,14 @@ constexpr std::string_view kControlHelp =
     "examples:\n  barid control start\n  barid control drain --exit --timeout 600\n"
     "exit status: 0, 1 not running or already running, 64 usage, 78 configuration\n";
 
+constexpr uint32_t kTimeoutSecondsMax = 365 * 24 * 3600;
+
 struct ControlOptions {
   std::string directory;
   std::string command;
   bool exit_when_empty = false;
   bool json = false;
-  long timeout_seconds = 3600;
+  uint32_t timeout_seconds = 3600;
 };
 
 /// The configuration, or null after having said why.
@@ -151,7 +154,14 @@ ControlOptions parse(Arguments arguments, std::string_view name, int* exit_statu
     if (word == "-c" && has_next) {
       options.directory = arguments[++i];
     } else if (word == "--timeout" && has_next) {
-      options.timeout_seconds = std::strtol(arguments[++i], nullptr, 10);
+      const std::string_view text = arguments[++i];
+      const char* const end = text.data() + text.size();
+      const auto [after, error] = std::from_chars(text.data(), end, options.timeout_seconds);
+      if (error != std::errc() || after != end || options.timeout_seconds > kTimeoutSecondsMax) {
+        fmt::print(stderr, "{}: fatal: --timeout: \"{}\" is no number of seconds\n", name, text);
+        *exit_status = EX_USAGE;
+        return {};
+      }
     } else if (word == "--exit") {
       options.exit_when_empty = true;
     } else if (word == "--json") {
