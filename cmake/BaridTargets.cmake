@@ -5,14 +5,6 @@ set(BARID_FUZZ OFF CACHE BOOL "build libFuzzer executables")
 
 function(barid_library NAME)
   cmake_parse_arguments(ARG "" "" "SRCS;DEPS;TESTS;TEST_DEPS;FUZZ" ${ARGN})
-  foreach(kind SRCS TESTS FUZZ)  # TEMPORARY-PARALLEL-WORK
-    foreach(f ${ARG_${kind}})  # TEMPORARY-PARALLEL-WORK
-      if(NOT IS_ABSOLUTE ${f} AND NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${f})  # TEMPORARY-PARALLEL-WORK
-        message(WARNING "missing ${f}")  # TEMPORARY-PARALLEL-WORK
-        list(REMOVE_ITEM ARG_${kind} ${f})  # TEMPORARY-PARALLEL-WORK
-      endif()  # TEMPORARY-PARALLEL-WORK
-    endforeach()  # TEMPORARY-PARALLEL-WORK
-  endforeach()  # TEMPORARY-PARALLEL-WORK
   if(ARG_SRCS)
     add_library(${NAME} STATIC ${ARG_SRCS})
     target_include_directories(${NAME} PUBLIC ${PROJECT_SOURCE_DIR})

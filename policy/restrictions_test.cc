@@ -19,7 +19,8 @@ RelayPolicy::Rules base_rules() {
   rules.classes.virtual_mailbox = {"virtual_mailbox_domains", "box.example", context};
   rules.classes.relay = {"relay_domains", "relay.example", lookup::Subdomains::kParent, context};
   rules.classes.own_addresses = {ip("192.0.2.1"), ip("2001:db8::1")};
-  rules.mynetworks = {"mynetworks", "127.0.0.0/8 198.51.100.0/24", lookup::Subdomains::kDotted, context};
+  rules.mynetworks = {"mynetworks", "127.0.0.0/8 198.51.100.0/24", lookup::Subdomains::kDotted,
+                      context};
   return rules;
 }
 
@@ -50,23 +51,60 @@ struct ClientRow {
 TEST(Restrictions, ClientsMayRelay) {
   const ClientRow rows[] = {
       {"empty list permits", {}, "203.0.113.7", false, ""},
-      {"stranger", {"permit_mynetworks", "reject_unauth_destination"}, "203.0.113.7", false, kDenied},
-      {"in mynetworks", {"permit_mynetworks", "reject_unauth_destination"}, "198.51.100.9", false, ""},
+      {"stranger",
+       {"permit_mynetworks", "reject_unauth_destination"},
+       "203.0.113.7",
+       false,
+       kDenied},
+      {"in mynetworks",
+       {"permit_mynetworks", "reject_unauth_destination"},
+       "198.51.100.9",
+       false,
+       ""},
       {"mapped", {"permit_mynetworks", "reject_unauth_destination"}, "::ffff:127.0.0.1", false, ""},
       {"no address", {"permit_mynetworks", "reject_unauth_destination"}, "", false, kDenied},
-      {"order counts", {"reject_unauth_destination", "permit_mynetworks"}, "127.0.0.1", false, kDenied},
-      {"own interface", {"permit_inet_interfaces", "reject_unauth_destination"}, "192.0.2.1", false, ""},
+      {"order counts",
+       {"reject_unauth_destination", "permit_mynetworks"},
+       "127.0.0.1",
+       false,
+       kDenied},
+      {"own interface",
+       {"permit_inet_interfaces", "reject_unauth_destination"},
+       "192.0.2.1",
+       false,
+       ""},
       {"own v6", {"permit_inet_interfaces", "reject_unauth_destination"}, "2001:db8::1", false, ""},
-      {"near own", {"permit_inet_interfaces", "reject_unauth_destination"}, "192.0.2.2", false, kDenied},
-      {"signed in", {"permit_sasl_authenticated", "reject_unauth_destination"}, "203.0.113.7", true, ""},
-      {"not signed in", {"permit_sasl_authenticated", "defer_unauth_destination"}, "203.0.113.7", false, kDeferred},
+      {"near own",
+       {"permit_inet_interfaces", "reject_unauth_destination"},
+       "192.0.2.2",
+       false,
+       kDenied},
+      {"signed in",
+       {"permit_sasl_authenticated", "reject_unauth_destination"},
+       "203.0.113.7",
+       true,
+       ""},
+      {"not signed in",
+       {"permit_sasl_authenticated", "defer_unauth_destination"},
+       "203.0.113.7",
+       false,
+       kDeferred},
       {"permit ends", {"permit", "reject"}, "203.0.113.7", false, ""},
       {"case", {"PERMIT_mynetworks", "Reject_Unauth_Destination"}, "203.0.113.7", false, kDenied},
-      {"reject", {"reject"}, "127.0.0.1", true,
+      {"reject",
+       {"reject"},
+       "127.0.0.1",
+       true,
        "554 5.7.1 <u@far.example>: Recipient address rejected: Access denied"},
-      {"defer", {"defer"}, "127.0.0.1", true,
+      {"defer",
+       {"defer"},
+       "127.0.0.1",
+       true,
        "450 4.3.2 <u@far.example>: Recipient address rejected: Try again later"},
-      {"auth destination", {"permit_auth_destination", "reject"}, "203.0.113.7", false,
+      {"auth destination",
+       {"permit_auth_destination", "reject"},
+       "203.0.113.7",
+       false,
        "554 5.7.1 <u@far.example>: Recipient address rejected: Access denied"},
   };
   for (const ClientRow& row : rows) {
@@ -78,7 +116,9 @@ TEST(Restrictions, ClientsMayRelay) {
     // An unknown address must not match even if its zero value would.
     client.address = ip(row.address.empty() ? "127.0.0.1" : row.address);
     client.authenticated = row.authenticated;
-    EXPECT_EQ(RelayPolicy(std::move(rules)).check_recipient(client, "s@far.example", "u@far.example").reply,
+    EXPECT_EQ(RelayPolicy(std::move(rules))
+                  .check_recipient(client, "s@far.example", "u@far.example")
+                  .reply,
               row.reply);
   }
 }
@@ -91,13 +131,25 @@ TEST(Restrictions, Destinations) {
     bool authorised;
   };
   const Row rows[] = {
-      {"u@local.example", true},    {"u@LOCAL.example", true},      {"u@alias.example", true},
-      {"u@box.example", true},      {"u@relay.example", true},      {"u@sub.relay.example", true},
-      {"u@sub.local.example", false}, {"u@far.example", false},     {"u@xrelay.example", false},
-      {"u@[192.0.2.1]", true},      {"u@[IPv6:2001:db8::1]", true}, {"u@[192.0.2.9]", false},
-      {"u@[junk]", false},          {"u%far.example@local.example", false},
-      {"far.example!u@relay.example", false}, {"\"u@far.example\"@local.example", false},
-      {"u", true},                  {"postmaster", true},           {"PostMaster", true},
+      {"u@local.example", true},
+      {"u@LOCAL.example", true},
+      {"u@alias.example", true},
+      {"u@box.example", true},
+      {"u@relay.example", true},
+      {"u@sub.relay.example", true},
+      {"u@sub.local.example", false},
+      {"u@far.example", false},
+      {"u@xrelay.example", false},
+      {"u@[192.0.2.1]", true},
+      {"u@[IPv6:2001:db8::1]", true},
+      {"u@[192.0.2.9]", false},
+      {"u@[junk]", false},
+      {"u%far.example@local.example", false},
+      {"far.example!u@relay.example", false},
+      {"\"u@far.example\"@local.example", false},
+      {"u", true},
+      {"postmaster", true},
+      {"PostMaster", true},
       {"u+ext@local.example", true},
   };
   for (const Row& row : rows) {
@@ -151,8 +203,9 @@ TEST(Restrictions, NonFqdn) {
     rules.recipient = list_of({row.restriction});
     ClientSideFacts client = stranger();
     client.helo = row.helo;
-    EXPECT_EQ(RelayPolicy(std::move(rules)).check_recipient(client, row.sender, row.recipient).reply,
-              row.reply);
+    EXPECT_EQ(
+        RelayPolicy(std::move(rules)).check_recipient(client, row.sender, row.recipient).reply,
+        row.reply);
   }
 }
 
@@ -163,14 +216,16 @@ TEST(Restrictions, ListsAreIndependentAndOrdered) {
     Items sender, relay, recipient;
     std::string_view reply;
   };
-  const std::string_view rejected = "554 5.7.1 <u@far.example>: Recipient address rejected: Access denied";
-  const std::string_view later = "450 4.3.2 <u@far.example>: Recipient address rejected: Try again later";
+  const std::string_view rejected =
+      "554 5.7.1 <u@far.example>: Recipient address rejected: Access denied";
+  const std::string_view later =
+      "450 4.3.2 <u@far.example>: Recipient address rejected: Try again later";
   const Row rows[] = {
       {{}, {}, {}, ""},
       {{"permit"}, {"permit"}, {"permit"}, ""},
       {{"permit"}, {"reject"}, {"permit"}, rejected},  // permit ends its own list only
       {{"permit"}, {"permit"}, {"reject"}, rejected},
-      {{"defer"}, {"reject"}, {"reject"}, later},      // sender before relay before recipient
+      {{"defer"}, {"reject"}, {"reject"}, later},  // sender before relay before recipient
       {{}, {"defer"}, {"reject"}, later},
   };
   for (const Row& row : rows) {
@@ -192,7 +247,8 @@ TEST(Restrictions, CodesComeFromTheConfiguration) {
     copy.relay = list_of({restriction});
     return RelayPolicy(std::move(copy)).check_recipient(stranger(), sender, "u@far.example").reply;
   };
-  EXPECT_EQ(reply_of("reject_unauth_destination", ""), "454 4.7.1 <u@far.example>: Relay access denied");
+  EXPECT_EQ(reply_of("reject_unauth_destination", ""),
+            "454 4.7.1 <u@far.example>: Relay access denied");
   EXPECT_TRUE(reply_of("reject", "").starts_with("450 4.7.1 "));
   EXPECT_TRUE(reply_of("defer", "").starts_with("421 4.3.2 "));
   // The first digit of the status follows the code.
@@ -243,7 +299,8 @@ TEST(Restrictions, TableFailureIsTemporary) {
   rules = base_rules();
   rules.classes.local = {"mydestination", "nosuch:/table", context};
   rules.relay = list_of({"permit_auth_destination", "reject"});
-  EXPECT_FALSE(RelayPolicy(std::move(rules)).check_recipient(stranger(), "", "u@x.example").reply.empty());
+  EXPECT_FALSE(
+      RelayPolicy(std::move(rules)).check_recipient(stranger(), "", "u@x.example").reply.empty());
 }
 
 TEST(Restrictions, PostmasterIsAlwaysAccepted) {

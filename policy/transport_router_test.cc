@@ -18,7 +18,8 @@ AddressClasses base_classes() {
   classes.local = {"mydestination", "local.example both.example", context};
   classes.virtual_alias = {"virtual_alias_domains", "alias.example both.example", context};
   classes.virtual_mailbox = {"virtual_mailbox_domains", "box.example alias.example", context};
-  classes.relay = {"relay_domains", "relay.example box.example", lookup::Subdomains::kParent, context};
+  classes.relay = {"relay_domains", "relay.example box.example", lookup::Subdomains::kParent,
+                   context};
   classes.own_addresses = {*lookup::IpAddress::parse("192.0.2.1")};
   return classes;
 }
@@ -49,35 +50,37 @@ RoutingRules with_maps(std::string_view table, std::string_view relayhost = {}) 
 }
 
 TEST(TransportRouter, ClassesAndTheirPrecedence) {
-  expect_routes(base_rules(), {
-      {"u@local.example", "local:mail.local.example"},
-      {"u@LOCAL.Example.", "local:mail.local.example"},
-      {"u@both.example", "local:mail.local.example"},
-      {"u", "local:mail.local.example"},
-      {"u@[192.0.2.1]", "local:mail.local.example"},
-      {"u@alias.example", "error:5.1.1 User unknown in virtual alias table"},
-      {"u@box.example", "virtual:box.example"},
-      {"u@relay.example", "relay:relay.example"},
-      {"u@Sub.Relay.example", "relay:sub.relay.example"},
-      {"u@Far.Example", "smtp:far.example"},
-      {"u@far.example.", "smtp:far.example"},
-      {"u@[192.0.2.9]", "smtp:[192.0.2.9]"},
-      {"\"a@b\"@far.example", "smtp:far.example"},
-      {"Double-Bounce@mail.local.example",
-       "discard:2.0.0 undeliverable postmaster notification discarded"},
-  });
+  expect_routes(base_rules(),
+                {
+                    {"u@local.example", "local:mail.local.example"},
+                    {"u@LOCAL.Example.", "local:mail.local.example"},
+                    {"u@both.example", "local:mail.local.example"},
+                    {"u", "local:mail.local.example"},
+                    {"u@[192.0.2.1]", "local:mail.local.example"},
+                    {"u@alias.example", "error:5.1.1 User unknown in virtual alias table"},
+                    {"u@box.example", "virtual:box.example"},
+                    {"u@relay.example", "relay:relay.example"},
+                    {"u@Sub.Relay.example", "relay:sub.relay.example"},
+                    {"u@Far.Example", "smtp:far.example"},
+                    {"u@far.example.", "smtp:far.example"},
+                    {"u@[192.0.2.9]", "smtp:[192.0.2.9]"},
+                    {"\"a@b\"@far.example", "smtp:far.example"},
+                    {"Double-Bounce@mail.local.example",
+                     "discard:2.0.0 undeliverable postmaster notification discarded"},
+                });
 }
 
 TEST(TransportRouter, RelayhostIsForRelayAndDefaultOnly) {
   RoutingRules rules = base_rules();
   rules.relayhost = "[Smart.Example]:587";
-  expect_routes(std::move(rules), {
-      {"u@far.example", "smtp:[smart.example]:587"},
-      {"u@relay.example", "relay:[smart.example]:587"},
-      {"u@box.example", "virtual:box.example"},
-      {"u@local.example", "local:mail.local.example"},
-      {"u@alias.example", "error:5.1.1 User unknown in virtual alias table"},
-  });
+  expect_routes(std::move(rules),
+                {
+                    {"u@far.example", "smtp:[smart.example]:587"},
+                    {"u@relay.example", "relay:[smart.example]:587"},
+                    {"u@box.example", "virtual:box.example"},
+                    {"u@local.example", "local:mail.local.example"},
+                    {"u@alias.example", "error:5.1.1 User unknown in virtual alias table"},
+                });
 }
 
 TEST(TransportRouter, ParametersNameTransportsAndHops) {
@@ -87,16 +90,17 @@ TEST(TransportRouter, ParametersNameTransportsAndHops) {
   rules.relay_transport = "slow";
   rules.default_transport = "smtp:[out.example]";
   rules.relayhost = "smart.example";
-  expect_routes(std::move(rules), {
-      {"u@local.example", "lmtp:unix:/run/lmtp"},
-      {"u@box.example", "lmtp:[backend.example]:24"},
-      {"u@relay.example", "slow:smart.example"},
-      {"u@far.example", "smtp:[out.example]"},  // the parameter's hop beats relayhost
-  });
+  expect_routes(std::move(rules),
+                {
+                    {"u@local.example", "lmtp:unix:/run/lmtp"},
+                    {"u@box.example", "lmtp:[backend.example]:24"},
+                    {"u@relay.example", "slow:smart.example"},
+                    {"u@far.example", "smtp:[out.example]"},  // the parameter's hop beats relayhost
+                });
   RoutingRules bare = base_rules();
   bare.local_transport = "local";
-  expect_routes(std::move(bare), {{"u@local.example", "local:local.example"},
-                                  {"u", "local:mail.local.example"}});
+  expect_routes(std::move(bare),
+                {{"u@local.example", "local:local.example"}, {"u", "local:mail.local.example"}});
 }
 
 TEST(TransportRouter, TransportMaps) {
@@ -112,12 +116,12 @@ TEST(TransportRouter, TransportMaps) {
           {"both@far.example", "slow:[hop.example]:26"},
           {"Both@FAR.example", "slow:[hop.example]:26"},
           {"other@far.example", "smtp:[smart.example]"},
-          {"u@Name.example", "slow:name.example"},          // "t:" = the domain again
-          {"u@hop.example", "smtp:[other.example]"},        // ":n" keeps the transport
-          {"u@none.example", "smtp:[smart.example]"},       // ":" changes nothing
-          {"u@bare.example", "slow:[smart.example]"},       // "t" = transport only
+          {"u@Name.example", "slow:name.example"},     // "t:" = the domain again
+          {"u@hop.example", "smtp:[other.example]"},   // ":n" keeps the transport
+          {"u@none.example", "smtp:[smart.example]"},  // ":" changes nothing
+          {"u@bare.example", "slow:[smart.example]"},  // "t" = transport only
           {"u@err.example", "error:5.0.0 Address is undeliverable"},
-          {"u@text.example", "error:5.7.1 Go Away"},        // text is no host name
+          {"u@text.example", "error:5.7.1 Go Away"},  // text is no host name
           {"u@wait.example", "retry:4.0.0 Address is undeliverable"},
           {"u@gone.example", "discard:gone.example"},
           {"u@a.parent.example", "slow:[up.example]"},
@@ -132,16 +136,18 @@ TEST(TransportRouter, TransportMaps) {
 }
 
 TEST(TransportRouter, DelimiterBareParentsAndWildcard) {
-  RoutingRules rules = with_maps("inline:{ {user@user.example=slow:[one.example]} "
-                                 "{parent.example=slow:[up.example]} {*=slow:[rest.example]} }");
+  RoutingRules rules = with_maps(
+      "inline:{ {user@user.example=slow:[one.example]} "
+      "{parent.example=slow:[up.example]} {*=slow:[rest.example]} }");
   rules.recipient_delimiter = "+";
   rules.transport_maps_bare_parents = true;
-  expect_routes(std::move(rules), {
-      {"user+tag@user.example", "slow:[one.example]"},
-      {"u@a.parent.example", "slow:[up.example]"},
-      {"u@far.example", "slow:[rest.example]"},
-      {"u@alias.example", "error:5.1.1 User unknown in virtual alias table"},
-  });
+  expect_routes(std::move(rules),
+                {
+                    {"user+tag@user.example", "slow:[one.example]"},
+                    {"u@a.parent.example", "slow:[up.example]"},
+                    {"u@far.example", "slow:[rest.example]"},
+                    {"u@alias.example", "error:5.1.1 User unknown in virtual alias table"},
+                });
 }
 
 TEST(TransportRouter, TrailingDotReachesTheMap) {
@@ -152,9 +158,11 @@ TEST(TransportRouter, TrailingDotReachesTheMap) {
 TEST(TransportRouter, TableFailureRetries) {
   RoutingRules rules = base_rules();
   rules.transport_maps = {"transport_maps", "nosuch:/table", lookup::OpenContext{}};
-  expect_routes(std::move(rules), {{"u@far.example", "retry:4.3.0 transport_maps: lookup failure"}});
+  expect_routes(std::move(rules),
+                {{"u@far.example", "retry:4.3.0 transport_maps: lookup failure"}});
   AddressClasses classes = base_classes();
-  classes.relay = {"relay_domains", "nosuch:/table", lookup::Subdomains::kDotted, lookup::OpenContext{}};
+  classes.relay = {"relay_domains", "nosuch:/table", lookup::Subdomains::kDotted,
+                   lookup::OpenContext{}};
   const schedule::Route route =
       TransportRouter(std::move(classes), base_rules()).route({}, {.address = "u@far.example"});
   EXPECT_EQ(route.key(), "retry:4.3.0 address resolver failure");
@@ -165,8 +173,13 @@ TEST(SplitTransport, AtTheFirstColon) {
     std::string_view text, transport, nexthop;
   };
   const SplitRow rows[] = {
-      {"", "", ""},   {"smtp", "smtp", ""}, {"smtp:", "smtp", ""}, {":hop", "", "hop"},
-      {":", "", ""},  {"lmtp:unix:/a", "lmtp", "unix:/a"}, {"smtp:[::1]:25", "smtp", "[::1]:25"},
+      {"", "", ""},
+      {"smtp", "smtp", ""},
+      {"smtp:", "smtp", ""},
+      {":hop", "", "hop"},
+      {":", "", ""},
+      {"lmtp:unix:/a", "lmtp", "unix:/a"},
+      {"smtp:[::1]:25", "smtp", "[::1]:25"},
   };
   for (const SplitRow& row : rows) {
     const TransportSpec spec = split_transport(row.text);

@@ -152,7 +152,8 @@ struct Server final : net::ConnectionHandler {
 };
 
 Task<void> ping(benchmark::State& state, Shard& shard, net::SocketAddress address) {
-  auto connected = co_await net::connect(shard.reactor, address, nullptr, shard.reactor.now() + 10s);
+  auto connected =
+      co_await net::connect(shard.reactor, address, nullptr, shard.reactor.now() + 10s);
   if (!connected.ok()) {
     state.SkipWithError("connect");
     co_return;

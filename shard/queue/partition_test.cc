@@ -17,7 +17,9 @@ using namespace std::chrono_literals;
 using Strings = std::vector<std::string>;
 
 struct EventLog final : Partition::Events {
-  void on_accepted(std::unique_ptr<Message> message) override { accepted.push_back(std::move(message)); }
+  void on_accepted(std::unique_ptr<Message> message) override {
+    accepted.push_back(std::move(message));
+  }
   void on_filed(QueueId id, const Strings&, WallTime due) override { filed.emplace_back(id, due); }
   void on_removed(QueueId id) override { removed.push_back(id); }
   void on_refused(std::unique_ptr<Message> message) override { refused.push_back(message->id); }
@@ -49,7 +51,8 @@ class PartitionTest : public ::testing::Test {
     store->faults.reopen_delay = 1s;
     partition = std::make_unique<Partition>(shard.reactor, *store, events, 4);
   }
-  std::unique_ptr<Message> message(std::string_view text, Strings filed_under = {}, WallTime due = {}) {
+  std::unique_ptr<Message> message(std::string_view text, Strings filed_under = {},
+                                   WallTime due = {}) {
     auto out = std::make_unique<Message>();
     out->id = partition->allocate_id();
     out->envelope.recipients = {{.address = "u@b.example"}};
@@ -74,7 +77,8 @@ class PartitionTest : public ::testing::Test {
   /// fresh, queued, schedule, content
   using Sizes = std::array<size_t, 4>;
   Sizes sizes() const {
-    return {count(Family::kFresh), count(Family::kQueued), count(Family::kSchedule), count(Family::kContent)};
+    return {count(Family::kFresh), count(Family::kQueued), count(Family::kSchedule),
+            count(Family::kContent)};
   }
   std::unique_ptr<Message> stored(QueueId id) const {
     const auto key = id.key();
@@ -287,7 +291,8 @@ TEST_P(PartitionFailureTest, ChangesWhileFailedAreKept) {
   partition->rewrite(*late, {"smtp:b"}, kDue + 1s);
   recover();
   EXPECT_EQ(sizes(), (Sizes{0, 1, 1, 1}));
-  EXPECT_EQ(disk.table(Family::kSchedule).begin()->first, schedule_key("smtp:b", kDue + 1s, late->id));
+  EXPECT_EQ(disk.table(Family::kSchedule).begin()->first,
+            schedule_key("smtp:b", kDue + 1s, late->id));
 }
 
 TEST_P(PartitionFailureTest, FailingTwiceLosesNothing) {

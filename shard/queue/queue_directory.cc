@@ -106,8 +106,9 @@ std::string QueueDirectory::check_version() {
   }
   int version = 0;
   if (text.starts_with(kVersionPrefix)) {
-    const char* first = text.data() + kVersionPrefix.size();
-    std::from_chars(first, text.data() + text.size(), version);
+    const char* end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data() + kVersionPrefix.size(), end, version);
+    if (std::string_view(parsed.ptr, end) != "\n") version = 0;
   }
   if (version <= 0) return sentence(path_, "VERSION is not that of a barid queue; not touched");
   if (version > kQueueFormatVersion) {

@@ -86,7 +86,8 @@ TEST_F(QueueDirectoryTest, WhatIsNotOursIsNotTouched) {
     const char *file, *text, *sentence;
   };
   const Row rows[] = {
-      {"letter.txt", "dear", "is not empty and holds no VERSION file of a barid queue; not touched"},
+      {"letter.txt", "dear",
+       "is not empty and holds no VERSION file of a barid queue; not touched"},
       {"active/1/ABC", "postfix", "holds no VERSION file"},
       {"VERSION", "", "VERSION is not that of a barid queue; not touched"},
       {"VERSION", "3.7.1\n", "VERSION is not that of a barid queue"},
@@ -123,8 +124,8 @@ TEST_F(QueueDirectoryTest, OneHolderOnly) {
   ASSERT_EQ(first.open(path), "");
   const auto before = snapshot();
   QueueDirectory second;
-  EXPECT_EQ(second.open(path), "queue directory " + path + ": is in use by process " +
-                                   std::to_string(getpid()));
+  EXPECT_EQ(second.open(path),
+            "queue directory " + path + ": is in use by process " + std::to_string(getpid()));
   EXPECT_EQ(snapshot(), before);
   EXPECT_EQ(QueueDirectory::holder(path), getpid());  // the refusal did not let it go
 }

@@ -204,8 +204,8 @@ TEST(ScheduleKey, ForeignKeysAreCorrupt) {
   std::string without_nul = good;
   without_nul[6] = 'x';
   const std::string rows[] = {
-      "", "x", std::string(18, '\0'), good.substr(1, good.size() - 2), good + "x", without_nul,
-      std::string("a\0b", 3) + good,  // a destination holds no NUL
+      "",         "x",         std::string(18, '\0'),         good.substr(1, good.size() - 2),
+      good + "x", without_nul, std::string("a\0b", 3) + good,  // a destination holds no NUL
   };
   for (const std::string& row : rows) {
     EXPECT_FALSE(parse_schedule_key(row).ok()) << testing::PrintToString(row);

@@ -37,7 +37,7 @@ struct Message {  // large enough that a torn copy would show
 
 TEST(SpscRing, TenMillionItemsBetweenTwoThreads) {
   constexpr uint64_t kItems = 10'000'000;
-  auto ring = std::make_unique<SpscRing<Message, 1024>>();
+  auto ring = std::make_unique<SpscRing<Message, 16'384>>();
   std::thread producer([&ring] {
     for (uint64_t i = 0; i < kItems; ++i) {
       const Message message{i, {i, i, i, i, i, i}, ~i};

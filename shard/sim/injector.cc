@@ -50,9 +50,9 @@ Injector::Message Injector::make_message() {
     const std::string& domain = options_.domains[rng.below(options_.domains.size())];
     message.recipients.push_back(fmt::format("user{}-{}@{}", tokens_count_, i, domain));
   }
-  message.content = fmt::format(
-      "X-Token: {}\r\nFrom: <{}>\r\nTo: <{}>\r\nSubject: simulated\r\n\r\n", message.token,
-      options_.sender, message.recipients.front());
+  message.content =
+      fmt::format("X-Token: {}\r\nFrom: <{}>\r\nTo: <{}>\r\nSubject: simulated\r\n\r\n",
+                  message.token, options_.sender, message.recipients.front());
   const size_t body_bytes = rng.below(options_.body_bytes_max + 1);
   while (message.content.size() < body_bytes) {
     if (rng.below(5) == 0) message.content += '.';  // what stuffing is for
@@ -74,7 +74,8 @@ void Injector::settle(const Message& message, Outcome outcome) {
   if (outcome == Outcome::kRefused) ++refused_count_;
   if (outcome != Outcome::kAccepted) return;
   ++accepted_count_;
-  for (const std::string& recipient : message.recipients) ledger_.accepted(message.token, recipient);
+  for (const std::string& recipient : message.recipients)
+    ledger_.accepted(message.token, recipient);
 }
 
 Task<void> Injector::session() {

@@ -1,9 +1,8 @@
 // The ledger of a simulation: every copy of every message, from the promise to its end.
 // A message is known by a token in its header; a copy is (token, recipient). At the end every copy
 // that was promised is delivered, or returned with a notice, or still queued, or discarded by an
-// explicit act; nothing arrives that nobody sent, nothing arrives damaged, and nothing arrives twice
-// except where the sender could not know (docs/style.md E6).
-// Layer: shard/sim, pure.
+// explicit act; nothing arrives that nobody sent, nothing arrives damaged, and nothing arrives
+// twice except where the sender could not know (docs/style.md E6). Layer: shard/sim, pure.
 #pragma once
 
 #include <cstdint>
@@ -40,12 +39,13 @@ class Ledger {
 
   struct Balance {
     uint64_t promised = 0;
-    uint64_t lost = 0;         ///< promised and without an end
-    uint64_t unexpected = 0;   ///< delivered or noticed, never offered
-    uint64_t corrupt = 0;      ///< delivered with other content
-    uint64_t duplicates = 0;   ///< deliveries beyond the first
-    uint64_t unlawful_duplicates = 0;  ///< of those, without a lost answer or a crash to explain them
-    uint64_t contradictory = 0;        ///< delivered for certain, and noticed too
+    uint64_t lost = 0;        ///< promised and without an end
+    uint64_t unexpected = 0;  ///< delivered or noticed, never offered
+    uint64_t corrupt = 0;     ///< delivered with other content
+    uint64_t duplicates = 0;  ///< deliveries beyond the first
+    uint64_t unlawful_duplicates =
+        0;                       ///< of those, without a lost answer or a crash to explain them
+    uint64_t contradictory = 0;  ///< delivered for certain, and noticed too
     [[nodiscard]] bool clean() const noexcept {
       return lost == 0 && unexpected == 0 && corrupt == 0 && unlawful_duplicates == 0 &&
              contradictory == 0;

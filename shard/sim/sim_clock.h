@@ -1,6 +1,5 @@
-// Virtual time: moves only when the world moves it. The wall clock has an offset of its own, so that
-// a test can make it jump.
-// Layer: shard/sim.
+// Virtual time: moves only when the world moves it. The wall clock has an offset of its own, so
+// that a test can make it jump. Layer: shard/sim.
 #pragma once
 
 #include <algorithm>

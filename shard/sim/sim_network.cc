@@ -123,9 +123,8 @@ bool SimNetwork::is_partitioned(const Packet& packet) const {
   if (partitioned_.empty()) return false;
   const std::string source = packet.source.ip_text();
   const std::string destination = packet.destination.ip_text();
-  return std::any_of(partitioned_.begin(), partitioned_.end(), [&](const std::string& ip) {
-    return ip == source || ip == destination;
-  });
+  return std::any_of(partitioned_.begin(), partitioned_.end(),
+                     [&](const std::string& ip) { return ip == source || ip == destination; });
 }
 
 // --- packets
@@ -187,8 +186,12 @@ void SimNetwork::arrive(Packet& packet) {
     if (packet.kind != Kind::kData && packet.kind != Kind::kAccepted) return;
     for (auto& [fd, other] : sockets_) {
       if (other.peer != packet.to || other.local == packet.destination) continue;
-      send_packet({.kind = Kind::kReset, .to = fd, .source = packet.destination,
-                   .destination = packet.source, .bytes = {}}, &other);
+      send_packet({.kind = Kind::kReset,
+                   .to = fd,
+                   .source = packet.destination,
+                   .destination = packet.source,
+                   .bytes = {}},
+                  &other);
       return;
     }
     return;
@@ -255,13 +258,18 @@ int SimNetwork::pick_listener(const net::SocketAddress& address) {
 void SimNetwork::start_connect(Socket& socket) {
   socket.connect_sent = true;
   if (socket.local.size() == 0) {
-    socket.local = socket.remote.is_unix()              ? net::SocketAddress()
-                   : socket.remote.family() == AF_INET6 ? *net::SocketAddress::from_ip("::1", 0)
-                                                        : *net::SocketAddress::from_ip("127.0.0.1", 0);
+    socket.local = socket.remote.is_unix() ? net::SocketAddress()
+                   : socket.remote.family() == AF_INET6
+                       ? *net::SocketAddress::from_ip("::1", 0)
+                       : *net::SocketAddress::from_ip("127.0.0.1", 0);
   }
   if (socket.local.port() == 0) socket.local.set_port(next_port_++);
-  send_packet({.kind = Packet::Kind::kConnect, .to = socket.fd, .source = socket.local,
-               .destination = socket.remote, .bytes = {}}, nullptr);
+  send_packet({.kind = Packet::Kind::kConnect,
+               .to = socket.fd,
+               .source = socket.local,
+               .destination = socket.remote,
+               .bytes = {}},
+              nullptr);
 }
 
 void SimNetwork::arrive_connect(Packet& packet) {
@@ -273,8 +281,12 @@ void SimNetwork::arrive_connect(Packet& packet) {
   const int listener_fd = pick_listener(packet.destination);
   const bool refused = listener_fd < 0 || rng_.chance(faults.refuse_per_mille);
   if (refused) {
-    send_packet({.kind = Kind::kRefused, .to = client->fd, .source = packet.destination,
-                 .destination = packet.source, .bytes = {}}, client);
+    send_packet({.kind = Kind::kRefused,
+                 .to = client->fd,
+                 .source = packet.destination,
+                 .destination = packet.source,
+                 .bytes = {}},
+                client);
     return;
   }
   Socket& listener = get(listener_fd);

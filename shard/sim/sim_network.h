@@ -25,9 +25,9 @@ struct NetworkFaults {
   size_t window_bytes = 64 * 1024;       ///< sent and not yet taken, per direction
   Duration latency_min = std::chrono::microseconds(50);
   Duration latency_max = std::chrono::microseconds(200);
-  uint32_t reset_per_mille = 0;      ///< per segment: cut at a random byte, both ends reset
-  uint32_t refuse_per_mille = 0;     ///< per connect
-  uint32_t unanswered_per_mille = 0; ///< per connect: neither success nor failure
+  uint32_t reset_per_mille = 0;       ///< per segment: cut at a random byte, both ends reset
+  uint32_t refuse_per_mille = 0;      ///< per connect
+  uint32_t unanswered_per_mille = 0;  ///< per connect: neither success nor failure
 };
 
 class SimIo;
@@ -111,7 +111,8 @@ class SimNetwork {
   Socket* find(int fd);
   Socket& get(int fd);
   Socket& create(SimIo* io);
-  Result<int> open_listener(SimIo& io, net::SocketAddress address, const rt::ListenOptions& options);
+  Result<int> open_listener(SimIo& io, net::SocketAddress address,
+                            const rt::ListenOptions& options);
   void close(int fd);
   void vanish(Socket& socket);
 

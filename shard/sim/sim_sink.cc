@@ -153,7 +153,8 @@ Task<bool> SimSink::handle(Session& session, std::string line) {
     if (!scripted && answer.starts_with("2")) session.recipients.push_back(recipient);
     co_return co_await reply(session, Stage::kRecipient, std::move(answer));
   }
-  if (line.size() == 4 && starts_with_keyword(line, "DATA")) co_return co_await receive_data(session);
+  if (line.size() == 4 && starts_with_keyword(line, "DATA"))
+    co_return co_await receive_data(session);
   if (starts_with_keyword(line, "BDAT ")) {
     co_return co_await receive_chunk(session, line.substr(5));
   }
@@ -169,11 +170,13 @@ Task<bool> SimSink::handle(Session& session, std::string line) {
 }
 
 Task<bool> SimSink::receive_data(Session& session) {
-  if (session.recipients.empty()) co_return co_await reply(session, Stage::kNone, "503 5.5.1 RCPT first");
+  if (session.recipients.empty())
+    co_return co_await reply(session, Stage::kNone, "503 5.5.1 RCPT first");
   const bool goes_on = co_await reply(session, Stage::kData, "354 go on");
   if (!goes_on || script.replies.contains(Stage::kData)) co_return goes_on;
   if (drops(Stage::kContent)) {
-    static_cast<void>(co_await read_some(session.stream, SIZE_MAX, shard_.reactor.now() + kPatience));
+    static_cast<void>(
+        co_await read_some(session.stream, SIZE_MAX, shard_.reactor.now() + kPatience));
     co_return false;
   }
   for (;;) {
@@ -197,7 +200,8 @@ Task<bool> SimSink::receive_chunk(Session& session, std::string arguments) {
     session.content += bytes;
     left -= bytes.size();
   }
-  if (session.recipients.empty()) co_return co_await reply(session, Stage::kNone, "503 5.5.1 RCPT first");
+  if (session.recipients.empty())
+    co_return co_await reply(session, Stage::kNone, "503 5.5.1 RCPT first");
   if (!last) co_return co_await reply(session, Stage::kNone, "250 2.0.0 Ok");
   co_return co_await finish_message(session);
 }

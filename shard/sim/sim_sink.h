@@ -31,15 +31,16 @@ struct SinkScript {
     kAnswerLost,  ///< after taking the message for good: the client cannot know
   };
   std::string banner = "220 sink.example ESMTP";
-  std::vector<std::string> keywords = {"PIPELINING", "8BITMIME", "SMTPUTF8",  "ENHANCEDSTATUSCODES",
-                                       "DSN",        "CHUNKING", "SIZE 104857600"};
+  std::vector<std::string> keywords = {"PIPELINING",          "8BITMIME", "SMTPUTF8",
+                                       "ENHANCEDSTATUSCODES", "DSN",      "CHUNKING",
+                                       "SIZE 104857600"};
   /// The reply at a stage instead of the positive one. At kAnswer: to the content.
   std::map<Stage, std::string> replies;
   std::map<std::string, std::string> recipient_replies;
-  Stage drop_at = Stage::kNone;   ///< closes the connection there …
-  uint32_t drop_per_mille = 1000; ///< … this often
-  uint32_t defer_per_mille = 0;   ///< of recipients, each time: 451
-  uint32_t greylist_tries = 0;    ///< the first tries of each recipient: 450
+  Stage drop_at = Stage::kNone;    ///< closes the connection there …
+  uint32_t drop_per_mille = 1000;  ///< … this often
+  uint32_t defer_per_mille = 0;    ///< of recipients, each time: 451
+  uint32_t greylist_tries = 0;     ///< the first tries of each recipient: 450
   Duration reply_delay{};
   /// How many messages the client under test may have under way without an answer.
   size_t unanswered_max = 2;

@@ -24,7 +24,8 @@ struct Report {
   uint64_t packets = 0;
 };
 
-Report run(uint64_t seed, const SinkScript& script, const NetworkFaults& faults, size_t messages = 60) {
+Report run(uint64_t seed, const SinkScript& script, const NetworkFaults& faults,
+           size_t messages = 60) {
   World world({.seed = seed});
   world.network.faults = faults;
   Ledger ledger;
@@ -36,11 +37,11 @@ Report run(uint64_t seed, const SinkScript& script, const NetworkFaults& faults,
   injector.start();
   EXPECT_TRUE(world.run_until([&] { return injector.done(); }, 240h)) << world.replay_hint();
   const Report result{.balance = ledger.balance(),
-                   .accepted = injector.accepted_count(),
-                   .refused = injector.refused_count(),
-                   .unknown = injector.unknown_count(),
-                   .time = world.clock.mono() - start,
-                   .packets = world.network.packets_count()};
+                      .accepted = injector.accepted_count(),
+                      .refused = injector.refused_count(),
+                      .unknown = injector.unknown_count(),
+                      .time = world.clock.mono() - start,
+                      .packets = world.network.packets_count()};
   sink.close();
   EXPECT_TRUE(world.run_until([&] { return sink.idle(); }, 1h)) << world.replay_hint();
   world.run_for(1s);
@@ -112,7 +113,8 @@ TEST(World, ScriptsDoWhatTheySay) {
 }
 
 TEST(World, ASeedReplays) {
-  const NetworkFaults faults{.segment_bytes_max = 500, .reset_per_mille = 5, .refuse_per_mille = 20};
+  const NetworkFaults faults{
+      .segment_bytes_max = 500, .reset_per_mille = 5, .refuse_per_mille = 20};
   const Report first = run(99, SinkScript::flaky(), faults);
   const Report again = run(99, SinkScript::flaky(), faults);
   EXPECT_EQ(again.time, first.time);
@@ -128,7 +130,9 @@ TEST(World, RunUntilSaysWhenItDoesNotHappen) {
   EXPECT_EQ(world.replay_hint(), "BARID_SIM_SEED=3");
 }
 
-rt::Task<void> sleep_long(rt::Reactor& reactor) { co_await rt::Sleep(reactor, reactor.now() + 24h); }
+rt::Task<void> sleep_long(rt::Reactor& reactor) {
+  co_await rt::Sleep(reactor, reactor.now() + 24h);
+}
 
 TEST(World, ACrashedShardIsNotSteppedAgain) {
   World world({.seed = 4});

@@ -225,7 +225,8 @@ TEST_P(IoOps, AcceptCancelledFromItsOwnCallbackEndsOnce) {
 class IoKernelOps : public IoContractTest {};
 class IoKernelPair : public IoOpsPair {};
 
-// A turn that delivered something must return: what it woke waits for the rest of the reactor's turn.
+// A turn that delivered something must return: what it woke waits for the rest of the reactor's
+// turn.
 TEST_P(IoKernelPair, ADeliveryEndsTheTurn) {
   ASSERT_NO_FATAL_FAILURE(open_raw_pair());
   const auto turn_until = [this](const std::function<bool()>& done) {

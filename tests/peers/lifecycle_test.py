@@ -59,9 +59,11 @@ class Schedule(Scenario):
             # The listing has whole seconds; the exact due time lies within that second.
             self.assertGreaterEqual(times[number + 1], at - 0.01)
             self.assertLessEqual(times[number + 1], at + 1.3)
-        for earlier, later in zip(times, times[1:]):
-            self.assertGreaterEqual(later - earlier, 1.99)
-            self.assertLessEqual(later - earlier, 2.3)
+        # Never early; late only as far as a busy machine makes each of the three late.
+        gaps = [later - earlier for earlier, later in zip(times, times[1:])]
+        self.assertGreaterEqual(min(gaps), 1.99)
+        self.assertLessEqual(min(gaps), 2.3)
+        self.assertLessEqual(max(gaps), 3)
 
     def test_expiry_returns_after_the_first_attempt(self):
         def script(stage, argument, session):

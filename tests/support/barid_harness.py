@@ -85,6 +85,7 @@ class Barid:
             "inet_protocols": "ipv4",
             "shard_count": "2",
             "shutdown_timeout": "2s",
+            "smtpd_error_sleep_time": "0",
             "minimal_backoff_time": "2s",
             "maximal_backoff_time": "2s",
             "maillog_file": self.log_path,
@@ -94,7 +95,7 @@ class Barid:
         self.services = services if services is not None else [
             f"127.0.0.1:{self.port} inet n - n - - smtpd"]
         self.process = None
-        self.environment = {}
+        self.log_start = 0
 
     def configure(self, **changes):
         """Writes main.cf and master.cf; None removes a parameter."""
@@ -106,10 +107,11 @@ class Barid:
     def launch(self, *wrapper):
         """Starts the program without waiting for anything."""
         self.configure()
+        self.log_start = len(self.log_bytes())
         with open(self.directory / "output", "ab") as output:
             self.process = subprocess.Popen(
-                [*wrapper, BARID, "serve", "-c", str(self.directory)], stdin=subprocess.DEVNULL,
-                stdout=output, stderr=output, env={**os.environ, **self.environment})
+                [*wrapper, BARID, "serve", "-c", str(self.directory)], stdin=subprocess.DEVNULL, stdout=output,
+                stderr=output)
         return self.process
 
     def start(self, *wrapper):
@@ -118,12 +120,14 @@ class Barid:
         def ready():
             if self.process.poll() is not None:
                 raise AssertionError(f"barid ended with {self.process.returncode}: {self.output()}")
-            return (listening(self.port) and self.control_socket.exists()
-                    and b"daemon started" in self.log_bytes()[self.log_start:])
+            return listening(self.port) and self.control_socket.exists() and self.started()
 
-        self.log_start = len(self.log_bytes())
         wait_until(ready, "barid listens")
         return self
+
+    def started(self):
+        """Whether the process of the last launch() says that it serves."""
+        return b"daemon started" in self.log_bytes()[self.log_start:]
 
     def refused(self):
         """Starts where a start must fail; returns (status, what it said)."""
@@ -160,8 +164,12 @@ class Barid:
         return re.findall(pattern, self.log(), re.M)
 
     def wait_log(self, pattern, count=1, seconds=PATIENCE):
-        return wait_until(lambda: (m := self.log_matches(pattern)) and len(m) >= count and m,
-                          f"log line {pattern!r}; the log:\n{self.log()[-3000:]}", seconds)
+        """All matches of `pattern` in the log, once there are `count`."""
+        try:
+            return wait_until(lambda: (m := self.log_matches(pattern)) and len(m) >= count and m,
+                              f"log line {pattern!r}", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the log:\n{self.log()[-3000:]}") from None
 
     def queue(self):
         """The entries of `barid queue list --json`."""
@@ -176,6 +184,8 @@ class Barid:
         last = []
 
         def holds():
+            if self.process.poll() is not None:
+                raise AssertionError(f"barid ended with {self.process.returncode}: {self.output()}")
             last[:] = self.queue()
             return condition(last)
 
@@ -346,8 +356,7 @@ class Sink:
                 session.start()
 
     def wait_messages(self, count, seconds=PATIENCE):
-        wait_until(lambda: len(self.messages) >= count,
-                   f"{count} messages at the sink, it has {len(self.messages)}", seconds)
+        wait_until(lambda: len(self.messages) >= count, f"{count} messages at the sink", seconds)
         return self.messages
 
     def close(self):

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "core/mail/seven_bit.h"
 #include "deliver/queue_notices.h"
 #include "deliver/text_agent.h"
 #include "dns/native_host_lookup.h"
@@ -34,10 +35,10 @@ class CurrentRouter final : public schedule::Router {
   std::unique_ptr<policy::TransportRouter> router_;
 };
 
-/// Until content conversion exists, what cannot go as it is fails with 5.6.3.
-class NoConversion final : public smtp::ContentConverter {
+/// For servers without 8BITMIME.
+class SevenBitConverter final : public smtp::ContentConverter {
  public:
-  ContentRef to_7bit(const Content&) const override { return {}; }
+  ContentRef to_7bit(const Content& content) const override { return to_seven_bit(content); }
 };
 
 }  // namespace
@@ -91,7 +92,7 @@ struct Shard::Inside final : private rt::TurnHook, private smtp::ContentSource {
   rt::StopSource sessions_stop;
   CurrentRouter router;
   QueueNotices notices;
-  NoConversion converter;
+  SevenBitConverter converter;
   schedule::QueueManager queue;
   std::vector<std::unique_ptr<queue::Partition>> partitions;
   std::unique_ptr<dns::UnboundResolver> resolver;

@@ -1,0 +1,460 @@
+// Goal: every message that is on disk ends as delivered, noticed or discarded by rule, at the times
+// the policy says, whatever the store does meanwhile.
+// Method: the real queue manager and partition on the store twin; a scripted agent; virtual time.
+#include "shard/schedule/queue_manager.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+
+#include "shard/runtime/test_shard.h"
+#include "shard/sim/sim_store.h"
+
+namespace barid::schedule {
+namespace {
+
+using namespace std::chrono_literals;
+using queue::Family;
+using Strings = std::vector<std::string>;
+
+struct DomainRouter final : Router {
+  Route route(const Envelope&, const Recipient& recipient) const override {
+    const std::string& address = recipient.address;
+    const std::string domain = address.substr(address.rfind('@') + 1);
+    return {.transport = domain == "nowhere.example" ? "uucp" : "smtp", .nexthop = domain};
+  }
+};
+
+struct Notices final : NoticeComposer {
+  std::optional<Notice> compose_failure(const queue::Message& message,
+                                        const std::vector<std::string_view>& content, QueueId,
+                                        WallTime) const override {
+    if (message.envelope.sender.empty()) return std::nullopt;
+    std::string text = "failed:";
+    for (size_t i = 0; i < message.status.size(); ++i) {
+      if (message.status[i].state == queue::RecipientState::kFailed) {
+        text += ' ' + message.envelope.recipients[i].address;
+      }
+    }
+    texts.push_back(text);
+    bytes_seen = 0;
+    for (const std::string_view span : content) bytes_seen += span.size();
+    Notice notice;
+    notice.envelope.recipients = {{.address = message.envelope.sender}};
+    notice.content = ContentRef::make();
+    notice.content->append(text);
+    return notice;
+  }
+  mutable Strings texts;
+  mutable size_t bytes_seen = 0;
+};
+
+/// Answers by address; unknown ones are delivered.
+struct ScriptedAgent final : Agent {
+  explicit ScriptedAgent(rt::Reactor& r) : reactor(r) {}
+  rt::Task<void> deliver(Lease& lease) override {
+    for (std::optional<Job> job = lease.take(); job; job = lease.take()) {
+      if (before_job) before_job();
+      jobs.push_back(job->recipients.size());
+      if (work > Duration::zero()) co_await rt::Sleep(reactor, reactor.now() + work);
+      for (const uint32_t recipient : job->recipients) {
+        const std::string& address = job->message->envelope.recipients[recipient].address;
+        tries[address].push_back(reactor.wall_now());
+        Outcome outcome{.disposition = Disposition::kDelivered, .dsn = {2, 0, 0}};
+        if (const auto found = answers.find(address); found != answers.end()) {
+          outcome.disposition = found->second;
+          outcome.dsn = {static_cast<uint8_t>(found->second == Disposition::kFailed ? 5 : 4), 0, 0};
+          outcome.text = "said so";
+        }
+        if (outcome.disposition == Disposition::kDelivered) delivered.push_back(address);
+        lease.report(*job, recipient, outcome);
+      }
+      lease.finish(std::move(*job));
+    }
+  }
+  rt::Reactor& reactor;
+  Duration work{};
+  std::function<void()> before_job;
+  std::map<std::string, Disposition> answers;
+  std::map<std::string, std::vector<WallTime>> tries;
+  Strings delivered;
+  std::vector<size_t> jobs;
+};
+
+/// One process: dies with its memory, the disk stays.
+struct Node final : rt::TurnHook {
+  Node(rt::TestShard& s, sim::SimDisk& disk, uint64_t seed, const RetryPolicy& retry,
+       const QueueLimits& limits)
+      : shard(s), store(s.reactor, disk, seed) {
+    shard.reactor.add_turn_hook(*this);
+    manager.set_policy(retry, limits);
+    for (const char* transport : {"smtp", "retry"}) {
+      manager.dispatcher().set_transport(transport, agent, {.recipients_per_job = 3});
+    }
+    manager.add_partition(partition, *queue::read_id_mark(store));
+    manager.start();
+  }
+  ~Node() override { shard.reactor.remove_turn_hook(*this); }
+  void on_turn_end() override {
+    store.seal();
+    log.publish();
+    for (auto part = buffer.peek(); !part.empty(); part = buffer.peek()) {
+      log_text += part;
+      buffer.consume(part.size());
+    }
+  }
+  uint64_t stage(const std::string& sender, const Strings& recipients,
+                 std::string_view text = "text") {
+    QueueManager::Submission in{.id = manager.home().allocate_id(),
+                                .envelope = {.sender = sender},
+                                .content = ContentRef::make(),
+                                .arrival = shard.reactor.wall_now()};
+    for (const std::string& address : recipients)
+      in.envelope.recipients.push_back({.address = address});
+    in.content->append(text);
+    return manager.stage(std::move(in));
+  }
+
+  rt::TestShard& shard;
+  std::string log_text;
+  LogBuffer buffer;
+  Log log{{.zone = LogZone::kUtc, .host_name = "mta"}, buffer};
+  Counters counters;
+  DomainRouter router;
+  Notices notices;
+  ScriptedAgent agent{shard.reactor};
+  rt::InlineOffload offload{shard.reactor};
+  sim::SimStore store;
+  QueueManager manager{{.reactor = shard.reactor,
+                        .offload = offload,
+                        .log = log,
+                        .counters = counters,
+                        .router = router,
+                        .notices = notices}};
+  queue::Partition partition{shard.reactor, store, manager, 0};
+};
+
+class QueueManagerTest : public ::testing::Test {
+ protected:
+  QueueManagerTest() { start(1); }
+  /// A new process on the same disk. The old one must be at rest.
+  void start(uint64_t seed) {
+    if (node) EXPECT_TRUE(shard.run_until([&] { return !node->manager.recovering(); }));
+    node.reset();
+    node = std::make_unique<Node>(shard, disk, seed, retry, limits);
+  }
+  void run_for(Duration time) {
+    const MonoTime end = shard.clock.now + time;
+    (void)shard.run_until([&] { return shard.clock.now >= end; }, time);
+    shard.clock.now = std::max(shard.clock.now, end);
+    shard.turn();
+  }
+  size_t count(Family family) const { return disk.table(family).size(); }
+  void expect_empty_disk() const {
+    for (const Family family :
+         {Family::kFresh, Family::kQueued, Family::kContent, Family::kCorrupt}) {
+      EXPECT_EQ(count(family), 0u) << static_cast<int>(family) << '\n' << node->log_text;
+    }
+    EXPECT_EQ(count(Family::kSchedule), 0u);
+    EXPECT_EQ(node->manager.active_count(), 0u);
+  }
+  std::vector<Duration> ages_of(const std::string& address) const {
+    std::vector<Duration> ages;
+    for (const WallTime at : node->agent.tries[address])
+      ages.push_back(at - node->agent.tries[address][0]);
+    return ages;
+  }
+
+  rt::TestShard shard;
+  sim::SimDisk disk;
+  RetryPolicy retry;
+  QueueLimits limits;
+  std::unique_ptr<Node> node;
+};
+
+TEST_F(QueueManagerTest, DeliveredIsRemoved) {
+  node->stage("s@a.example", {"u@b.example"});
+  run_for(1s);
+  EXPECT_EQ(node->agent.delivered, (Strings{"u@b.example"}));
+  EXPECT_TRUE(node->notices.texts.empty());
+  expect_empty_disk();
+  EXPECT_NE(node->log_text.find(": removed"), std::string::npos);
+}
+
+TEST_F(QueueManagerTest, RecipientsArePackedByDestinationAndLimit) {
+  node->stage("s@a.example",
+              {"1@b.example", "2@b.example", "x@c.example", "3@b.example", "4@b.example"});
+  run_for(1s);
+  std::sort(node->agent.jobs.begin(), node->agent.jobs.end());
+  EXPECT_EQ(node->agent.jobs, (std::vector<size_t>{1, 1, 3}));
+  EXPECT_EQ(node->agent.delivered.size(), 5u);
+  expect_empty_disk();
+}
+
+TEST_F(QueueManagerTest, DeferredIsTriedWhenDue) {
+  node->agent.answers["u@b.example"] = Disposition::kDeferred;
+  node->stage("s@a.example", {"u@b.example"});
+  run_for(1s);
+  EXPECT_EQ(node->manager.active_count(), 0u);  // it waits on disk only
+  EXPECT_EQ(count(Family::kQueued), 1u);
+  EXPECT_EQ(count(Family::kSchedule), 1u);
+  run_for(9000s);
+  const Duration expected[] = {0s, 300s, 600s, 1200s, 2400s, 4800s, 8800s};
+  const std::vector<Duration> ages = ages_of("u@b.example");
+  ASSERT_EQ(ages.size(), std::size(expected));
+  for (size_t i = 0; i < ages.size(); ++i) {
+    EXPECT_GE(ages[i], expected[i]) << i;  // never early
+    EXPECT_LE(ages[i], expected[i] + 1s) << i;
+  }
+  node->agent.answers.clear();
+  run_for(4000s);
+  EXPECT_EQ(node->agent.delivered, (Strings{"u@b.example"}));
+  expect_empty_disk();
+}
+
+TEST_F(QueueManagerTest, InDoubtIsTriedAgainAndCounted) {
+  node->agent.answers["u@b.example"] = Disposition::kInDoubt;
+  node->stage("s@a.example", {"u@b.example"});
+  run_for(1s);
+  EXPECT_EQ(node->counters.get(Counter::kInDoubt), 1u);
+  node->agent.answers.clear();
+  run_for(301s);
+  EXPECT_EQ(node->agent.delivered, (Strings{"u@b.example"}));
+  expect_empty_disk();
+}
+
+TEST_F(QueueManagerTest, MixedRecipientsMakeOneNotice) {
+  node->agent.answers = {{"no@b.example", Disposition::kFailed},
+                         {"never@c.example", Disposition::kFailed},
+                         {"later@b.example", Disposition::kDeferred}};
+  node->stage("s@a.example", {"ok@b.example", "no@b.example", "later@b.example", "never@c.example"},
+              "four");
+  run_for(1s);
+  EXPECT_EQ(node->notices.texts, (Strings{"failed: no@b.example never@c.example"}));
+  EXPECT_EQ(node->notices.bytes_seen, 4u);
+  EXPECT_EQ(node->agent.delivered, (Strings{"ok@b.example", "s@a.example"}));
+  EXPECT_EQ(count(Family::kQueued), 1u);
+  node->agent.answers.clear();
+  run_for(301s);  // who is done is not tried again, nor noticed again
+  EXPECT_EQ(node->agent.tries["ok@b.example"].size(), 1u);
+  EXPECT_EQ(node->agent.tries["no@b.example"].size(), 1u);
+  EXPECT_EQ(node->agent.tries["later@b.example"].size(), 2u);
+  EXPECT_EQ(node->notices.texts.size(), 1u);
+  expect_empty_disk();
+}
+
+TEST_F(QueueManagerTest, NullSenderGetsNoNotice) {
+  node->agent.answers["u@b.example"] = Disposition::kFailed;
+  node->stage("", {"u@b.example"});
+  run_for(1s);
+  EXPECT_TRUE(node->agent.delivered.empty());
+  EXPECT_EQ(node->counters.get(Counter::kNoticesSent), 0u);
+  expect_empty_disk();
+}
+
+TEST_F(QueueManagerTest, ExpiredIsReturned) {
+  retry.queue_lifetime = 1000s;
+  retry.bounce_lifetime = 500s;
+  start(2);
+  node->agent.answers = {{"u@b.example", Disposition::kDeferred},
+                         {"n@b.example", Disposition::kDeferred}};
+  node->stage("s@a.example", {"u@b.example"});
+  node->stage("", {"n@b.example"});
+  run_for(5000s);
+  EXPECT_EQ(node->agent.tries["u@b.example"].size(), 4u);  // at 0, 300, 600, 1200
+  EXPECT_EQ(node->agent.tries["n@b.example"].size(), 3u);  // at 0, 300, 600
+  EXPECT_EQ(node->notices.texts, (Strings{"failed: u@b.example"}));
+  EXPECT_EQ(node->agent.delivered, (Strings{"s@a.example"}));
+  EXPECT_EQ(node->counters.get(Counter::kExpired), 2u);
+  expect_empty_disk();
+}
+
+TEST_F(QueueManagerTest, UnknownTransportGoesToRetry) {
+  node->stage("s@a.example", {"u@nowhere.example"});
+  run_for(1s);
+  EXPECT_EQ(node->agent.tries["u@nowhere.example"].size(), 1u);  // by the transport `retry`
+  expect_empty_disk();
+}
+
+TEST_F(QueueManagerTest, OverflowWaitsOnDiskAndComesBack) {
+  limits.active_messages_max = 2;
+  start(2);
+  node->agent.work = 1s;
+  for (int i = 0; i < 9; ++i) node->stage("s@a.example", {"u" + std::to_string(i) + "@b.example"});
+  run_for(100ms);
+  EXPECT_EQ(node->manager.active_count(), 2u);
+  EXPECT_EQ(count(Family::kFresh), 2u);
+  EXPECT_EQ(count(Family::kQueued), 7u);
+  EXPECT_EQ(node->counters.reached(Limit::kActiveMessages), 7u);
+  run_for(60s);
+  EXPECT_EQ(node->agent.delivered.size(), 9u);
+  expect_empty_disk();
+}
+
+TEST_F(QueueManagerTest, MoreRoomAtReloadIsUsed) {
+  limits.active_messages_max = 16;
+  start(2);
+  node->agent.work = 1h;
+  for (int i = 0; i < 40; ++i) node->stage("s@a.example", {"u@d" + std::to_string(i) + ".example"});
+  run_for(1s);
+  EXPECT_EQ(node->manager.active_count(), 16u);
+  limits.active_messages_max = 100;
+  node->manager.set_policy(retry, limits);
+  run_for(1s);
+  EXPECT_EQ(node->manager.active_count(), 40u);
+  run_for(3h);
+  expect_empty_disk();
+}
+
+TEST_F(QueueManagerTest, ContentBeyondItsMemoryIsReadBack) {
+  limits.content_memory_bytes_max = 1;
+  start(2);
+  node->agent.answers["u@b.example"] = Disposition::kFailed;
+  node->stage("s@a.example", {"u@b.example"}, "seven b");
+  run_for(1s);
+  EXPECT_EQ(node->manager.content_memory_bytes(), 0u);
+  EXPECT_EQ(node->notices.bytes_seen, 7u);
+  expect_empty_disk();
+}
+
+TEST_F(QueueManagerTest, RecoveryAdoptsFreshAndDue) {
+  node->agent.answers["late@b.example"] = Disposition::kDeferred;
+  node->stage("s@a.example", {"late@b.example"});
+  run_for(1s);
+  node->manager.dispatcher().pause();  // what comes now stays in memory
+  for (int i = 0; i < 3; ++i) node->stage("s@a.example", {"fresh@c.example"});
+  run_for(1s);
+  EXPECT_EQ(count(Family::kFresh), 3u);
+  EXPECT_EQ(count(Family::kQueued), 1u);
+  start(2);
+  EXPECT_TRUE(node->manager.recovering());
+  run_for(1s);
+  EXPECT_FALSE(node->manager.recovering());
+  EXPECT_EQ(node->agent.tries["fresh@c.example"].size(), 3u);
+  EXPECT_EQ(node->agent.tries["late@b.example"].size(), 0u);  // not due yet
+  run_for(300s);
+  EXPECT_EQ(node->agent.tries["late@b.example"].size(), 1u);
+  expect_empty_disk();
+}
+
+TEST_F(QueueManagerTest, CorruptRecordsAreQuarantined) {
+  node->manager.dispatcher().pause();
+  for (int i = 0; i < 2; ++i) node->stage("s@a.example", {"fresh@c.example"});
+  run_for(1s);
+  const std::string key = disk.table(Family::kFresh).begin()->first;
+  disk.overwrite(Family::kFresh, key, "junk");
+  start(2);
+  run_for(1s);
+  EXPECT_EQ(node->agent.delivered.size(), 1u);  // the other one goes on
+  EXPECT_EQ(count(Family::kFresh), 0u);
+  ASSERT_EQ(count(Family::kCorrupt), 1u);
+  EXPECT_EQ(disk.table(Family::kCorrupt).begin()->first, key);
+  EXPECT_EQ(disk.table(Family::kCorrupt).begin()->second.bytes, "junk");
+  EXPECT_EQ(node->counters.get(Counter::kRecordsCorrupt), 1u);
+  EXPECT_NE(node->log_text.find("saving corrupt record"), std::string::npos);
+}
+
+TEST_F(QueueManagerTest, CorruptDeferredRecordIsQuarantinedWhenDue) {
+  node->agent.answers["u@b.example"] = Disposition::kDeferred;
+  node->stage("s@a.example", {"u@b.example"});
+  run_for(1s);
+  disk.overwrite(Family::kQueued, disk.table(Family::kQueued).begin()->first, "junk");
+  run_for(301s);
+  EXPECT_EQ(count(Family::kQueued), 0u);
+  EXPECT_EQ(count(Family::kCorrupt), 1u);
+  EXPECT_EQ(node->agent.tries["u@b.example"].size(), 1u);
+}
+
+TEST_F(QueueManagerTest, MailIsTurnedAway) {
+  limits.free_disk_bytes_min = 1000;
+  start(2);
+  EXPECT_EQ(node->manager.refuse_mail(0), "");
+  node->store.faults.free_bytes = 1500;
+  EXPECT_EQ(node->manager.refuse_mail(500), "");
+  EXPECT_TRUE(node->manager.refuse_mail(501).starts_with("452 4.3.1 "));
+  EXPECT_EQ(node->counters.reached(Limit::kDiskSpace), 1u);
+  node->store.faults.free_bytes = 1 << 20;
+  limits.staged_bytes_max = 10;
+  node->manager.set_policy(retry, limits);
+  node->stage("s@a.example", {"u@b.example"});
+  EXPECT_TRUE(node->manager.refuse_mail(0).starts_with("452 4.3.1 "));
+  EXPECT_EQ(node->counters.reached(Limit::kCommitBacklog), 1u);
+  run_for(1s);
+  EXPECT_EQ(node->manager.refuse_mail(0), "");
+}
+
+TEST_F(QueueManagerTest, ShutDownEndsInTime) {
+  node->agent.work = 10s;
+  node->stage("s@a.example", {"u@b.example"});
+  run_for(1s);
+  std::optional<Code> code;
+  rt::Scope scope(shard.reactor);
+  const auto stop = [](QueueManager* manager, MonoTime deadline,
+                       std::optional<Code>* out) -> rt::Task<void> {
+    *out = co_await manager->shut_down(deadline);
+  };
+  scope.spawn(stop(&node->manager, shard.clock.now + 60s, &code));
+  EXPECT_TRUE(node->manager.refuse_mail(0).starts_with("421 "));
+  ASSERT_TRUE(shard.run_until([&] { return code.has_value(); }, 60s));
+  EXPECT_EQ(*code, Code::kOk);
+  run_for(1s);
+  EXPECT_EQ(count(Family::kFresh), 0u);  // what was under way is settled
+}
+
+// --- store failures: seeds decide whether a failed group is on disk after all
+
+class StoreFailureTest : public QueueManagerTest, public ::testing::WithParamInterface<uint64_t> {
+ protected:
+  StoreFailureTest() { start(GetParam()); }
+};
+
+TEST_P(StoreFailureTest, PausesAndResumes) {
+  node->stage("s@a.example", {"refused@b.example"});
+  node->store.fail_next_commit();
+  run_for(100ms);
+  EXPECT_TRUE(node->manager.refuse_mail(0).starts_with("452 4.3.1 "));
+  EXPECT_EQ(node->counters.get(Counter::kStoreFailures), 1u);
+  EXPECT_TRUE(node->agent.tries.empty());
+  run_for(2s);
+  EXPECT_EQ(node->manager.refuse_mail(0), "");
+  EXPECT_TRUE(node->agent.tries.empty());  // its client was told no
+  node->stage("s@a.example", {"u@b.example"});
+  run_for(1s);
+  EXPECT_EQ(node->agent.delivered, (Strings{"u@b.example"}));
+  expect_empty_disk();
+}
+
+TEST_P(StoreFailureTest, OutcomesSurvive) {
+  node->agent.answers["late@c.example"] = Disposition::kDeferred;
+  node->agent.before_job = [this] { node->store.fail_next_commit(); };
+  node->stage("s@a.example", {"u@b.example", "late@c.example"});
+  run_for(2s);
+  node->agent.before_job = nullptr;
+  run_for(2s);
+  node->agent.answers.clear();
+  run_for(600s);
+  EXPECT_EQ(node->agent.tries["u@b.example"].size(), 1u);
+  EXPECT_EQ(node->agent.tries["late@c.example"].size(), 2u);
+  expect_empty_disk();
+}
+
+TEST_P(StoreFailureTest, ANoticeIsNotLostWithItsGroup) {
+  node->agent.answers["u@b.example"] = Disposition::kFailed;
+  bool failed = false;
+  node->agent.before_job = [&] {
+    if (!std::exchange(failed, true)) node->store.fail_next_commit();
+  };
+  node->stage("s@a.example", {"u@b.example"});
+  run_for(10s);
+  EXPECT_EQ(node->counters.get(Counter::kStoreFailures), 1u);
+  EXPECT_EQ(node->agent.tries["u@b.example"].size(), 1u);
+  EXPECT_EQ(node->agent.delivered, (Strings{"s@a.example"}));
+  expect_empty_disk();
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, StoreFailureTest, ::testing::Range<uint64_t>(1, 9));
+
+}  // namespace
+}  // namespace barid::schedule
