@@ -1,7 +1,7 @@
 // barid-bench compare
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <atomic>
 #include <csignal>
@@ -52,7 +52,8 @@ std::string barid_program(const std::string& given) {
   return (fs::read_symlink("/proc/self/exe", error).parent_path() / "barid").string();
 }
 
-absl::StatusOr<std::unique_ptr<Peer>> make_peer(const std::string& name, const Arguments& arguments) {
+absl::StatusOr<std::unique_ptr<Peer>> make_peer(const std::string& name,
+                                                const Arguments& arguments) {
   const std::string program = barid_program(arguments.barid);
   if (name == "postfix") return make_postfix();
   if (name == "exim") return make_exim(arguments.exim);
@@ -67,8 +68,9 @@ absl::StatusOr<std::unique_ptr<Peer>> make_peer(const std::string& name, const A
   if (name == "barid-2-shards") {
     return make_barid({.name = name, .program = program, .shard_count = 2, .io_backend = ""});
   }
-  return absl::InvalidArgumentError("no such peer; known: direct, barid, barid-epoll, "
-                                    "barid-1-shard, barid-2-shards, postfix, exim, opensmtpd");
+  return absl::InvalidArgumentError(
+      "no such peer; known: direct, barid, barid-epoll, "
+      "barid-1-shard, barid-2-shards, postfix, exim, opensmtpd");
 }
 
 Status finish_options(Arguments& arguments) {
@@ -86,7 +88,8 @@ Status finish_options(Arguments& arguments) {
 absl::StatusOr<std::string> make_work_directory(const std::string& parent) {
   std::error_code error;
   fs::create_directories(parent, error);
-  std::string path = fs::absolute(parent, error).lexically_normal().string() + "/barid-bench.XXXXXX";
+  std::string path =
+      fs::absolute(parent, error).lexically_normal().string() + "/barid-bench.XXXXXX";
   if (error || ::mkdtemp(path.data()) == nullptr) {
     return absl::PermissionDeniedError("cannot make a directory in " + parent);
   }
@@ -114,9 +117,11 @@ int choose(const Arguments& arguments, Comparison& comparison,
   for (const std::string& name : split_list(arguments.peers)) {
     if (name == kDirect) {
       with_direct = true;
-      comparison.peers.insert(comparison.peers.begin(),
-                              PeerNotes{.name = kDirect, .title = "Direct",
-                                        .tuning = "no server: the load generator talks to the sink"});
+      comparison.peers.insert(
+          comparison.peers.begin(),
+          PeerNotes{.name = kDirect,
+                    .title = "Direct",
+                    .tuning = "no server: the load generator talks to the sink"});
       continue;
     }
     auto peer = make_peer(name, arguments);
@@ -127,8 +132,8 @@ int choose(const Arguments& arguments, Comparison& comparison,
       comparison.skipped.push_back({.name = name, .reason = std::string(peer.status().message())});
       continue;
     }
-    comparison.peers.push_back({.name = (*peer)->name(), .title = (*peer)->title(),
-                                .tuning = (*peer)->tuning()});
+    comparison.peers.push_back(
+        {.name = (*peer)->name(), .title = (*peer)->title(), .tuning = (*peer)->tuning()});
     peers.push_back(*std::move(peer));
   }
   return kExitOk;
@@ -141,7 +146,8 @@ int run(Arguments& arguments) {
   Comparison comparison;
   std::vector<std::unique_ptr<Peer>> peers;
   bool with_direct = false;
-  if (const int code = choose(arguments, comparison, peers, with_direct); code != kExitOk) return code;
+  if (const int code = choose(arguments, comparison, peers, with_direct); code != kExitOk)
+    return code;
 
   const auto directory = make_work_directory(arguments.directory);
   if (!directory.ok()) return fail(std::string(directory.status().message()), kExitUnavailable);
@@ -179,34 +185,40 @@ std::function<int()> add_compare_command(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   CompareOptions& options = arguments->options;
   CLI::App* command = app.add_subcommand("compare", "measure several mail servers side by side");
-  command->footer("Examples:\n"
-                  "  barid-bench compare --html report.html --json report.json\n"
-                  "  barid-bench compare --peers direct,barid,barid-epoll --workloads "
-                  "accept-pipeline,relay-1 --rounds 5\n"
-                  "Peers that are not installed are named as skipped. Postfix, Exim and OpenSMTPD "
-                  "need root.");
+  command->footer(
+      "Examples:\n"
+      "  barid-bench compare --html report.html --json report.json\n"
+      "  barid-bench compare --peers direct,barid,barid-epoll --workloads "
+      "accept-pipeline,relay-1 --rounds 5\n"
+      "Peers that are not installed are named as skipped. Postfix, Exim and OpenSMTPD "
+      "need root.");
   command->add_option("--barid", arguments->barid, "executable (default: beside this one)");
   command->add_option("--exim", arguments->exim, "executable (default: exim4, exim)");
   command->add_option("--opensmtpd", arguments->opensmtpd, "executable (default: smtpd)");
-  command->add_option("--peers", arguments->peers,
-                      "list of: direct barid barid-epoll barid-1-shard barid-2-shards postfix exim "
-                      "opensmtpd")->capture_default_str();
+  command
+      ->add_option("--peers", arguments->peers,
+                   "list of: direct barid barid-epoll barid-1-shard barid-2-shards postfix exim "
+                   "opensmtpd")
+      ->capture_default_str();
   std::string known;
   for (const Workload& workload : workload_catalogue()) known += " " + workload.key;
   command->add_option("--workloads", arguments->workloads, "list of:" + known)
       ->capture_default_str();
   command->add_option("--rounds", options.round_count, "all peers in turn in each")
-      ->capture_default_str()->check(CLI::Range(1u, 1000u));
+      ->capture_default_str()
+      ->check(CLI::Range(1u, 1000u));
   command->add_option("--sessions", options.session_count, "")
-      ->capture_default_str()->check(CLI::Range(1u, 10'000u));
+      ->capture_default_str()
+      ->check(CLI::Range(1u, 10'000u));
   command->add_option("--size", arguments->size, "bytes of a message: 5k, or a range 1k-20k")
       ->capture_default_str();
   command->add_option("--duration", arguments->duration, "of each load")->capture_default_str();
   command->add_option("--messages", options.message_count, "a fixed number instead of --duration");
   command->add_option("--drain-timeout", arguments->drain_timeout, "for what a relay still holds")
       ->capture_default_str();
-  command->add_option("--directory", arguments->directory,
-                      "queues go into a fresh directory below it: choose the disk")
+  command
+      ->add_option("--directory", arguments->directory,
+                   "queues go into a fresh directory below it: choose the disk")
       ->capture_default_str();
   command->add_flag("--keep", options.keep_directories, "keep queues, configurations and logs");
   command->add_option("--html", arguments->html, "write a self-contained report");

@@ -36,7 +36,9 @@ class HeldRelay {
     const auto fd = listen_on(*endpoint, {.loopback_only = true});
     if (fd.ok()) fd_ = *fd;
   }
-  ~HeldRelay() { if (fd_ >= 0) ::close(fd_); }
+  ~HeldRelay() {
+    if (fd_ >= 0) ::close(fd_);
+  }
   HeldRelay(const HeldRelay&) = delete;
   HeldRelay& operator=(const HeldRelay&) = delete;
   [[nodiscard]] uint16_t port() const { return fd_ < 0 ? uint16_t{0} : local_endpoint(fd_).port(); }
@@ -79,8 +81,10 @@ void take_source(const SourceReport& source, RunResult& result) {
   result.load_cpu_seconds = source.cpu_seconds;
   result.bytes_accepted = counts.bytes_accepted;
   result.refused = counts.tempfailed + counts.permfailed + counts.lost + counts.in_doubt;
-  if (!source.stopped_by.empty()) result.problem = source.stopped_by;
-  else if (counts.accepted == 0) result.problem = "nothing was accepted: " + counts.first_refusal;
+  if (!source.stopped_by.empty())
+    result.problem = source.stopped_by;
+  else if (counts.accepted == 0)
+    result.problem = "nothing was accepted: " + counts.first_refusal;
 }
 
 /// Waits until the sink has `wanted` messages, nothing more arrives, or the time is over.
@@ -239,8 +243,8 @@ void run_idle(Peer& peer, const PeerSetup& setup, RunResult& result) {
 RunResult run_peer(Peer& peer, const CompareOptions& options, const Workload& workload) {
   RunResult result;
   PeerSetup setup;
-  setup.directory = fmt::format("{}/{}-{}-{}", options.directory, workload.key, peer.name(),
-                                make_run_name());
+  setup.directory =
+      fmt::format("{}/{}-{}-{}", options.directory, workload.key, peer.name(), make_run_name());
   setup.port = find_free_port();
   setup.destination_count = workload.destination_count;
   setup.delivers = workload.kind == Workload::Kind::kRelay;
@@ -285,7 +289,8 @@ RunResult run_peer(Peer& peer, const CompareOptions& options, const Workload& wo
 const std::vector<Workload>& workload_catalogue() {
   using Kind = Workload::Kind;
   static const std::vector<Workload> kCatalogue = {
-      {"accept-sequential", "Accept, one command at a time", Kind::kAccept, SourceMode::kSequential, 1},
+      {"accept-sequential", "Accept, one command at a time", Kind::kAccept, SourceMode::kSequential,
+       1},
       {"accept-pipeline", "Accept, pipelining clients", Kind::kAccept, SourceMode::kPipeline, 1},
       {"accept-bdat", "Accept, BDAT with several messages in flight", Kind::kAccept,
        SourceMode::kBdat, 1},
@@ -295,8 +300,8 @@ const std::vector<Workload>& workload_catalogue() {
        SourceMode::kSequential, 1},
       {"relay-1000-sequential", "End to end, 1,000 destinations, one command at a time",
        Kind::kRelay, SourceMode::kSequential, 1000},
-      {"relay-1-bdat", "End to end, one destination, BDAT clients", Kind::kRelay,
-       SourceMode::kBdat, 1},
+      {"relay-1-bdat", "End to end, one destination, BDAT clients", Kind::kRelay, SourceMode::kBdat,
+       1},
       {"idle", "Memory at rest and per idle session", Kind::kIdle, SourceMode::kSequential, 1},
   };
   return kCatalogue;
@@ -328,8 +333,8 @@ void run_comparison(Comparison& comparison, std::vector<std::unique_ptr<Peer>>& 
       if (idle && round > 0) continue;  // memory at rest does not vary
       auto& cells = comparison.runs[workload.key];
       const auto announce = [&](const std::string& name) {
-        progress(fmt::format("round {}/{}  {}  {}", round + 1, options.round_count, workload.key,
-                             name));
+        progress(
+            fmt::format("round {}/{}  {}  {}", round + 1, options.round_count, workload.key, name));
       };
       if (with_direct && !idle && !stopped()) {
         announce(kDirect);

@@ -38,7 +38,7 @@ struct Workload {
 [[nodiscard]] std::optional<Workload> find_workload(const std::string& key);
 
 struct CompareOptions {
-  std::string directory;          ///< on the disk to be measured; run directories go below it
+  std::string directory;  ///< on the disk to be measured; run directories go below it
   uint32_t round_count = 3;
   uint32_t session_count = 50;
   SizeRange size;
@@ -55,13 +55,13 @@ struct RunResult {
   uint64_t messages = 0;
   double seconds = 0;
   double messages_per_second = 0;
-  Histogram latency;  ///< time to 250, ns
-  double cpu_seconds = 0;         ///< the server's, all processes
-  double load_cpu_seconds = 0;    ///< source's and sink's
-  double other_cpu_share = 0;     ///< of the machine, used by others during the run: disturbance
-  uint64_t memory_idle = 0;       ///< bytes, before the load
+  Histogram latency;            ///< time to 250, ns
+  double cpu_seconds = 0;       ///< the server's, all processes
+  double load_cpu_seconds = 0;  ///< source's and sink's
+  double other_cpu_share = 0;   ///< of the machine, used by others during the run: disturbance
+  uint64_t memory_idle = 0;     ///< bytes, before the load
   uint64_t memory_peak = 0;
-  double session_bytes = 0;       ///< kIdle only
+  double session_bytes = 0;  ///< kIdle only
   uint64_t bytes_accepted = 0;
   std::optional<double> written_ratio;         ///< by the server's processes, per byte accepted
   std::optional<double> device_written_ratio;  ///< by everybody, journal included

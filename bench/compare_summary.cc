@@ -48,8 +48,8 @@ Cell make_cell(const Comparison& comparison, const Workload& workload, const std
     cell.duplicates += run.duplicates;
     cell.corrupt += run.corrupt;
     cell.refused += run.refused;
-    if (!run.problem.empty() && std::find(cell.problems.begin(), cell.problems.end(),
-                                          run.problem) == cell.problems.end()) {
+    if (!run.problem.empty() &&
+        std::find(cell.problems.begin(), cell.problems.end(), run.problem) == cell.problems.end()) {
       cell.problems.push_back(run.problem);
     }
     if (!usable(run)) continue;
@@ -82,7 +82,8 @@ Cell make_cell(const Comparison& comparison, const Workload& workload, const std
 
 void write_spread(JsonWriter& json, const char* name, const Spread& spread) {
   if (spread.count == 0) return;
-  json.key(name).begin_object()
+  json.key(name)
+      .begin_object()
       .field("median", spread.median)
       .field("min", spread.min)
       .field("max", spread.max)
@@ -103,7 +104,8 @@ void write_run(JsonWriter& json, const RunResult& run) {
       .field("session_bytes", run.session_bytes)
       .field("bytes_accepted", run.bytes_accepted);
   if (run.written_ratio) json.field("written_per_accepted", *run.written_ratio);
-  if (run.device_written_ratio) json.field("device_written_per_accepted", *run.device_written_ratio);
+  if (run.device_written_ratio)
+    json.field("device_written_per_accepted", *run.device_written_ratio);
   json.field("p50_ms", milliseconds(run.latency.percentile(50)))
       .field("p90_ms", milliseconds(run.latency.percentile(90)))
       .field("p99_ms", milliseconds(run.latency.percentile(99)))
@@ -142,8 +144,9 @@ void write_cell(JsonWriter& json, const Comparison& comparison, const Workload& 
 
 /// Pads to `width` columns; the text may hold multi-byte characters.
 std::string padded(const std::string& text, size_t width) {
-  const auto columns = static_cast<size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  const auto columns = static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
   return text + std::string(columns < width ? width - columns : 0, ' ');
 }
 
@@ -154,8 +157,9 @@ std::string load_row(const Cell& cell) {
          padded(format_spread(cell.cpu_per_thousand, ""), 22) +
          padded(cell.memory_peak > 0 ? format_number(mebibytes(cell.memory_peak)) : "–", 10) +
          padded(cell.written_ratio.count > 0 ? format_number(cell.written_ratio.median) : "–", 9) +
-         padded(cell.valid_runs > 0 ? format_number(milliseconds(cell.latency.percentile(50))) : "–",
-                9) +
+         padded(
+             cell.valid_runs > 0 ? format_number(milliseconds(cell.latency.percentile(50))) : "–",
+             9) +
          (cell.valid_runs > 0 ? format_number(milliseconds(cell.latency.percentile(99))) : "–") +
          "\n";
 }
@@ -167,7 +171,8 @@ Spread spread_of(std::vector<double> values) {
   if (values.empty()) return spread;
   std::sort(values.begin(), values.end());
   const size_t middle = values.size() / 2;
-  spread.median = values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+  spread.median =
+      values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
   spread.min = values.front();
   spread.max = values.back();
   spread.count = static_cast<uint32_t>(values.size());
@@ -267,8 +272,11 @@ std::string comparison_json(const Comparison& comparison) {
       .field("total_seconds", comparison.seconds);
   json.key("peers").begin_array();
   for (const PeerNotes& peer : comparison.peers) {
-    json.begin_object().field("name", peer.name).field("title", peer.title)
-        .field("tuning", peer.tuning).end_object();
+    json.begin_object()
+        .field("name", peer.name)
+        .field("title", peer.title)
+        .field("tuning", peer.tuning)
+        .end_object();
   }
   json.end_array().key("skipped").begin_array();
   for (const SkippedPeer& peer : comparison.skipped) {
@@ -276,9 +284,7 @@ std::string comparison_json(const Comparison& comparison) {
   }
   json.end_array().key("workloads").begin_array();
   for (const WorkloadSummary& summary : summarise(comparison)) {
-    json.begin_object()
-        .field("key", summary.workload.key)
-        .field("title", summary.workload.title);
+    json.begin_object().field("key", summary.workload.key).field("title", summary.workload.title);
     json.key("results").begin_array();
     for (const Cell& cell : summary.cells) write_cell(json, comparison, summary.workload, cell);
     json.end_array().end_object();

@@ -27,15 +27,15 @@ struct Cell {
   std::string peer;
   uint32_t valid_runs = 0;
   std::vector<std::string> problems;  ///< distinct ones
-  Spread rate;                ///< messages/s
-  Spread to_baseline;         ///< rate, as a multiple of the baseline's in the same round
-  Spread to_direct;           ///< rate, as a share of the direct one in the same round
-  Spread cpu_per_thousand;    ///< CPU seconds per 1,000 messages
-  Spread cpu_to_baseline;     ///< the baseline's CPU per message over this peer's, same round
+  Spread rate;                        ///< messages/s
+  Spread to_baseline;                 ///< rate, as a multiple of the baseline's in the same round
+  Spread to_direct;                   ///< rate, as a share of the direct one in the same round
+  Spread cpu_per_thousand;            ///< CPU seconds per 1,000 messages
+  Spread cpu_to_baseline;  ///< the baseline's CPU per message over this peer's, same round
   Spread written_ratio;
   Spread device_written_ratio;
-  Histogram latency;          ///< all rounds together, ns
-  uint64_t memory_idle = 0;   ///< bytes, the most of all rounds
+  Histogram latency;         ///< all rounds together, ns
+  uint64_t memory_idle = 0;  ///< bytes, the most of all rounds
   uint64_t memory_peak = 0;
   double session_bytes = 0;
   double other_cpu_share = 0;  ///< the most of all rounds

@@ -10,7 +10,12 @@ namespace barid::bench {
 namespace {
 
 TEST(Spread, MedianAndRange) {
-  struct Row { std::vector<double> in; double median; double min; double max; };
+  struct Row {
+    std::vector<double> in;
+    double median;
+    double min;
+    double max;
+  };
   for (const Row& row : {Row{{}, 0, 0, 0}, Row{{3}, 3, 3, 3}, Row{{3, 1, 2}, 2, 1, 3},
                          Row{{4, 1, 3, 2}, 2.5, 1, 4}}) {
     const Spread spread = spread_of(row.in);
@@ -22,7 +27,10 @@ TEST(Spread, MedianAndRange) {
 }
 
 TEST(FormatNumber, Rows) {
-  struct Row { double in; const char* want; };
+  struct Row {
+    double in;
+    const char* want;
+  };
   for (const Row& row : {Row{0, "0"}, Row{0.0123, "0.012"}, Row{0.5, "0.50"}, Row{3.14159, "3.14"},
                          Row{42.25, "42.2"}, Row{999, "999"}, Row{1234.5, "1,234"},
                          Row{1234567, "1,234,567"}, Row{-2500, "-2,500"}}) {
@@ -59,10 +67,10 @@ TEST(Summary, RatiosPairRunsOfOneRound) {
   ASSERT_EQ(summaries[0].cells.size(), 3u);
   const Cell& barid = summaries[0].cells[1];
   EXPECT_EQ(barid.peer, "barid");
-  EXPECT_DOUBLE_EQ(barid.to_baseline.min, 10);   // 500/50
-  EXPECT_DOUBLE_EQ(barid.to_baseline.max, 40);   // 800/20
-  EXPECT_DOUBLE_EQ(barid.to_direct.min, 0.4);    // 800/2000
-  EXPECT_DOUBLE_EQ(barid.to_direct.max, 0.5);    // 500/1000
+  EXPECT_DOUBLE_EQ(barid.to_baseline.min, 10);  // 500/50
+  EXPECT_DOUBLE_EQ(barid.to_baseline.max, 40);  // 800/20
+  EXPECT_DOUBLE_EQ(barid.to_direct.min, 0.4);   // 800/2000
+  EXPECT_DOUBLE_EQ(barid.to_direct.max, 0.5);   // 500/1000
   EXPECT_DOUBLE_EQ(barid.cpu_per_thousand.median, 0.15);
   EXPECT_DOUBLE_EQ(barid.cpu_to_baseline.min, 20);
   EXPECT_EQ(barid.latency.count(), 2u);
@@ -107,7 +115,8 @@ TEST(Html, SelfContainedAndEscaped) {
 
 TEST(Json, HasEveryRound) {
   const std::string json = comparison_json(sample());
-  EXPECT_NE(json.find("\"times_postfix\":{\"median\":25,\"min\":10,\"max\":40}"), std::string::npos);
+  EXPECT_NE(json.find("\"times_postfix\":{\"median\":25,\"min\":10,\"max\":40}"),
+            std::string::npos);
   EXPECT_NE(json.find("\"skipped\":[{\"name\":\"exim\",\"reason\":\"not installed\"}]"),
             std::string::npos);
 }

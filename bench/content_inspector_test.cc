@@ -27,7 +27,8 @@ void inspect(std::string_view text, size_t step, ContentInspector& inspector) {
 TEST(ContentInspector, AnySegmentation) {
   const std::string text = message(3);
   ContentInspector inspector;
-  for (const size_t step : {size_t{1}, size_t{2}, size_t{3}, size_t{77}, size_t{1000}, text.size()}) {
+  for (const size_t step :
+       {size_t{1}, size_t{2}, size_t{3}, size_t{77}, size_t{1000}, text.size()}) {
     SCOPED_TRACE(step);
     inspect(text, step, inspector);
     EXPECT_EQ(inspector.sequence(), "t1-0000000042");
@@ -54,12 +55,16 @@ TEST(ContentInspector, SeesEveryChangedByteOfTheBody) {
 }
 
 TEST(ContentInspector, OtherMail) {
-  struct Row { std::string_view in; std::string_view sequence; bool has_hash; };
-  for (const Row& row : {Row{"", "", false}, Row{"Subject: x\r\n\r\nbody\r\n", "", false},
-                         Row{"no header at all", "", false},
-                         Row{"x-barid-sequence:  a-1 \r\n\r\n", "a-1", false},
-                         Row{"Subject: x\r\n\r\nX-Barid-Sequence: a-1\r\n", "", false},
-                         Row{"X-Barid-Hash: zz\r\n\r\n", "", false}}) {
+  struct Row {
+    std::string_view in;
+    std::string_view sequence;
+    bool has_hash;
+  };
+  for (const Row& row :
+       {Row{"", "", false}, Row{"Subject: x\r\n\r\nbody\r\n", "", false},
+        Row{"no header at all", "", false}, Row{"x-barid-sequence:  a-1 \r\n\r\n", "a-1", false},
+        Row{"Subject: x\r\n\r\nX-Barid-Sequence: a-1\r\n", "", false},
+        Row{"X-Barid-Hash: zz\r\n\r\n", "", false}}) {
     SCOPED_TRACE(row.in);
     ContentInspector inspector;
     inspect(row.in, 5, inspector);

@@ -113,8 +113,8 @@ TEST_P(LoadSmoke, BothSidesBalance) {
 INSTANTIATE_TEST_SUITE_P(
     Modes, LoadSmoke,
     testing::Values(
-        Case{.name = "Sequential", .mode = SourceMode::kSequential},
-        Case{.name = "Pipeline"}, Case{.name = "Bdat", .mode = SourceMode::kBdat},
+        Case{.name = "Sequential", .mode = SourceMode::kSequential}, Case{.name = "Pipeline"},
+        Case{.name = "Bdat", .mode = SourceMode::kBdat},
         Case{.name = "TwoSinkThreads", .mode = SourceMode::kBdat, .sink_threads = 2},
         Case{.name = "ManyRecipients", .mode = SourceMode::kBdat, .recipients = 20},
         Case{.name = "ManyRecipientsSequential", .mode = SourceMode::kSequential, .recipients = 3},
@@ -126,23 +126,28 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Faults, LoadSmoke,
-    testing::Values(
-        Case{.name = "TempfailRcptBdat", .mode = SourceMode::kBdat,
-             .faults = {.tempfail_fraction = 0.2, .tempfail_stage = Stage::kRcpt}},
-        Case{.name = "TempfailMailPipeline",
-             .faults = {.tempfail_fraction = 0.2, .tempfail_stage = Stage::kMail}},
-        Case{.name = "TempfailDataSequential", .mode = SourceMode::kSequential,
-             .faults = {.tempfail_fraction = 0.2, .tempfail_stage = Stage::kData}},
-        Case{.name = "TempfailDot", .faults = {.tempfail_fraction = 0.2}},
-        Case{.name = "TempfailConnect", .messages_per_session = 5,
-             .faults = {.tempfail_fraction = 0.2, .tempfail_stage = Stage::kConnect}},
-        Case{.name = "DropData", .faults = {.drop_fraction = 0.05, .drop_stage = Stage::kData}},
-        Case{.name = "DropReply", .mode = SourceMode::kBdat,
-             .faults = {.drop_fraction = 0.05, .drop_stage = Stage::kReply}},
-        Case{.name = "Greylist", .mode = SourceMode::kBdat,
-             .faults = {.greylist = std::chrono::milliseconds(50)}},
-        Case{.name = "Delay", .faults = {.delay = std::chrono::milliseconds(2)}},
-        Case{.name = "SlowReader", .mode = SourceMode::kBdat, .bytes_per_read = 4000}),
+    testing::Values(Case{.name = "TempfailRcptBdat",
+                         .mode = SourceMode::kBdat,
+                         .faults = {.tempfail_fraction = 0.2, .tempfail_stage = Stage::kRcpt}},
+                    Case{.name = "TempfailMailPipeline",
+                         .faults = {.tempfail_fraction = 0.2, .tempfail_stage = Stage::kMail}},
+                    Case{.name = "TempfailDataSequential",
+                         .mode = SourceMode::kSequential,
+                         .faults = {.tempfail_fraction = 0.2, .tempfail_stage = Stage::kData}},
+                    Case{.name = "TempfailDot", .faults = {.tempfail_fraction = 0.2}},
+                    Case{.name = "TempfailConnect",
+                         .messages_per_session = 5,
+                         .faults = {.tempfail_fraction = 0.2, .tempfail_stage = Stage::kConnect}},
+                    Case{.name = "DropData",
+                         .faults = {.drop_fraction = 0.05, .drop_stage = Stage::kData}},
+                    Case{.name = "DropReply",
+                         .mode = SourceMode::kBdat,
+                         .faults = {.drop_fraction = 0.05, .drop_stage = Stage::kReply}},
+                    Case{.name = "Greylist",
+                         .mode = SourceMode::kBdat,
+                         .faults = {.greylist = std::chrono::milliseconds(50)}},
+                    Case{.name = "Delay", .faults = {.delay = std::chrono::milliseconds(2)}},
+                    Case{.name = "SlowReader", .mode = SourceMode::kBdat, .bytes_per_read = 4000}),
     [](const auto& each) { return each.param.name; });
 
 TEST(LoadLimits, PermanentRefusalsAreCountedOnce) {
@@ -183,7 +188,12 @@ TEST(LoadLimits, TargetsThatCannotServeEndTheRun) {
 }
 
 TEST(LoadLimits, ModesNeedTheirExtensions) {
-  struct Row { SourceMode mode; bool pipelining; bool chunking; bool runs; };
+  struct Row {
+    SourceMode mode;
+    bool pipelining;
+    bool chunking;
+    bool runs;
+  };
   for (const Row& row : {Row{SourceMode::kSequential, false, false, true},
                          Row{SourceMode::kPipeline, false, true, false},
                          Row{SourceMode::kBdat, true, false, false}}) {

@@ -49,10 +49,10 @@ std::vector<std::pair<std::string, std::string>> describe_machine(const std::str
   utsname kernel{};
   ::uname(&kernel);
   facts.emplace_back("kernel", fmt::format("{} {}", kernel.sysname, kernel.release));
-  facts.emplace_back("processors",
-                     fmt::format("{} × {}", std::thread::hardware_concurrency(), processor_model()));
-  const auto memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
-                      static_cast<double>(::sysconf(_SC_PAGESIZE));
+  facts.emplace_back(
+      "processors", fmt::format("{} × {}", std::thread::hardware_concurrency(), processor_model()));
+  const auto memory =
+      static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
   facts.emplace_back("memory", fmt::format("{:.1f} GiB", memory / (1u << 30)));
   facts.emplace_back("file system", file_system_of(directory));
   const std::time_t now = std::time(nullptr);

@@ -17,10 +17,10 @@ namespace {
 constexpr auto kStopPatience = std::chrono::seconds(5);
 
 std::string configuration(const PeerSetup& setup) {
-  const std::string route = setup.destination_count == 1
-                                ? fmt::format("route_list = * 127.0.0.1::{}", setup.relay_port)
-                                : fmt::format("route_data = ${{lookup{{$domain}}lsearch{{{}/routes}}}}",
-                                              setup.directory);
+  const std::string route =
+      setup.destination_count == 1
+          ? fmt::format("route_list = * 127.0.0.1::{}", setup.relay_port)
+          : fmt::format("route_data = ${{lookup{{$domain}}lsearch{{{}/routes}}}}", setup.directory);
   return fmt::format(
       "spool_directory = {0}/spool\n"
       "log_file_path = {0}/log/%slog\n"
@@ -80,8 +80,8 @@ absl::Status Exim::start(const PeerSetup& setup) {
   const std::string file = directory + "/exim.conf";
   absl::Status status = write_file(file, configuration(setup));
   if (setup.destination_count > 1) {
-    status.Update(write_file(directory + "/routes",
-                             destination_table(setup, "d{0:04}.example: {1}::{2}\n")));
+    status.Update(
+        write_file(directory + "/routes", destination_table(setup, "d{0:04}.example: {1}::{2}\n")));
   }
   if (!status.ok()) return status;
   const passwd* user = ::getpwnam("Debian-exim");

@@ -42,16 +42,17 @@ void empty_queue() {
 }
 
 std::string configuration(const PeerSetup& setup) {
-  std::string text = fmt::format("listen on 127.0.0.1 port {} hostname smtpd.bench.example\n",
-                                 setup.port);
+  std::string text =
+      fmt::format("listen on 127.0.0.1 port {} hostname smtpd.bench.example\n", setup.port);
   if (setup.destination_count == 1) {
-    return text + fmt::format("action \"out\" relay host \"smtp://127.0.0.1:{}\"\n"
-                              "match from any for any action \"out\"\n",
-                              setup.relay_port);
+    return text + fmt::format(
+                      "action \"out\" relay host \"smtp://127.0.0.1:{}\"\n"
+                      "match from any for any action \"out\"\n",
+                      setup.relay_port);
   }
   text += destination_table(setup, "action \"a{0}\" relay host \"smtp://{1}:{2}\"\n");
-  text += destination_table(setup,
-                            "match from any for domain \"d{0:04}.example\" action \"a{0}\"\n");
+  text +=
+      destination_table(setup, "match from any for domain \"d{0:04}.example\" action \"a{0}\"\n");
   return text;
 }
 
@@ -63,9 +64,10 @@ class OpenSmtpd final : public Peer {
   std::string name() const override { return "opensmtpd"; }
   std::string title() const override { return "OpenSMTPD"; }
   std::string tuning() const override {
-    return fmt::format("as shipped, queue in {} (compiled in); it does not sync what it accepts, so "
-                       "its 250 promises less",
-                       kSpool);
+    return fmt::format(
+        "as shipped, queue in {} (compiled in); it does not sync what it accepts, so "
+        "its 250 promises less",
+        kSpool);
   }
   absl::Status start(const PeerSetup& setup) override;
   void stop() override;

@@ -1,5 +1,5 @@
-// Goal: what a process tree uses is counted, also by processes that ended, and a tree is ended whole.
-// Method: real shells that burn CPU, write, and leave a detached child behind.
+// Goal: what a process tree uses is counted, also by processes that ended, and a tree is ended
+// whole. Method: real shells that burn CPU, write, and leave a detached child behind.
 #include "bench/process_usage.h"
 
 #include <gtest/gtest.h>
@@ -19,7 +19,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 SpawnOptions shell(const std::string& script, const std::string& output = "") {
-  return {.arguments = {"/bin/sh", "-c", script}, .environment_extra = {}, .output_path = output,
+  return {.arguments = {"/bin/sh", "-c", script},
+          .environment_extra = {},
+          .output_path = output,
           .directory = ""};
 }
 
@@ -41,16 +43,21 @@ TEST(RunToEnd, ExitCodesAndTimeouts) {
   EXPECT_FALSE(failed.ok());
   EXPECT_NE(std::string(failed.message()).find("ended with 3: why"), std::string::npos);
   EXPECT_TRUE(absl::IsDeadlineExceeded(run_to_end(shell("sleep 30"), milliseconds(50))));
-  EXPECT_FALSE(run_to_end({.arguments = {"/nonexistent/program"}, .environment_extra = {},
-                           .output_path = "", .directory = ""}, seconds(10)).ok());
+  EXPECT_FALSE(run_to_end({.arguments = {"/nonexistent/program"},
+                           .environment_extra = {},
+                           .output_path = "",
+                           .directory = ""},
+                          seconds(10))
+                   .ok());
   ::unlink(output.c_str());
 }
 
 TEST(ProcessTree, CountsWhatEndedProcessesUsed) {
   ProcessTree tree;
   // The burner is a grandchild that ends; its shell lives on.
-  ASSERT_TRUE(tree.start(shell("sh -c 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done'; sleep 30"))
-                  .ok());
+  ASSERT_TRUE(
+      tree.start(shell("sh -c 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done'; sleep 30"))
+          .ok());
   EXPECT_TRUE(eventually([&] { return read_tree_usage(tree.root()).cpu_seconds >= 0.05; }));
   EXPECT_GT(read_tree_memory(tree.root()), 100'000u);
   EXPECT_GE(read_tree_usage(tree.root()).process_count, 2u);

@@ -11,7 +11,8 @@
 namespace barid::bench {
 namespace {
 
-constexpr const char* kStyle = R"css(
+constexpr const char* kStyle =
+    R"css(
 :root{--bg:#fbfbfa;--card:#fff;--text:#1d2329;--dim:#5c6670;--line:#e1e4e8;--accent:#0b6e5f;
 --c0:#8a929b;--c1:#0b8f7a;--c2:#c2571a;--c3:#5b5fc7;--c4:#a8327e;--c5:#3f7f1f;--c6:#9a7400;--c7:#2476b3}
 @media(prefers-color-scheme:dark){:root{--bg:#14171a;--card:#1c2024;--text:#e4e7ea;--dim:#98a2ac;
@@ -69,8 +70,12 @@ std::string title_of(const Comparison& comparison, const std::string& peer) {
 
 Bar bar_of(const Comparison& comparison, const Cell& cell, const Spread& spread,
            const std::string& text) {
-  return {.label = cell.peer, .value = spread.median, .min = spread.min, .max = spread.max,
-          .value_text = text, .color = color_of(comparison, cell.peer)};
+  return {.label = cell.peer,
+          .value = spread.median,
+          .min = spread.min,
+          .max = spread.max,
+          .value_text = text,
+          .color = color_of(comparison, cell.peer)};
 }
 
 std::string rate_chart(const Comparison& comparison, const WorkloadSummary& summary) {
@@ -119,7 +124,9 @@ std::string memory_chart(const Comparison& comparison, const WorkloadSummary& su
   for (const Cell& cell : summary.cells) {
     if (cell.memory_peak == 0) continue;
     const double value = static_cast<double>(cell.memory_peak) / kMebibyte;
-    bars.push_back({.label = cell.peer, .value = value, .value_text = format_number(value) + " MiB",
+    bars.push_back({.label = cell.peer,
+                    .value = value,
+                    .value_text = format_number(value) + " MiB",
                     .color = color_of(comparison, cell.peer)});
   }
   return bar_chart("Peak memory", bars);
@@ -128,10 +135,13 @@ std::string memory_chart(const Comparison& comparison, const WorkloadSummary& su
 void append_row(const Comparison& comparison, const Cell& cell, std::string& out) {
   auto to = std::back_inserter(out);
   const auto cells = {
-      format_spread(cell.rate, ""), format_spread(cell.to_baseline, "×"),
-      format_spread(cell.to_direct, ""), format_spread(cell.cpu_per_thousand, ""),
+      format_spread(cell.rate, ""),
+      format_spread(cell.to_baseline, "×"),
+      format_spread(cell.to_direct, ""),
+      format_spread(cell.cpu_per_thousand, ""),
       cell.memory_peak > 0 ? format_number(static_cast<double>(cell.memory_peak) / kMebibyte) : "–",
-      format_spread(cell.written_ratio, ""), format_spread(cell.device_written_ratio, ""),
+      format_spread(cell.written_ratio, ""),
+      format_spread(cell.device_written_ratio, ""),
       cell.latency.count() > 0 ? format_number(milliseconds(cell.latency.percentile(50))) : "–",
       cell.latency.count() > 0 ? format_number(milliseconds(cell.latency.percentile(99))) : "–",
       cell.latency.count() > 0 ? format_number(milliseconds(cell.latency.max())) : "–"};
@@ -157,10 +167,11 @@ void append_load_section(const Comparison& comparison, const WorkloadSummary& su
   out += cpu_chart(comparison, summary);
   out += latency_chart(comparison, summary);
   out += memory_chart(comparison, summary);
-  out += "</div>\n<div class=\"scroll\"><table><tr><th></th><th>messages/s</th><th>times Postfix</th>"
-         "<th>share of direct</th><th>CPU s per 1,000</th><th>peak MiB</th>"
-         "<th>bytes written<br>per accepted</th><th>device bytes<br>per accepted</th><th>p50 ms</th>"
-         "<th>p99 ms</th><th>max ms</th></tr>\n";
+  out +=
+      "</div>\n<div class=\"scroll\"><table><tr><th></th><th>messages/s</th><th>times Postfix</th>"
+      "<th>share of direct</th><th>CPU s per 1,000</th><th>peak MiB</th>"
+      "<th>bytes written<br>per accepted</th><th>device bytes<br>per accepted</th><th>p50 ms</th>"
+      "<th>p99 ms</th><th>max ms</th></tr>\n";
   for (const Cell& cell : summary.cells) append_row(comparison, cell, out);
   out += "</table></div>\n";
 }
@@ -184,7 +195,8 @@ const char* explanation(const Workload& workload) {
              "durable acceptance alone.";
     case Workload::Kind::kRelay:
       return "From the first connection of the source until the sink holds every accepted message.";
-    case Workload::Kind::kIdle: return "After start-up, then with idle sessions that said EHLO.";
+    case Workload::Kind::kIdle:
+      return "After start-up, then with idle sessions that said EHLO.";
   }
   return "";
 }
@@ -209,7 +221,8 @@ void append_notes(const Comparison& comparison, std::string& out) {
   auto to = std::back_inserter(out);
   out += "<section><h2>Who took part, and how it was set up</h2><dl>\n";
   for (const PeerNotes& peer : comparison.peers) {
-    fmt::format_to(to, "<dt>{}</dt><dd>{}</dd>\n", escape_html(peer.title), escape_html(peer.tuning));
+    fmt::format_to(to, "<dt>{}</dt><dd>{}</dd>\n", escape_html(peer.title),
+                   escape_html(peer.tuning));
   }
   for (const SkippedPeer& peer : comparison.skipped) {
     fmt::format_to(to, "<dt>{}</dt><dd class=\"warn\">skipped: {}</dd>\n", escape_html(peer.name),
@@ -219,21 +232,22 @@ void append_notes(const Comparison& comparison, std::string& out) {
   for (const auto& [what, value] : comparison.machine) {
     fmt::format_to(to, "<dt>{}</dt><dd>{}</dd>\n", escape_html(what), escape_html(value));
   }
-  out += "</dl></section>\n"
-         "<section><h2>How to read this</h2><p>Load generator and sink run on the same processors "
-         "as the server, peers in turn within each round. A ratio compares two runs of the same "
-         "round; shown are the median and, in parentheses, the smallest and largest round. "
-         "Each load lasts the same time, not the same number of messages.</p>"
-         "<p>CPU is user and system time of all of a server's processes, ended ones included. "
-         "Memory is the private pages of all processes plus the shared pages of the largest, "
-         "sampled four times a second. Bytes written are those the server's processes handed to "
-         "the block layer, minus what was dropped before it reached the disk; device bytes are "
-         "what the disk was told to write in the same time by anybody, journal included. Time to "
-         "the 250 starts with the message's turn: its MAIL, or the end of the message before it "
-         "where the client pipelines.</p>"
-         "<p class=\"dim\">On a virtual machine processes and system calls are dear, which favours "
-         "a server with few of them: ratios measured on one do not carry over to bare metal.</p>"
-         "</section>\n";
+  out +=
+      "</dl></section>\n"
+      "<section><h2>How to read this</h2><p>Load generator and sink run on the same processors "
+      "as the server, peers in turn within each round. A ratio compares two runs of the same "
+      "round; shown are the median and, in parentheses, the smallest and largest round. "
+      "Each load lasts the same time, not the same number of messages.</p>"
+      "<p>CPU is user and system time of all of a server's processes, ended ones included. "
+      "Memory is the private pages of all processes plus the shared pages of the largest, "
+      "sampled four times a second. Bytes written are those the server's processes handed to "
+      "the block layer, minus what was dropped before it reached the disk; device bytes are "
+      "what the disk was told to write in the same time by anybody, journal included. Time to "
+      "the 250 starts with the message's turn: its MAIL, or the end of the message before it "
+      "where the client pipelines.</p>"
+      "<p class=\"dim\">On a virtual machine processes and system calls are dear, which favours "
+      "a server with few of them: ratios measured on one do not carry over to bare metal.</p>"
+      "</section>\n";
 }
 
 }  // namespace
@@ -241,34 +255,37 @@ void append_notes(const Comparison& comparison, std::string& out) {
 std::string comparison_html(const Comparison& comparison) {
   const std::vector<WorkloadSummary> summaries = summarise(comparison);
   const CompareOptions& options = comparison.options;
-  std::string out = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-                    "<meta name=\"color-scheme\" content=\"light dark\">"
-                    "<title>Mail servers side by side</title><style>";
+  std::string out =
+      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+      "<meta name=\"color-scheme\" content=\"light dark\">"
+      "<title>Mail servers side by side</title><style>";
   out += kStyle;
   out += "</style></head><body><main>\n<h1>Mail servers side by side</h1>\n";
   auto to = std::back_inserter(out);
-  const std::string size =
-      options.size.bytes_min == options.size.bytes_max
-          ? format_number(static_cast<double>(options.size.bytes_min))
-          : format_number(static_cast<double>(options.size.bytes_min)) + "–" +
-                format_number(static_cast<double>(options.size.bytes_max));
-  const std::string load = options.message_count > 0
-                               ? format_number(static_cast<double>(options.message_count)) + " messages"
-                               : format_number(std::chrono::duration<double>(options.duration).count()) +
-                                     " s of load";
-  fmt::format_to(to,
-                 "<p class=\"dim\">{} sessions, messages of {} bytes, {} per run, {} round{}; {:.0f} s "
-                 "in total</p>\n",
-                 options.session_count, size, load, options.round_count,
-                 options.round_count == 1 ? "" : "s", comparison.seconds);
+  const std::string size = options.size.bytes_min == options.size.bytes_max
+                               ? format_number(static_cast<double>(options.size.bytes_min))
+                               : format_number(static_cast<double>(options.size.bytes_min)) + "–" +
+                                     format_number(static_cast<double>(options.size.bytes_max));
+  const std::string load =
+      options.message_count > 0
+          ? format_number(static_cast<double>(options.message_count)) + " messages"
+          : format_number(std::chrono::duration<double>(options.duration).count()) + " s of load";
+  fmt::format_to(
+      to,
+      "<p class=\"dim\">{} sessions, messages of {} bytes, {} per run, {} round{}; {:.0f} s "
+      "in total</p>\n",
+      options.session_count, size, load, options.round_count, options.round_count == 1 ? "" : "s",
+      comparison.seconds);
   append_glance(summaries, out);
   for (const WorkloadSummary& summary : summaries) {
     fmt::format_to(to, "<section><h2>{}</h2><p class=\"dim\">{}</p>\n",
                    escape_html(summary.workload.title), explanation(summary.workload));
     append_warnings(summary, out);
-    if (summary.workload.kind == Workload::Kind::kIdle) append_idle_section(comparison, summary, out);
-    else append_load_section(comparison, summary, out);
+    if (summary.workload.kind == Workload::Kind::kIdle)
+      append_idle_section(comparison, summary, out);
+    else
+      append_load_section(comparison, summary, out);
     out += "</section>\n";
   }
   append_notes(comparison, out);

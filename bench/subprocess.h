@@ -25,7 +25,8 @@ struct SpawnOptions {
   std::string output_path;                     ///< stdout and stderr; empty: /dev/null
   std::string directory;                       ///< working directory; empty: this one's
 };
-/// Runs to the end. Error: not started, not ended within `timeout` (killed then), or exit code not 0.
+/// Runs to the end. Error: not started, not ended within `timeout` (killed then), or exit code not
+/// 0.
 [[nodiscard]] absl::Status run_to_end(const SpawnOptions& options, Duration timeout);
 
 /// A server and everything it starts, under one guardian process. Daemons that detach become
@@ -43,7 +44,8 @@ class ProcessTree {
   [[nodiscard]] pid_t root() const noexcept { return root_; }
   /// Something of the tree still lives.
   [[nodiscard]] bool running() noexcept;
-  /// SIGTERM to the guardian's children, after `patience` SIGKILL to all; returns when none is left.
+  /// SIGTERM to the guardian's children, after `patience` SIGKILL to all; returns when none is
+  /// left.
   void stop(Duration patience);
 
  private:

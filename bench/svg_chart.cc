@@ -15,8 +15,8 @@ namespace {
 constexpr uint32_t kColorCount = 8;
 
 constexpr double kBarChartWidth = 560;
-constexpr double kBarLeft = 130;    // room for labels
-constexpr double kBarRight = 400;   // the longest bar's end; values stand behind it
+constexpr double kBarLeft = 130;   // room for labels
+constexpr double kBarRight = 400;  // the longest bar's end; values stand behind it
 constexpr double kBarRowHeight = 30;
 constexpr double kBarHeight = 18;
 constexpr double kTitleHeight = 28;
@@ -27,7 +27,7 @@ constexpr double kPlotLeft = 56;
 constexpr double kPlotRight = 430;  // room for the legend
 constexpr double kPlotTop = 36;
 constexpr double kPlotBottom = 226;
-constexpr double kNinesMax = 3;     // 99.9 %
+constexpr double kNinesMax = 3;  // 99.9 %
 
 double nines(double percentile) noexcept {
   return std::min(kNinesMax, -std::log10(1.0 - std::min(percentile, 99.99999) / 100.0));
@@ -50,11 +50,20 @@ std::string escape_html(const std::string& text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -65,8 +74,8 @@ std::string bar_chart(const std::string& title, const std::vector<Bar>& bars) {
   for (const Bar& bar : bars) largest = std::max({largest, bar.value, bar.max});
   if (bars.empty() || largest <= 0) return {};
   const double scale = (kBarRight - kBarLeft) / largest;
-  std::string out = open_svg(kBarChartWidth,
-                             kTitleHeight + kBarRowHeight * static_cast<double>(bars.size()), title);
+  std::string out = open_svg(
+      kBarChartWidth, kTitleHeight + kBarRowHeight * static_cast<double>(bars.size()), title);
   auto to = std::back_inserter(out);
   double y = kTitleHeight;
   for (const Bar& bar : bars) {
@@ -107,20 +116,22 @@ std::string percentile_chart(const std::string& title, const std::string& unit,
   const double decade_low = std::floor(std::log10(low));
   const double decade_high = std::max(decade_low + 1, std::ceil(std::log10(high)));
   const auto y_of = [=](double value) {
-    return kPlotBottom - (std::log10(value) - decade_low) / (decade_high - decade_low) *
-                             (kPlotBottom - kPlotTop);
+    return kPlotBottom -
+           (std::log10(value) - decade_low) / (decade_high - decade_low) * (kPlotBottom - kPlotTop);
   };
   std::string out = open_svg(kPlotWidth, kPlotHeight, title);
   auto to = std::back_inserter(out);
   for (double decade = decade_low; decade <= decade_high; decade += 1) {
     const double value = std::pow(10.0, decade), y = y_of(value);
-    fmt::format_to(to, "<path class=\"grid\" d=\"M{:.1f} {:.1f}H{:.1f}\"/>", kPlotLeft, y, kPlotRight);
+    fmt::format_to(to, "<path class=\"grid\" d=\"M{:.1f} {:.1f}H{:.1f}\"/>", kPlotLeft, y,
+                   kPlotRight);
     fmt::format_to(to, "<text class=\"label\" x=\"{:.1f}\" y=\"{:.1f}\">{:g} {}</text>",
                    kPlotLeft - 6, y + 4, value, unit);
   }
   for (const double percentile : {0.0, 50.0, 90.0, 99.0, 99.9}) {
     const double x = x_of(percentile);
-    fmt::format_to(to, "<path class=\"grid\" d=\"M{:.1f} {:.1f}V{:.1f}\"/>", x, kPlotTop, kPlotBottom);
+    fmt::format_to(to, "<path class=\"grid\" d=\"M{:.1f} {:.1f}V{:.1f}\"/>", x, kPlotTop,
+                   kPlotBottom);
     fmt::format_to(to, "<text class=\"tick\" x=\"{:.1f}\" y=\"{:.1f}\">{:g} %</text>\n", x,
                    kPlotBottom + 18, percentile);
   }
@@ -131,8 +142,9 @@ std::string percentile_chart(const std::string& title, const std::string& unit,
     for (const auto& [percentile, value] : curve.points) {
       fmt::format_to(to, "{:.1f},{:.1f} ", x_of(percentile), y_of(value));
     }
-    fmt::format_to(to, "\"/><rect class=\"fill c{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"10\" "
-                       "height=\"10\" rx=\"2\"/>",
+    fmt::format_to(to,
+                   "\"/><rect class=\"fill c{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"10\" "
+                   "height=\"10\" rx=\"2\"/>",
                    curve.color % kColorCount, kPlotRight + 16, legend_y - 9);
     fmt::format_to(to, "<text class=\"value\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n",
                    kPlotRight + 32, legend_y, escape_html(curve.label));

@@ -13,7 +13,7 @@ namespace barid::bench {
 struct Bar {
   std::string label;
   double value = 0;
-  double min = 0;          ///< whisker, drawn when min < max
+  double min = 0;  ///< whisker, drawn when min < max
   double max = 0;
   std::string value_text;  ///< beside the bar
   uint32_t color = 0;

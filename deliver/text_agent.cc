@@ -7,9 +7,12 @@ namespace barid {
 
 Outcome TextAgent::outcome_for(std::string_view next_hop) const {
   switch (kind_) {
-    case Kind::kError: return error_outcome(next_hop);
-    case Kind::kRetry: return retry_outcome(next_hop);
-    case Kind::kDiscard: return discard_outcome(next_hop);
+    case Kind::kError:
+      return error_outcome(next_hop);
+    case Kind::kRetry:
+      return retry_outcome(next_hop);
+    case Kind::kDiscard:
+      return discard_outcome(next_hop);
   }
   return retry_outcome(next_hop);
 }

@@ -15,17 +15,21 @@ Answer answer(AnswerStatus status, std::chrono::seconds ttl) {
   return result;
 }
 
-// Goal: each outcome lives as long as it may. Method: one row each, looked at just before and at its end.
+// Goal: each outcome lives as long as it may. Method: one row each, looked at just before and at
+// its end.
 TEST(AnswerCache, Lifetimes) {
-  struct Case { AnswerStatus status; std::chrono::seconds ttl, lives; };
+  struct Case {
+    AnswerStatus status;
+    std::chrono::seconds ttl, lives;
+  };
   constexpr Case kCases[] = {
-      {AnswerStatus::kOk, 60s, 60s},          {AnswerStatus::kOk, 0s, 0s},
-      {AnswerStatus::kOk, 200000s, 86400s},   {AnswerStatus::kNxDomain, 60s, 60s},
+      {AnswerStatus::kOk, 60s, 60s},           {AnswerStatus::kOk, 0s, 0s},
+      {AnswerStatus::kOk, 200000s, 86400s},    {AnswerStatus::kNxDomain, 60s, 60s},
       {AnswerStatus::kNxDomain, 7200s, 3600s}, {AnswerStatus::kNoData, 9999s, 3600s},
-      {AnswerStatus::kNoData, 0s, 0s},        {AnswerStatus::kServFail, 60s, 5s},
-      {AnswerStatus::kServFail, 0s, 5s},      {AnswerStatus::kBogus, 60s, 5s},
-      {AnswerStatus::kTimeout, 60s, 0s},      {AnswerStatus::kMalformed, 60s, 0s},
-      {AnswerStatus::kExhausted, 60s, 0s},    {AnswerStatus::kCancelled, 60s, 0s},
+      {AnswerStatus::kNoData, 0s, 0s},         {AnswerStatus::kServFail, 60s, 5s},
+      {AnswerStatus::kServFail, 0s, 5s},       {AnswerStatus::kBogus, 60s, 5s},
+      {AnswerStatus::kTimeout, 60s, 0s},       {AnswerStatus::kMalformed, 60s, 0s},
+      {AnswerStatus::kExhausted, 60s, 0s},     {AnswerStatus::kCancelled, 60s, 0s},
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(std::string(answer_status_name(c.status)) + " " + std::to_string(c.ttl.count()));
@@ -69,7 +73,8 @@ TEST(AnswerCache, LeastRecentlyUsedLeavesFirst) {
   cache.store("d", RecordType::kA, kept, kStart);
   EXPECT_EQ(cache.entries_count(), 3u);
   EXPECT_EQ(cache.find("b", RecordType::kA, kStart), nullptr);
-  for (const char* name : {"a", "c", "d"}) EXPECT_NE(cache.find(name, RecordType::kA, kStart), nullptr) << name;
+  for (const char* name : {"a", "c", "d"})
+    EXPECT_NE(cache.find(name, RecordType::kA, kStart), nullptr) << name;
   // Slots of expired entries are used again before anything alive is dropped.
   EXPECT_EQ(cache.find("a", RecordType::kA, kStart + 60s), nullptr);
   cache.store("e", RecordType::kA, kept, kStart + 1s);

@@ -19,7 +19,8 @@ void check(std::string_view text, const DestinationDefaults& defaults) {
     BARID_ASSERT(one.port != 0);
     BARID_ASSERT(one.literal.has_value() || is_host_name(one.name));
     const bool brackets = one.kind == DestinationKind::kHost;
-    const std::string written = (brackets ? '[' + one.name + ']' : one.name) + ':' + std::to_string(one.port);
+    const std::string written =
+        (brackets ? '[' + one.name + ']' : one.name) + ':' + std::to_string(one.port);
     ParsedDestinations again = parse_destinations(written, defaults);
     BARID_ASSERT(again.destinations.size() == 1);
     again.destinations[0].text = one.text;

@@ -29,7 +29,9 @@ void expect_single(const Case& c, const DestinationDefaults& defaults) {
   EXPECT_EQ(one.port, c.port);
   EXPECT_EQ(one.text, c.text);
   ASSERT_EQ(one.literal.has_value(), c.literal);
-  if (one.literal) { EXPECT_EQ(one.literal->port(), c.port); }
+  if (one.literal) {
+    EXPECT_EQ(one.literal->port(), c.port);
+  }
 }
 
 TEST(Destination, Smtp) {
@@ -46,7 +48,9 @@ TEST(Destination, Smtp) {
       {"[ipv6:2001:db8::1]", kHost, "2001:db8::1", 25, true},
       {"[IPv6:2001:DB8:0::1]:26", kHost, "2001:db8::1", 26, true},
       {"[2001:db8::1]:26", kHost, "2001:db8::1", 26, true},
-      {"b\xc3\xbc" "cher.example", kDomain, "xn--bcher-kva.example", 25, false},
+      {"b\xc3\xbc"
+       "cher.example",
+       kDomain, "xn--bcher-kva.example", 25, false},
       {"[localhost]", kHost, "localhost", 25, false},
   };
   for (const Case& c : kCases) expect_single(c, kSmtp);
@@ -74,7 +78,10 @@ TEST(Destination, ListsKeepTheirOrder) {
 }
 
 TEST(Destination, Errors) {
-  struct Bad { std::string_view text; std::string_view error; };
+  struct Bad {
+    std::string_view text;
+    std::string_view error;
+  };
   const std::string_view bad_port = "the port is neither 1..65535 nor a mail service name";
   const std::string_view bad_name = "not a valid host or domain name or address";
   const Bad cases[] = {
@@ -100,7 +107,8 @@ TEST(Destination, Errors) {
     EXPECT_EQ(got.error, "destination \"" + std::string(c.text) + "\": " + std::string(c.error));
   }
   EXPECT_EQ(parse_destinations(" , ", kSmtp).error, "the destination is empty");
-  EXPECT_EQ(parse_destinations("unix:", kLmtp).error, "destination \"unix:\": the socket path is empty");
+  EXPECT_EQ(parse_destinations("unix:", kLmtp).error,
+            "destination \"unix:\": the socket path is empty");
   EXPECT_NE(parse_destinations("unix:" + std::string(108, 'x'), kLmtp).error, "");
   // One bad item spoils the list: half a relayhost would send mail where it was not meant to go.
   EXPECT_TRUE(parse_destinations("a.example b..c", kSmtp).destinations.empty());

@@ -16,11 +16,15 @@ struct FreeAddresses {
 
 AnswerStatus status_of(int code) noexcept {
   switch (code) {
-    case 0: return AnswerStatus::kOk;
-    case EAI_NONAME: return AnswerStatus::kNxDomain;
+    case 0:
+      return AnswerStatus::kOk;
+    case EAI_NONAME:
+      return AnswerStatus::kNxDomain;
     case EAI_NODATA:
-    case EAI_ADDRFAMILY: return AnswerStatus::kNoData;
-    default: return AnswerStatus::kServFail;  // EAI_AGAIN, EAI_FAIL, EAI_SYSTEM, EAI_MEMORY
+    case EAI_ADDRFAMILY:
+      return AnswerStatus::kNoData;
+    default:
+      return AnswerStatus::kServFail;  // EAI_AGAIN, EAI_FAIL, EAI_SYSTEM, EAI_MEMORY
   }
 }
 

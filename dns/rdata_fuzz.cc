@@ -1,5 +1,6 @@
-// Property: whatever decodes is well-formed: a name encoded again gives the same bytes, contains only
-// printable ASCII and no blank; data sizes add up; malformed records leave the answer unchanged.
+// Property: whatever decodes is well-formed: a name encoded again gives the same bytes, contains
+// only printable ASCII and no blank; data sizes add up; malformed records leave the answer
+// unchanged.
 #include "core/base/assert.h"
 #include "dns/rdata.h"
 
@@ -23,7 +24,8 @@ std::string encode_name(std::string_view name) {
     } else if (name[i + 1] == '.' || name[i + 1] == '\\') {
       label += name[++i];
     } else {
-      label += static_cast<char>((name[i + 1] - '0') * 100 + (name[i + 2] - '0') * 10 + (name[i + 3] - '0'));
+      label += static_cast<char>((name[i + 1] - '0') * 100 + (name[i + 2] - '0') * 10 +
+                                 (name[i + 3] - '0'));
       i += 3;
     }
   }
@@ -46,8 +48,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (const auto mx = decode_mx(wire)) BARID_ASSERT(encode_name(mx->host) == wire.substr(2));
   if (const auto text = decode_text(wire)) BARID_ASSERT(text->size() < size);
   if (const auto tlsa = decode_tlsa(wire)) BARID_ASSERT(tlsa->data.size() + 3 == size);
-  for (const RecordType type : {RecordType::kA, RecordType::kAaaa, RecordType::kMx, RecordType::kPtr,
-                                RecordType::kTxt, RecordType::kTlsa}) {
+  for (const RecordType type : {RecordType::kA, RecordType::kAaaa, RecordType::kMx,
+                                RecordType::kPtr, RecordType::kTxt, RecordType::kTlsa}) {
     Answer answer;
     const Answer before = answer;
     BARID_ASSERT(append_record(answer, type, wire) == !(answer == before));

@@ -8,7 +8,10 @@ namespace {
 using namespace std::string_literals;
 
 TEST(Rdata, Names) {
-  struct Case { std::string wire; std::optional<std::string> name; };
+  struct Case {
+    std::string wire;
+    std::optional<std::string> name;
+  };
   const std::string full = "\x3f" + std::string(63, 'a');
   const Case cases[] = {
       {"\0"s, ""},
@@ -17,17 +20,18 @@ TEST(Rdata, Names) {
       {"\3a\\b\0"s, "a\\\\b"},
       {"\3a b\0"s, "a\\032b"},
       {"\2\xc3\xbc\0"s, "\\195\\188"},
-      {""s, std::nullopt},                      // nothing at all
-      {"\2mx"s, std::nullopt},                  // no root label
-      {"\3mx"s, std::nullopt},                  // label longer than what is there
-      {"\2mx\0x"s, std::nullopt},               // bytes after the root
-      {"\xc0\x0c"s, std::nullopt},              // compression pointer
+      {""s, std::nullopt},                                // nothing at all
+      {"\2mx"s, std::nullopt},                            // no root label
+      {"\3mx"s, std::nullopt},                            // label longer than what is there
+      {"\2mx\0x"s, std::nullopt},                         // bytes after the root
+      {"\xc0\x0c"s, std::nullopt},                        // compression pointer
       {full + full + full + full + "\0"s, std::nullopt},  // 257 bytes
       {full + full + full + "\x3d"s + std::string(61, 'b') + "\0"s,
        std::string(63, 'a') + "." + std::string(63, 'a') + "." + std::string(63, 'a') + "." +
            std::string(61, 'b')},
   };
-  for (const Case& c : cases) EXPECT_EQ(decode_name(c.wire), c.name) << testing::PrintToString(c.wire);
+  for (const Case& c : cases)
+    EXPECT_EQ(decode_name(c.wire), c.name) << testing::PrintToString(c.wire);
 }
 
 TEST(Rdata, Mx) {
@@ -65,7 +69,8 @@ TEST(Rdata, AppendGoesToTheFieldOfTheType) {
   EXPECT_TRUE(append_record(answer, RecordType::kTlsa, "\3\1\1x"s));
   EXPECT_FALSE(append_record(answer, RecordType::kMx, ""));
   EXPECT_EQ(answer.mx.size() + answer.addresses.size() + answer.names.size() + answer.texts.size() +
-                answer.tlsa.size(), 5u);
+                answer.tlsa.size(),
+            5u);
 }
 
 }  // namespace

@@ -51,7 +51,12 @@ std::string summary(const Answer& answer) {
 TEST(DnsScenario, Find) {
   const ParsedScenario parsed = parse_dns_scenario(kScenario);
   ASSERT_TRUE(parsed.scenario) << parsed.error;
-  struct Case { std::string_view name; RecordType type; Duration at; std::string_view result; };
+  struct Case {
+    std::string_view name;
+    RecordType type;
+    Duration at;
+    std::string_view result;
+  };
   using enum RecordType;
   constexpr Case kCases[] = {
       {"EXAMPLE.org.", kMx, 0s, "ok 20:mx2.example.org 10:mx1.example.org"},
@@ -85,7 +90,9 @@ TEST(DnsScenario, Find) {
 }
 
 TEST(DnsScenario, Errors) {
-  struct Case { std::string_view text, error; };
+  struct Case {
+    std::string_view text, error;
+  };
   constexpr Case kCases[] = {
       {"a..b A 192.0.2.1", "line 1: not a domain name"},
       {"\n\na SRV 1", "line 3: unknown record type"},
@@ -118,7 +125,13 @@ rt::Task<void> ask(Resolver& resolver, std::string name, RecordType type, MonoTi
 }
 
 TEST(ScriptedResolver, DelaysAndDeadlinesInVirtualTime) {
-  struct Case { std::string_view name; RecordType type; Duration patience; std::string_view result; Duration takes; };
+  struct Case {
+    std::string_view name;
+    RecordType type;
+    Duration patience;
+    std::string_view result;
+    Duration takes;
+  };
   constexpr Case kCases[] = {
       {"slow.example", RecordType::kA, 5s, "ok 192.0.2.3", 2s},
       {"slow.example", RecordType::kA, 1s, "timeout", 1s},

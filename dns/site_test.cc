@@ -16,10 +16,14 @@ TEST(Site, Keys) {
     std::string_view by_mx, by_domain;
   };
   const Case cases[] = {
-      {"a.example", {{10, "MX2.host.example."}, {5, "mx1.host.example"}},
-       "mx1.host.example,mx2.host.example", "a.example"},
-      {"b.example", {{1, "mx1.host.example"}, {1, "mx2.host.example"}, {2, "MX1.HOST.example"}},
-       "mx1.host.example,mx2.host.example", "b.example"},
+      {"a.example",
+       {{10, "MX2.host.example."}, {5, "mx1.host.example"}},
+       "mx1.host.example,mx2.host.example",
+       "a.example"},
+      {"b.example",
+       {{1, "mx1.host.example"}, {1, "mx2.host.example"}, {2, "MX1.HOST.example"}},
+       "mx1.host.example,mx2.host.example",
+       "b.example"},
       {"b.example:26", {{1, "mx.host.example"}}, "mx.host.example:26", "b.example:26"},
       {"C.example.", {}, "c.example", "c.example"},
       {"[mx.host.example]", {}, "mx.host.example", "mx.host.example"},
@@ -32,7 +36,8 @@ TEST(Site, Keys) {
     EXPECT_EQ(site_key(only(c.destination), c.hosts, Rollup::kMx, 25), c.by_mx);
     EXPECT_EQ(site_key(only(c.destination), c.hosts, Rollup::kDomain, 25), c.by_domain);
   }
-  EXPECT_EQ(site_key(only("unix:run/l", DestinationSyntax::kLmtp), {}, Rollup::kMx, 24), "unix:run/l");
+  EXPECT_EQ(site_key(only("unix:run/l", DestinationSyntax::kLmtp), {}, Rollup::kMx, 24),
+            "unix:run/l");
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ class SilentServer {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t bytes = sizeof address;
     auto* raw = reinterpret_cast<sockaddr*>(&address);
-    if (::bind(fd_, raw, bytes) == 0 && ::getsockname(fd_, raw, &bytes) == 0) port_ = ntohs(address.sin_port);
+    if (::bind(fd_, raw, bytes) == 0 && ::getsockname(fd_, raw, &bytes) == 0)
+      port_ = ntohs(address.sin_port);
   }
   SilentServer(const SilentServer&) = delete;
   SilentServer& operator=(const SilentServer&) = delete;
@@ -43,7 +44,8 @@ class SilentServer {
     sockaddr_in from{};
     socklen_t from_bytes = sizeof from;
     auto* raw = reinterpret_cast<sockaddr*>(&from);
-    for (ssize_t bytes; (bytes = ::recvfrom(fd_, packet, sizeof packet, 0, raw, &from_bytes)) > 0;) {
+    for (ssize_t bytes;
+         (bytes = ::recvfrom(fd_, packet, sizeof packet, 0, raw, &from_bytes)) > 0;) {
       std::string reply(packet, static_cast<size_t>(bytes));
       reply.resize(reply.find('\0', 12) + 5);  // the header and the question; EDNS goes
       reply.replace(2, 2, "\x81\x80");         // response, recursion desired and available
@@ -77,8 +79,8 @@ class UnboundServer {
   [[nodiscard]] const std::string& directory() const { return directory_; }
   [[nodiscard]] std::string forwarder() const { return "127.0.0.1@" + std::to_string(port_); }
 
-  /// Starts on a free port; `clauses` are lines of the server clause and, after them, other clauses.
-  /// Returns once the server answers, false if it does not within five seconds.
+  /// Starts on a free port; `clauses` are lines of the server clause and, after them, other
+  /// clauses. Returns once the server answers, false if it does not within five seconds.
   bool start(const std::string& clauses) {
     const uint16_t port = SilentServer().port();  // free again from here on
     return start(clauses, "127.0.0.1", port);
@@ -89,11 +91,14 @@ class UnboundServer {
     ip_ = ip;
     port_ = port;
     const std::string file = directory_ + "/unbound.conf";
-    std::ofstream(file) << "server:\n  interface: " << ip_ << "@" << port_ << "\n  port: " << port_
-                        << "\n  do-daemonize: no\n  username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n"
-                           "  use-syslog: no\n  logfile: \"" << directory_ << "/log\"\n"
-                           "  module-config: \"iterator\"\n  num-threads: 1\n  do-not-query-localhost: no\n"
-                        << clauses << "remote-control:\n  control-enable: no\n";
+    std::ofstream(file)
+        << "server:\n  interface: " << ip_ << "@" << port_ << "\n  port: " << port_
+        << "\n  do-daemonize: no\n  username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n"
+           "  use-syslog: no\n  logfile: \""
+        << directory_
+        << "/log\"\n"
+           "  module-config: \"iterator\"\n  num-threads: 1\n  do-not-query-localhost: no\n"
+        << clauses << "remote-control:\n  control-enable: no\n";
     const pid_t parent = ::getpid();
     pid_ = ::fork();
     if (pid_ == 0) {
@@ -123,7 +128,8 @@ class UnboundServer {
     address.sin_addr.s_addr = ::inet_addr(ip_.c_str());
     bool answered = false;
     for (int i = 0; i < 100 && !answered; ++i) {
-      ::sendto(fd, kQuery, sizeof kQuery - 1, 0, reinterpret_cast<sockaddr*>(&address), sizeof address);
+      ::sendto(fd, kQuery, sizeof kQuery - 1, 0, reinterpret_cast<sockaddr*>(&address),
+               sizeof address);
       pollfd waiting{fd, POLLIN, 0};
       answered = ::poll(&waiting, 1, 50) == 1;
     }

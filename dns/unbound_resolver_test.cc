@@ -53,8 +53,8 @@ std::string summary(const Answer& answer) {
   return text;
 }
 
-rt::Task<void> ask(Resolver& resolver, std::string name, RecordType type, MonoTime deadline, Answer& out,
-                   int& answers_count) {
+rt::Task<void> ask(Resolver& resolver, std::string name, RecordType type, MonoTime deadline,
+                   Answer& out, int& answers_count) {
   out = co_await resolver.query(std::move(name), type, deadline);
   ++answers_count;
 }
@@ -66,7 +66,8 @@ rt::Task<void> close_resolver(UnboundResolver& resolver, bool& closed) {
 
 rt::Task<void> find_route(rt::Reactor& reactor, Resolver& resolver, Destination destination,
                           const RouteOptions& options, std::optional<RouteResult>& out) {
-  out = co_await resolve_route(reactor, resolver, std::move(destination), options, reactor.now() + 10s);
+  out = co_await resolve_route(reactor, resolver, std::move(destination), options,
+                               reactor.now() + 10s);
 }
 
 /// One shard with a resolver; closed at the end of its life.
@@ -137,7 +138,11 @@ class Unbound : public testing::TestWithParam<rt::IoChoice> {
 std::unique_ptr<UnboundServer> Unbound::server;
 
 TEST_P(Unbound, Records) {
-  struct Case { std::string_view name; RecordType type; std::string_view result; };
+  struct Case {
+    std::string_view name;
+    RecordType type;
+    std::string_view result;
+  };
   using enum RecordType;
   constexpr Case kCases[] = {
       {"mx1.example", kA, "ok 192.0.2.1"},
@@ -148,8 +153,9 @@ TEST_P(Unbound, Records) {
       {"two.example", kTxt, "ok \"v=spf1 -all\""},
       {"_25._tcp.mx1.example", kTlsa, "ok 311:32"},
       {"1.2.0.192.in-addr.arpa", kPtr, "ok mx1.example"},
-      {"3.2.1.10.in-addr.arpa", kPtr, "ok inside.example"},  // private, still the forwarder's to know
-      {"host.test", kA, "ok 192.0.2.7"},                     // RFC 6761 6.2
+      {"3.2.1.10.in-addr.arpa", kPtr,
+       "ok inside.example"},              // private, still the forwarder's to know
+      {"host.test", kA, "ok 192.0.2.7"},  // RFC 6761 6.2
       {"localhost", kA, "ok 127.0.0.1"},
       {"mx1.example", kMx, "nodata"},
       {"nothing.example", kA, "nxdomain"},
@@ -194,8 +200,8 @@ TEST_P(Unbound, IdenticalQueriesAreCoalesced) {
   Answer answers[8];
   int count = 0;
   for (int i = 0; i < 8; ++i) {
-    shard.scope.spawn(ask(*shard.resolver, i % 2 == 0 ? "mx1.example" : "MX1.example.", RecordType::kA,
-                          shard.reactor.now() + 10s, answers[i], count));
+    shard.scope.spawn(ask(*shard.resolver, i % 2 == 0 ? "mx1.example" : "MX1.example.",
+                          RecordType::kA, shard.reactor.now() + 10s, answers[i], count));
   }
   EXPECT_EQ(shard.resolver->outstanding_count(), 1u);
   ASSERT_TRUE(shard.run_until([&] { return count == 8; }));
@@ -257,7 +263,8 @@ TEST_P(Unbound, OldOrphansMakeRoom) {
   EXPECT_EQ(summary(shard.query("second.example", RecordType::kA, 50ms)), "timeout");
   Answer third;
   int count = 0;
-  shard.scope.spawn(ask(*shard.resolver, "third.example", RecordType::kA, shard.reactor.now() + 10s, third, count));
+  shard.scope.spawn(ask(*shard.resolver, "third.example", RecordType::kA, shard.reactor.now() + 10s,
+                        third, count));
   EXPECT_EQ(shard.resolver->counts().cancelled, 1u);
   EXPECT_EQ(shard.resolver->outstanding_count(), 2u);
   ASSERT_TRUE(shard.run_until([&] {
@@ -276,10 +283,12 @@ TEST_P(Unbound, CloseEndsQueriesUnderWay) {
   int count = 0;
   {
     Shard shard(GetParam(), forward_to(silent.forwarder()));
-    shard.scope.spawn(ask(*shard.resolver, "q.example", RecordType::kA, shard.reactor.now() + 60s, waiting, count));
+    shard.scope.spawn(ask(*shard.resolver, "q.example", RecordType::kA, shard.reactor.now() + 60s,
+                          waiting, count));
     bool closed = false;
     shard.scope.spawn(close_resolver(*shard.resolver, closed));
-    shard.scope.spawn(ask(*shard.resolver, "r.example", RecordType::kA, shard.reactor.now() + 60s, refused, count));
+    shard.scope.spawn(ask(*shard.resolver, "r.example", RecordType::kA, shard.reactor.now() + 60s,
+                          refused, count));
     ASSERT_TRUE(shard.run_until([&] { return closed && count == 2; }, 5s));
     shard.resolver.reset();
   }
@@ -307,7 +316,8 @@ TEST_P(Unbound, Route) {
   options.address.randomize = false;
   std::optional<RouteResult> result;
   shard.scope.spawn(find_route(shard.reactor, *shard.resolver,
-                               parse_destinations("two.example", {}).destinations.at(0), options, result));
+                               parse_destinations("two.example", {}).destinations.at(0), options,
+                               result));
   ASSERT_TRUE(shard.run_until([&] { return result.has_value(); }));
   ASSERT_EQ(result->hops.size(), 3u);
   EXPECT_EQ(result->hops[0].address.text(), "192.0.2.1:25");
@@ -320,13 +330,22 @@ TEST_P(Unbound, Route) {
 TEST_P(Unbound, DnssecValidation) {
   const std::string zone = std::filesystem::absolute("dns/testdata/signed.example.zone");
   UnboundServer signer;
-  ASSERT_TRUE(signer.start("auth-zone:\n  name: \"signed.example.\"\n  for-upstream: yes\n"
-                           "  for-downstream: yes\n  zonefile: \"" + zone + "\"\nserver:\n"
-                           "  local-zone: \"signed.example.\" transparent\n" + std::string(kRecords)));
+  ASSERT_TRUE(
+      signer.start("auth-zone:\n  name: \"signed.example.\"\n  for-upstream: yes\n"
+                   "  for-downstream: yes\n  zonefile: \"" +
+                   zone +
+                   "\"\nserver:\n"
+                   "  local-zone: \"signed.example.\" transparent\n" +
+                   std::string(kRecords)));
   UnboundOptions options = forward_to(signer.forwarder());
   options.trust_anchor_file = std::filesystem::absolute("dns/testdata/signed.example.ds");
   Shard shard(GetParam(), options);
-  struct Case { std::string_view name; RecordType type; std::string_view result; Validation validation; };
+  struct Case {
+    std::string_view name;
+    RecordType type;
+    std::string_view result;
+    Validation validation;
+  };
   using enum RecordType;
   constexpr Case kCases[] = {
       {"signed.example", kMx, "ok 10:mx.signed.example", Validation::kSecure},
@@ -356,19 +375,23 @@ TEST_P(Unbound, Recursion) {
   if (!may_bind) GTEST_SKIP() << "may not bind " << root_ip << " port 53";
   UnboundServer root;
   const std::string directory = root.directory();
-  std::ofstream(directory + "/root.zone")
-      << ". 3600 IN SOA a.root.example. root.example. 1 3600 900 86400 60\n. 3600 IN NS a.root.example.\n"
-         "a.root.example. 3600 IN A " << root_ip << "\nexample. 3600 IN NS a.root.example.\n";
+  std::ofstream(directory + "/root.zone") << ". 3600 IN SOA a.root.example. root.example. 1 3600 "
+                                             "900 86400 60\n. 3600 IN NS a.root.example.\n"
+                                             "a.root.example. 3600 IN A "
+                                          << root_ip << "\nexample. 3600 IN NS a.root.example.\n";
   std::ofstream(directory + "/example.zone")
       << "example. 3600 IN SOA a.root.example. root.example. 1 3600 900 86400 60\n"
-         "example. 3600 IN NS a.root.example.\na.root.example. 3600 IN A " << root_ip << "\n"
+         "example. 3600 IN NS a.root.example.\na.root.example. 3600 IN A "
+      << root_ip
+      << "\n"
          "two.example. 300 IN MX 10 mx1.example.\n";
-  std::ofstream(directory + "/hints") << ". 3600 IN NS a.root.example.\na.root.example. 3600 IN A "
-                                      << root_ip << "\n";
+  std::ofstream(directory + "/hints")
+      << ". 3600 IN NS a.root.example.\na.root.example. 3600 IN A " << root_ip << "\n";
   std::string zones;
   for (const char* zone : {"example.", "."}) {
     const std::string file = directory + (*zone == '.' ? "/root.zone" : "/example.zone");
-    zones += std::string("auth-zone:\n  name: \"") + zone + "\"\n  for-downstream: yes\n  zonefile: \"" + file + "\"\n";
+    zones += std::string("auth-zone:\n  name: \"") + zone +
+             "\"\n  for-downstream: yes\n  zonefile: \"" + file + "\"\n";
   }
   ASSERT_TRUE(root.start(zones, root_ip, 53));
   UnboundOptions options;
@@ -389,7 +412,10 @@ TEST(UnboundOptions, Errors) {
   rt::SystemClock clock;
   rt::SelectedIo selected = *rt::select_io(rt::IoChoice::kEpoll);
   rt::Reactor reactor(clock, *selected.io, 1);
-  struct Case { UnboundOptions options; std::string error; };
+  struct Case {
+    UnboundOptions options;
+    std::string error;
+  };
   Case cases[4];
   cases[0].options.mode = UnboundMode::kForward;
   cases[0].error = "the list of DNS forwarders is empty";
@@ -408,12 +434,18 @@ TEST(UnboundOptions, Errors) {
 }
 
 TEST(ParseForwarders, Lists) {
-  struct Case { std::string_view text; std::vector<std::string> forwarders; std::string error; };
+  struct Case {
+    std::string_view text;
+    std::vector<std::string> forwarders;
+    std::string error;
+  };
   const Case cases[] = {
       {"127.0.0.1@5353", {"127.0.0.1@5353"}, ""},
       {" 192.0.2.53,2001:db8::53@53 ", {"192.0.2.53", "2001:db8::53@53"}, ""},
       {"", {}, "the list of DNS forwarders is empty"},
-      {"192.0.2.53 dns.example", {}, "DNS forwarder \"dns.example\" is not ADDRESS or ADDRESS@PORT"},
+      {"192.0.2.53 dns.example",
+       {},
+       "DNS forwarder \"dns.example\" is not ADDRESS or ADDRESS@PORT"},
       {"192.0.2.53@0", {}, "DNS forwarder \"192.0.2.53@0\" is not ADDRESS or ADDRESS@PORT"},
       {"192.0.2.53@", {}, "DNS forwarder \"192.0.2.53@\" is not ADDRESS or ADDRESS@PORT"},
       {"192.0.2.53:53", {}, "DNS forwarder \"192.0.2.53:53\" is not ADDRESS or ADDRESS@PORT"},

@@ -22,10 +22,10 @@ enum class AddressClass : uint8_t {
 };
 
 struct AddressClasses {
-  lookup::StringList local;            ///< mydestination
-  lookup::StringList virtual_alias;    ///< virtual_alias_domains
-  lookup::StringList virtual_mailbox;  ///< virtual_mailbox_domains
-  lookup::DomainList relay;            ///< relay_domains
+  lookup::StringList local;                      ///< mydestination
+  lookup::StringList virtual_alias;              ///< virtual_alias_domains
+  lookup::StringList virtual_mailbox;            ///< virtual_mailbox_domains
+  lookup::DomainList relay;                      ///< relay_domains
   std::vector<lookup::IpAddress> own_addresses;  ///< user@[one of these] is local
 
   /// `domain` without trailing dot, any case; empty (a bare local part) is local.

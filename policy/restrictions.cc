@@ -40,7 +40,9 @@ bool is_fqdn(std::string_view domain) noexcept {
   return domain.find('.') != std::string_view::npos && domain.find("..") == std::string_view::npos;
 }
 
-bool is_postmaster(std::string_view recipient) noexcept { return equal_fold(recipient, "postmaster"); }
+bool is_postmaster(std::string_view recipient) noexcept {
+  return equal_fold(recipient, "postmaster");
+}
 
 }  // namespace
 
@@ -106,10 +108,11 @@ RelayPolicy::Answer RelayPolicy::evaluate(const RestrictionList::Item& item,
                                           std::string_view recipient, std::string* reply) const {
   const RestrictionCodes& codes = rules_.codes;
   switch (item.restriction) {
-    case Restriction::kPermit: return Answer::kPermit;
+    case Restriction::kPermit:
+      return Answer::kPermit;
     case Restriction::kReject:
-      *reply = fmt::format("{0} {1}.7.1 <{2}>: Recipient address rejected: Access denied", codes.reject,
-                           codes.reject / 100, recipient);
+      *reply = fmt::format("{0} {1}.7.1 <{2}>: Recipient address rejected: Access denied",
+                           codes.reject, codes.reject / 100, recipient);
       return Answer::kRefuse;
     case Restriction::kDefer:
       *reply = fmt::format("{0} {1}.3.2 <{2}>: Recipient address rejected: Try again later",
@@ -126,7 +129,8 @@ RelayPolicy::Answer RelayPolicy::evaluate(const RestrictionList::Item& item,
     }
     case Restriction::kPermitInetInterfaces: {
       const auto& own = rules_.classes.own_addresses;
-      const bool match = client.address_known && std::find(own.begin(), own.end(), client.address) != own.end();
+      const bool match =
+          client.address_known && std::find(own.begin(), own.end(), client.address) != own.end();
       return match ? Answer::kPermit : Answer::kDunno;
     }
     case Restriction::kPermitSaslAuthenticated:
@@ -136,8 +140,10 @@ RelayPolicy::Answer RelayPolicy::evaluate(const RestrictionList::Item& item,
       return check_destination(recipient, false, &unused) == Answer::kDunno ? Answer::kPermit
                                                                             : Answer::kDunno;
     }
-    case Restriction::kRejectUnauthDestination: return check_destination(recipient, false, reply);
-    case Restriction::kDeferUnauthDestination: return check_destination(recipient, true, reply);
+    case Restriction::kRejectUnauthDestination:
+      return check_destination(recipient, false, reply);
+    case Restriction::kDeferUnauthDestination:
+      return check_destination(recipient, true, reply);
     case Restriction::kRejectNonFqdnSender:
       if (sender.empty() || is_fqdn(domain_of(sender))) return Answer::kDunno;
       *reply = fmt::format("{} {}.5.2 <{}>: Sender address rejected: need fully-qualified address",
@@ -145,8 +151,9 @@ RelayPolicy::Answer RelayPolicy::evaluate(const RestrictionList::Item& item,
       return Answer::kRefuse;
     case Restriction::kRejectNonFqdnRecipient:
       if (is_postmaster(recipient) || is_fqdn(domain_of(recipient))) return Answer::kDunno;
-      *reply = fmt::format("{} {}.5.2 <{}>: Recipient address rejected: need fully-qualified address",
-                           codes.non_fqdn, codes.non_fqdn / 100, recipient);
+      *reply =
+          fmt::format("{} {}.5.2 <{}>: Recipient address rejected: need fully-qualified address",
+                      codes.non_fqdn, codes.non_fqdn / 100, recipient);
       return Answer::kRefuse;
     case Restriction::kRejectNonFqdnHeloHostname:
       if (client.helo.empty() || is_fqdn(client.helo)) return Answer::kDunno;
@@ -178,7 +185,8 @@ RelayPolicy::Answer RelayPolicy::run(const RestrictionList& list, const ClientSi
   return Answer::kDunno;  // the end of a list permits
 }
 
-RelayPolicy::Verdict RelayPolicy::check_recipient(const ClientSideFacts& client, std::string_view sender,
+RelayPolicy::Verdict RelayPolicy::check_recipient(const ClientSideFacts& client,
+                                                  std::string_view sender,
                                                   std::string_view recipient) const {
   Verdict verdict;
   if (is_postmaster(recipient)) return verdict;  // RFC 5321 4.5.1: always accepted

@@ -30,22 +30,29 @@ Route TransportRouter::by_class(AddressClass address_class, std::string_view dom
   std::string_view spec_text = rules_.default_transport;
   bool relayed = false;
   switch (address_class) {
-    case AddressClass::kLocal: spec_text = rules_.local_transport; break;
-    case AddressClass::kVirtualMailbox: spec_text = rules_.virtual_transport; break;
+    case AddressClass::kLocal:
+      spec_text = rules_.local_transport;
+      break;
+    case AddressClass::kVirtualMailbox:
+      spec_text = rules_.virtual_transport;
+      break;
     case AddressClass::kVirtualAlias:
       return Route{.transport = "error", .nexthop = "5.1.1 User unknown in virtual alias table"};
     case AddressClass::kRelay:
       spec_text = rules_.relay_transport;
       relayed = true;
       break;
-    case AddressClass::kDefault: relayed = true; break;
+    case AddressClass::kDefault:
+      relayed = true;
+      break;
     case AddressClass::kTemporary:
       return Route{.transport = "retry", .nexthop = "4.3.0 address resolver failure"};
   }
   const TransportSpec spec = split_transport(spec_text);
   Route route{.transport = std::string(spec.transport), .nexthop = lower(spec.nexthop)};
   if (!route.nexthop.empty()) return route;
-  route.nexthop = lower(relayed && !rules_.relayhost.empty() ? std::string_view(rules_.relayhost) : domain);
+  route.nexthop =
+      lower(relayed && !rules_.relayhost.empty() ? std::string_view(rules_.relayhost) : domain);
   if (route.nexthop.empty()) route.nexthop = lower(rules_.my_hostname);
   return route;
 }
@@ -64,16 +71,16 @@ Route TransportRouter::route(const Envelope&, const Recipient& recipient) const 
       address_class == AddressClass::kTemporary) {
     return route;
   }
-  const lookup::LookupResult found =
-      lookup::find_transport(rules_.transport_maps,
-                             {.address = address,
+  const lookup::LookupResult found = lookup::find_transport(
+      rules_.transport_maps, {.address = address,
                               .recipient_delimiter = rules_.recipient_delimiter,
                               .bare_parents = rules_.transport_maps_bare_parents});
   if (found.is_temporary()) {
     return Route{.transport = "retry", .nexthop = "4.3.0 transport_maps: lookup failure"};
   }
   if (!found.is_found()) return route;
-  // "t:n" both, "t:" the domain again, ":n" the class's transport, ":" no change, "t" transport only.
+  // "t:n" both, "t:" the domain again, ":n" the class's transport, ":" no change, "t" transport
+  // only.
   const std::string_view value = found.value();
   const TransportSpec spec = split_transport(value);
   const bool has_colon = value.find(':') != std::string_view::npos;
@@ -82,10 +89,11 @@ Route TransportRouter::route(const Envelope&, const Recipient& recipient) const 
     if (has_colon && spec.nexthop.empty()) route.nexthop = lower(domain);
   }
   if (!spec.nexthop.empty()) {
-    const bool is_text = route.transport == "error" || route.transport == "retry" ||
-                         route.transport == "discard";
+    const bool is_text =
+        route.transport == "error" || route.transport == "retry" || route.transport == "discard";
     route.nexthop = is_text ? std::string(spec.nexthop) : lower(spec.nexthop);
-  } else if (!spec.transport.empty() && (route.transport == "error" || route.transport == "retry")) {
+  } else if (!spec.transport.empty() &&
+             (route.transport == "error" || route.transport == "retry")) {
     route.nexthop = route.transport == "error" ? "5.0.0 Address is undeliverable"
                                                : "4.0.0 Address is undeliverable";
   }

@@ -29,7 +29,8 @@ class TransportRouter final : public schedule::Router {
   TransportRouter(AddressClasses classes, RoutingRules rules)
       : classes_(std::move(classes)), rules_(std::move(rules)) {}
 
-  [[nodiscard]] schedule::Route route(const Envelope& envelope, const Recipient& recipient) const override;
+  [[nodiscard]] schedule::Route route(const Envelope& envelope,
+                                      const Recipient& recipient) const override;
   [[nodiscard]] const AddressClasses& classes() const noexcept { return classes_; }
 
  private:

@@ -25,7 +25,8 @@ TEST(FindHeader, Rfc5322_2_2) {
       {"\r\nMessage-ID: <a@b>\r\n", ""},
       {"Message-ID: <a@b>\nTo: c\n\n", "<a@b>"},
   };
-  for (const Case& c : kCases) EXPECT_EQ(find_header(c.content, "Message-ID"), c.value) << c.content;
+  for (const Case& c : kCases)
+    EXPECT_EQ(find_header(c.content, "Message-ID"), c.value) << c.content;
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // A file system for tests whose writes or syncs fail on command: the n-th call after arm(), and all
-// later ones until it is disarmed (a disk that is gone), or only that one (PostgreSQL's surprise: the
-// next fsync succeeds although the pages were dropped).
-// Layer: shard/queue, tests only.
+// later ones until it is disarmed (a disk that is gone), or only that one (PostgreSQL's surprise:
+// the next fsync succeeds although the pages were dropped). Layer: shard/queue, tests only.
 #pragma once
 
 #include <rocksdb/env.h>
@@ -27,7 +26,8 @@ struct FaultPlan {
     return true;
   }
   [[nodiscard]] rocksdb::IOStatus failure() const {
-    return no_space.load() ? rocksdb::IOStatus::NoSpace("injected") : rocksdb::IOStatus::IOError("injected");
+    return no_space.load() ? rocksdb::IOStatus::NoSpace("injected")
+                           : rocksdb::IOStatus::IOError("injected");
   }
 };
 
@@ -47,11 +47,13 @@ class FaultyWritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
     if (plan_->fails_now()) return plan_->failure();
     return FSWritableFileOwnerWrapper::Append(data, options, info, context);
   }
-  rocksdb::IOStatus Sync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* context) override {
+  rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
+                         rocksdb::IODebugContext* context) override {
     if (plan_->fails_now()) return plan_->failure();
     return FSWritableFileOwnerWrapper::Sync(options, context);
   }
-  rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* context) override {
+  rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options,
+                          rocksdb::IODebugContext* context) override {
     if (plan_->fails_now()) return plan_->failure();
     return FSWritableFileOwnerWrapper::Fsync(options, context);
   }

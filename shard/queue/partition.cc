@@ -217,7 +217,9 @@ void Partition::on_commit(uint64_t number, Status status) {
   for (const std::coroutine_handle<> waiter : group.waiters) reactor_.post(waiter);
   for (Change& change : group.changes) {
     if (failed_now) {
-      if (change.message) events_.on_refused(std::move(change.message));
+      if (change.kind == Change::Kind::kAccept) {
+        events_.on_refused(change.id, std::move(change.message));
+      }
       lost_.push_back(std::move(change));
     } else if (change.kind == Change::Kind::kAccept) {
       if (change.message) {

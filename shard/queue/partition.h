@@ -36,12 +36,15 @@ class Partition final : private Store::Listener {
     virtual ~Events() = default;
     /// The message is on disk; the partition gives it up to the schedule.
     virtual void on_accepted(std::unique_ptr<Message> message) = 0;
-    /// A record filed under these destinations is on disk: one stage() past memory, or one rewrite().
-    virtual void on_filed(QueueId id, const std::vector<std::string>& destinations, WallTime due) = 0;
+    /// A record filed under these destinations is on disk: one stage() past memory, or one
+    /// rewrite().
+    virtual void on_filed(QueueId id, const std::vector<std::string>& destinations,
+                          WallTime due) = 0;
     /// A remove() is on disk.
     virtual void on_removed(QueueId id) = 0;
-    /// A staged message was not stored; the waiter on its group is told too.
-    virtual void on_refused(std::unique_ptr<Message> message) = 0;
+    /// A staged message was not stored; the waiter on its group is told too. `message` is null if
+    /// it was not meant for memory.
+    virtual void on_refused(QueueId id, std::unique_ptr<Message> message) = 0;
     /// A commit failed (told once per failure): nothing more is acknowledged or attempted until
     /// on_store_recovered().
     virtual void on_store_failed(const Error& error) = 0;

@@ -22,7 +22,7 @@ struct EventLog final : Partition::Events {
   }
   void on_filed(QueueId id, const Strings&, WallTime due) override { filed.emplace_back(id, due); }
   void on_removed(QueueId id) override { removed.push_back(id); }
-  void on_refused(std::unique_ptr<Message> message) override { refused.push_back(message->id); }
+  void on_refused(QueueId id, std::unique_ptr<Message>) override { refused.push_back(id); }
   void on_store_failed(const Error&) override { ++failures; }
   void on_store_recovered() override { ++recoveries; }
 

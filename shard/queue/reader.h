@@ -37,8 +37,8 @@ struct DestinationsBatch {
   std::string next_from;  ///< where to go on; empty = that was all
 };
 
-/// The persisted id mark, 0 if there is none: no id of an earlier process is above it. Blocking: read
-/// before the shard serves. Errors: kIo, kCorrupt.
+/// The persisted id mark, 0 if there is none: no id of an earlier process is above it. Blocking:
+/// read before the shard serves. Errors: kIo, kCorrupt.
 [[nodiscard]] Result<uint64_t> read_id_mark(const Store& store);
 
 class Reader {
@@ -52,13 +52,14 @@ class Reader {
                                       MonoTime deadline);
   /// The records of these messages, in the same order.
   rt::Task<Result<std::vector<RawRecord>>> load_queued(std::vector<QueueId> ids, MonoTime deadline);
-  /// Up to `limit` messages that were in memory when the process ended, with ids from `from` on and not
-  /// above `mark_micros`: what has a higher id was accepted by this process.
+  /// Up to `limit` messages that were in memory when the process ended, with ids from `from` on and
+  /// not above `mark_micros`: what has a higher id was accepted by this process.
   rt::Task<Result<std::vector<RawRecord>>> load_fresh(QueueId from, uint64_t mark_micros,
                                                       uint32_t limit, MonoTime deadline);
   /// The earliest due time of up to `limit` destinations, from the key `from` on.
   rt::Task<Result<DestinationsBatch>> load_destinations(std::string from, uint32_t limit,
                                                         MonoTime deadline);
+
  private:
   rt::Offload& offload_;
   const Store& store_;

@@ -1,5 +1,6 @@
 #include "shard/queue/rocks_store.h"
 
+#include <fcntl.h>
 #include <rocksdb/advanced_options.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
@@ -7,7 +8,6 @@
 #include <rocksdb/options.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
-#include <fcntl.h>
 #include <rocksdb/write_batch.h>
 #include <sys/mman.h>
 #include <sys/statvfs.h>
@@ -113,10 +113,10 @@ struct Database {
   }
 };
 
-/// The sequence number of the last acknowledged write, in a mapped file beside the database: a store
-/// to memory per group, which survives the death of the process; after a power cut it may be older,
-/// never newer than what is on disk. RocksDB takes a damaged length field for a torn tail and forgets
-/// what follows; this number tells (ADR 0004).
+/// The sequence number of the last acknowledged write, in a mapped file beside the database: a
+/// store to memory per group, which survives the death of the process; after a power cut it may be
+/// older, never newer than what is on disk. RocksDB takes a damaged length field for a torn tail
+/// and forgets what follows; this number tells (ADR 0004).
 class AcknowledgedMark {
  public:
   AcknowledgedMark() = default;
@@ -132,8 +132,9 @@ class AcknowledgedMark {
     if (fd < 0) return false;
     // Allocated now: a store into a hole of a full disk would be SIGBUS.
     const bool sized = posix_fallocate(fd, 0, sizeof(uint64_t)) == 0;
-    void* memory = sized ? mmap(nullptr, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
-                         : MAP_FAILED;
+    void* memory = sized
+                       ? mmap(nullptr, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+                       : MAP_FAILED;
     ::close(fd);
     if (memory == MAP_FAILED) return false;
     mapped_ = static_cast<uint64_t*>(memory);
@@ -254,7 +255,8 @@ rocksdb::Status RocksStoreImpl::open_into(Database& database) {
   database.db.reset(db);
   std::copy(handles.begin(), handles.end(), database.families.begin());
   if (db->GetLatestSequenceNumber() < mark_.get()) {
-    return rocksdb::Status::Corruption("the log ends before what was acknowledged: damaged, not torn");
+    return rocksdb::Status::Corruption(
+        "the log ends before what was acknowledged: damaged, not torn");
   }
   return status;
 }

@@ -125,7 +125,8 @@ TEST(RocksStore, NthLogFaultLosesNothingAcknowledged) {
   for (const bool only_once : {true, false}) {
     for (const bool no_space : {true, false}) {
       for (int64_t n = 0; n < 12; ++n) {
-        SCOPED_TRACE(testing::Message() << "n=" << n << " only_once=" << only_once << " no_space=" << no_space);
+        SCOPED_TRACE(testing::Message()
+                     << "n=" << n << " only_once=" << only_once << " no_space=" << no_space);
         Fixture f;
         f.open();
         std::set<std::string> acknowledged;

@@ -111,8 +111,8 @@ struct ListenOptions {
   bool v6_only = true;
 };
 
-/// Told when a turn's wait is over and before its completions are delivered: reads the clock, so that
-/// deadlines set by a completion do not count from before the sleep.
+/// Told when a turn's wait is over and before its completions are delivered: reads the clock, so
+/// that deadlines set by a completion do not count from before the sleep.
 class WaitListener {
  public:
   virtual void on_wait_end() = 0;

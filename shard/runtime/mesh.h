@@ -2,9 +2,9 @@
 // only when the receiver sleeps (docs/style.md §8).
 //
 // A message names the function that handles it on the receiving shard. Whoever allocates what an
-// argument points to frees it, after the reply. A full ring is back-pressure: the message waits in a
-// bounded list on the sender's side and goes out with its next turns; a full list refuses.
-// Layer: shard/runtime.
+// argument points to frees it, after the reply. A full ring is back-pressure: the message waits in
+// a bounded list on the sender's side and goes out with its next turns; a full list refuses. Layer:
+// shard/runtime.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,8 @@ static_assert(sizeof(ShardMessage) == 64 && std::is_trivially_copyable_v<ShardMe
 class Mesh {
  public:
   static constexpr size_t kRingCapacity = 1024;
-  static constexpr size_t kOverflowMax = 64 * 1024;  // messages per pair waiting on the sender's side
+  static constexpr size_t kOverflowMax =
+      64 * 1024;  // messages per pair waiting on the sender's side
 
   explicit Mesh(uint16_t shards_count);
   ~Mesh();

@@ -109,7 +109,8 @@ void QueueManager::on_accepted(std::unique_ptr<queue::Message> message) {
   activate(std::move(message));
 }
 
-void QueueManager::on_filed(QueueId id, const std::vector<std::string>& destinations, WallTime due) {
+void QueueManager::on_filed(QueueId id, const std::vector<std::string>& destinations,
+                            WallTime due) {
   on_changed(id);
   if (active_.contains(id)) return;  // progress of an attempt that goes on
   // Which partition filed it does not matter for the shard's only one; with several, a needless
@@ -242,7 +243,8 @@ void QueueManager::on_changed(QueueId id) {
   if (found != changing_.end() && --found->second == 0) changing_.erase(found);
 }
 
-void QueueManager::rewrite(queue::Message& message, std::vector<std::string> filed_under, WallTime due) {
+void QueueManager::rewrite(queue::Message& message, std::vector<std::string> filed_under,
+                           WallTime due) {
   ++changing_[message.id];
   message.partition->rewrite(message, std::move(filed_under), due);
 }
@@ -252,14 +254,19 @@ void QueueManager::remove(queue::Message& message) {
   message.partition->remove(message);
 }
 
-void QueueManager::on_refused(std::unique_ptr<queue::Message> message) {
+void QueueManager::on_refused(QueueId id, std::unique_ptr<queue::Message> message) {
+  if (!message) {
+    on_changed(id);
+    return;
+  }
   BARID_ASSERT(staged_count_ > 0);
   --staged_count_;
   if (message->is_notice) kept_notices_.push_back(std::move(message));
 }
 
 /// The partition has just made the lost changes again, in the group that is open: a notice that was
-/// lost with the change that it belongs to joins them. A new id, because its first one may be on disk.
+/// lost with the change that it belongs to joins them. A new id, because its first one may be on
+/// disk.
 void QueueManager::stage_kept_notices() {
   if (!home().writable()) return;
   for (std::unique_ptr<queue::Message>& notice : std::exchange(kept_notices_, {})) {

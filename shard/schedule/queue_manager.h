@@ -124,7 +124,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
 
   // queue_manager.cc
   void on_accepted(std::unique_ptr<queue::Message> message) override;
-  void on_refused(std::unique_ptr<queue::Message> message) override;
+  void on_refused(QueueId id, std::unique_ptr<queue::Message> message) override;
   void on_filed(QueueId id, const std::vector<std::string>& destinations, WallTime due) override;
   void on_removed(QueueId id) override;
   void on_store_failed(const Error& error) override;

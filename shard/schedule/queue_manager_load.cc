@@ -32,11 +32,12 @@ rt::Task<void> QueueManager::recover(Source* source) {
   while (!stopping_) {
     const MonoTime deadline = reactor_.now() + kReadPatience;
     if (!fresh_done) {
-      const auto batch = co_await source->reader.load_fresh(from, source->id_mark, kLoadBatch, deadline);
+      const auto batch =
+          co_await source->reader.load_fresh(from, source->id_mark, kLoadBatch, deadline);
       if (batch.ok()) {
         for (const RawRecord& raw : *batch) adopt(*source, Family::kFresh, raw);
         fresh_done = batch->size() < kLoadBatch;
-        if (!batch->empty()) from = batch->back().id, from.partition++;
+        if (!batch->empty()) from = QueueId{.micros = batch->back().id.micros + 1};
         continue;
       }
     } else {
@@ -153,7 +154,8 @@ rt::Task<bool> QueueManager::load_destination(Source* source, std::string destin
     source->deferred.note(destination, now);
     co_return false;
   }
-  for (size_t i = 0; i < records->size(); ++i) adopt_due(*source, destination, entries[i], (*records)[i]);
+  for (size_t i = 0; i < records->size(); ++i)
+    adopt_due(*source, destination, entries[i], (*records)[i]);
   co_return true;
 }
 

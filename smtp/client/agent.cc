@@ -14,11 +14,16 @@ class SmtpAgent::IdleSession final : private rt::Timer {
  public:
   IdleSession(SmtpAgent& agent, std::string key, std::unique_ptr<ClientSession> session,
               std::shared_ptr<const ClientSettings> settings)
-      : settings_(std::move(settings)), agent_(agent), key_(std::move(key)), session_(std::move(session)) {
+      : settings_(std::move(settings)),
+        agent_(agent),
+        key_(std::move(key)),
+        session_(std::move(session)) {
     agent.env_.reactor.timers().arm(*this, agent.env_.reactor.now() + settings_->idle_limit);
   }
   [[nodiscard]] std::unique_ptr<ClientSession> take() noexcept { return std::move(session_); }
-  [[nodiscard]] const std::shared_ptr<const ClientSettings>& settings() const noexcept { return settings_; }
+  [[nodiscard]] const std::shared_ptr<const ClientSettings>& settings() const noexcept {
+    return settings_;
+  }
 
  private:
   void on_timer() override { agent_.drop_idle(key_, this); }

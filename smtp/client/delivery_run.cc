@@ -40,7 +40,8 @@ ContentFacts inspect(const Content& content) noexcept {
 }
 
 std::string peer_name(const dns::RouteHop& hop, const ClientSettings& settings) {
-  if (hop.address.is_unix()) return fmt::format("{}[{}]", settings.my_hostname, hop.address.ip_text());
+  if (hop.address.is_unix())
+    return fmt::format("{}[{}]", settings.my_hostname, hop.address.ip_text());
   return fmt::format("{}[{}]", hop.host, hop.address.ip_text());
 }
 
@@ -108,7 +109,8 @@ rt::Task<bool> DeliveryRun::take_from_lease() {
       pending_.push_back(std::move(flight));
       co_return true;
     }
-    const std::vector<uint32_t> recipients(taken.job.recipients.begin(), taken.job.recipients.end());
+    const std::vector<uint32_t> recipients(taken.job.recipients.begin(),
+                                           taken.job.recipients.end());
     for (const uint32_t recipient : recipients) {
       report(taken, recipient,
              Outcome{.disposition = Disposition::kDeferred,
@@ -123,9 +125,11 @@ rt::Task<bool> DeliveryRun::take_from_lease() {
 rt::Task<void> DeliveryRun::work_through_destinations() {
   sessions_count_ = 0;
   session_failure_ = Outcome{.dsn = {4, 4, 1}, .text = "no server could be tried", .relay = "none"};
-  dns::ParsedDestinations parsed = dns::parse_destinations(lease_.route().nexthop, settings_->destination);
+  dns::ParsedDestinations parsed =
+      dns::parse_destinations(lease_.route().nexthop, settings_->destination);
   if (!parsed.error.empty()) {
-    fail_pending(Outcome{.dsn = {4, 3, 5}, .text = "mail system configuration error: " + parsed.error,
+    fail_pending(Outcome{.dsn = {4, 3, 5},
+                         .text = "mail system configuration error: " + parsed.error,
                          .relay = "none"});
     co_return;
   }
@@ -135,7 +139,8 @@ rt::Task<void> DeliveryRun::work_through_destinations() {
   destinations.insert(destinations.end(), settings_->fallback.begin(), settings_->fallback.end());
   for (size_t i = 0; i < destinations.size() && !pending_.empty(); ++i) {
     if (i >= own_count && !fallback_allowed) break;
-    if (destinations[i].kind == dns::DestinationKind::kUnix && destinations[i].name.front() != '/') {
+    if (destinations[i].kind == dns::DestinationKind::kUnix &&
+        destinations[i].name.front() != '/') {
       destinations[i].name = settings_->queue_directory + '/' + destinations[i].name;
     }
     const dns::RouteResult route =
@@ -147,17 +152,18 @@ rt::Task<void> DeliveryRun::work_through_destinations() {
       co_await work_through_hops(destinations[i], route, is_last);
       continue;
     }
-    session_failure_ =
-        Outcome{.disposition = route.failure.permanent() ? Disposition::kFailed : Disposition::kDeferred,
-                .dsn = route.failure.dsn,
-                .text = route.failure.text,
-                .relay = "none"};
+    session_failure_ = Outcome{
+        .disposition = route.failure.permanent() ? Disposition::kFailed : Disposition::kDeferred,
+        .dsn = route.failure.dsn,
+        .text = route.failure.text,
+        .relay = "none"};
   }
   fail_pending(session_failure_);
 }
 
 rt::Task<void> DeliveryRun::work_through_hops(const dns::Destination& destination,
-                                              const dns::RouteResult& route, bool is_last_destination) {
+                                              const dns::RouteResult& route,
+                                              bool is_last_destination) {
   for (size_t i = 0; i < route.hops.size() && !pending_.empty(); ++i) {
     if (settings_->session_limit != 0 && sessions_count_ >= settings_->session_limit) co_return;
     std::unique_ptr<ClientSession> session = co_await open_session(destination, route, i);
@@ -179,18 +185,17 @@ rt::Task<void> DeliveryRun::work_through_hops(const dns::Destination& destinatio
   }
 }
 
-rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(const dns::Destination& destination,
-                                                                   const dns::RouteResult& route,
-                                                                   size_t hop_index) {
+rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
+    const dns::Destination& destination, const dns::RouteResult& route, size_t hop_index) {
   const dns::RouteHop& hop = route.hops[hop_index];
   const net::SocketAddress* source = nullptr;
   if (hop.address.family() == AF_INET && settings_->source_v4) source = &*settings_->source_v4;
   if (hop.address.family() == AF_INET6 && settings_->source_v6) source = &*settings_->source_v6;
-  Result<net::Stream> stream = co_await net::connect(env_.reactor, hop.address, source,
-                                                     env_.reactor.now() + settings_->timeouts.connect);
+  Result<net::Stream> stream = co_await net::connect(
+      env_.reactor, hop.address, source, env_.reactor.now() + settings_->timeouts.connect);
   if (!stream.ok()) {
-    std::string text = fmt::format("connect to {}: {}", relay_name(hop, *settings_),
-                                   error_words(stream.error()));
+    std::string text =
+        fmt::format("connect to {}: {}", relay_name(hop, *settings_), error_words(stream.error()));
     env_.log.write({.pid = ++env_.next_log_pid},
                    LogNote{.program = LogProgram::kSmtp, .text = text});
     session_failure_ = Outcome{.dsn = {4, 4, 1}, .text = std::move(text), .relay = "none"};
@@ -382,7 +387,8 @@ void DeliveryRun::fail_pending(const Outcome& outcome) {
       continue;
     }
     for (size_t i = 0; i < flight->recipients.size(); ++i) {
-      report(work, flight->recipients[i], flight->last.empty() ? outcome : std::move(flight->last[i]));
+      report(work, flight->recipients[i],
+             flight->last.empty() ? outcome : std::move(flight->last[i]));
     }
   }
   sort_landed();

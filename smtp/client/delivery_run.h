@@ -48,8 +48,8 @@ class DeliveryRun final : private ClientSink {
   void on_message_done(const OutgoingMessage& message) override;
 
   rt::Task<void> work_through_destinations();
-  rt::Task<void> work_through_hops(const dns::Destination& destination, const dns::RouteResult& route,
-                                   bool is_last_destination);
+  rt::Task<void> work_through_hops(const dns::Destination& destination,
+                                   const dns::RouteResult& route, bool is_last_destination);
   rt::Task<std::unique_ptr<ClientSession>> open_session(const dns::Destination& destination,
                                                         const dns::RouteResult& route,
                                                         size_t hop_index);
@@ -69,9 +69,9 @@ class DeliveryRun final : private ClientSink {
   const std::string key_;
   std::shared_ptr<const ClientSettings> settings_;
   std::vector<std::unique_ptr<Work>> works_;
-  std::deque<std::unique_ptr<Flight>> pending_;   // to be offered
-  std::vector<std::unique_ptr<Flight>> flying_;   // with the machine
-  std::vector<std::unique_ptr<Flight>> landed_;   // done with this server, to be sorted
+  std::deque<std::unique_ptr<Flight>> pending_;  // to be offered
+  std::vector<std::unique_ptr<Flight>> flying_;  // with the machine
+  std::vector<std::unique_ptr<Flight>> landed_;  // done with this server, to be sorted
   std::vector<std::unique_ptr<Flight>> next_server_;
   ClientSession* session_ = nullptr;
   MonoTime ready_at_{};

@@ -45,6 +45,7 @@ class ClientSession final : private ClientSink {
   void count_use() noexcept { ++uses_count_; }
   [[nodiscard]] uint32_t log_pid() const noexcept { return log_pid_; }
   [[nodiscard]] const std::string& relay() const noexcept { return relay_; }
+
  private:
   void on_result(const RecipientResult& result) override {
     BARID_ASSERT(sink_ != nullptr);

@@ -18,7 +18,8 @@ SmtpService::SmtpService(const ServerEnv& env, std::shared_ptr<const ServerSetti
 SmtpService::~SmtpService() = default;
 
 Status SmtpService::listen(const net::SocketAddress& address) {
-  auto listener = std::make_unique<net::Listener>(env_.reactor, static_cast<net::ConnectionHandler&>(*this));
+  auto listener =
+      std::make_unique<net::Listener>(env_.reactor, static_cast<net::ConnectionHandler&>(*this));
   BARID_TRY_VOID(listener->open(address));
   listeners_.push_back(std::move(listener));
   return {};
@@ -49,8 +50,9 @@ std::string SmtpService::refusal_for(const net::SocketAddress& peer, std::string
 void SmtpService::on_connection(int fd, const net::SocketAddress& peer) {
   std::string client_key;
   std::string refusal = refusal_for(peer, &client_key);
-  auto session = std::make_unique<ServerSession>(env_, settings_, net::Stream(env_.reactor, fd, peer),
-                                                 std::move(refusal), log_pids_.fetch_add(1) + 1);
+  auto session =
+      std::make_unique<ServerSession>(env_, settings_, net::Stream(env_.reactor, fd, peer),
+                                      std::move(refusal), log_pids_.fetch_add(1) + 1);
   sessions_.spawn(serve(std::move(session), std::move(client_key)));
 }
 

@@ -93,26 +93,39 @@ rt::Task<void> ServerSession::run() {
 /// What is left of an action once its bytes are consumed. False ends the session.
 rt::Task<bool> ServerSession::perform(const Action& action) {
   switch (action.kind) {
-    case ActionKind::kNeedInput: co_return co_await read_more();
-    case ActionKind::kFlush: co_return co_await flush_output(action.delay);
+    case ActionKind::kNeedInput:
+      co_return co_await read_more();
+    case ActionKind::kFlush:
+      co_return co_await flush_output(action.delay);
     case ActionKind::kClose:
       static_cast<void>(co_await flush_output(action.delay));
       static_cast<void>(co_await stream_.flush(env_.reactor.now() + settings_->timeout));
       co_return false;
-    case ActionKind::kCheckSender: machine_.on_verdict(env_.queue.refuse_mail(machine_.declared_size())); break;
-    case ActionKind::kCheckEtrn: machine_.on_verdict("458 Unable to queue messages"); break;
+    case ActionKind::kCheckSender:
+      machine_.on_verdict(env_.queue.refuse_mail(machine_.declared_size()));
+      break;
+    case ActionKind::kCheckEtrn:
+      machine_.on_verdict("458 Unable to queue messages");
+      break;
     case ActionKind::kCheckHelo:
-    case ActionKind::kCheckData: machine_.on_verdict({}); break;
-    case ActionKind::kOpenMessage: open_message(); break;
+    case ActionKind::kCheckData:
+      machine_.on_verdict({});
+      break;
+    case ActionKind::kOpenMessage:
+      open_message();
+      break;
     case ActionKind::kAbort:
       content_.reset();
       id_ = {};
       break;
-    case ActionKind::kCommit: co_await commit(); break;
+    case ActionKind::kCommit:
+      co_await commit();
+      break;
     case ActionKind::kNote:
     case ActionKind::kCheckRecipient:
     case ActionKind::kCheckVerify:
-    case ActionKind::kBodyBytes: break;
+    case ActionKind::kBodyBytes:
+      break;
   }
   co_return true;
 }
@@ -192,16 +205,17 @@ void ServerSession::begin_content() {
   content_ = ContentRef::make();
   const auto id_text = id_.text_chars();
   std::string header;
-  append_received(header, {.helo = machine_.helo(),
-                           .client_name = machine_.client().name,
-                           .client_address = machine_.client().address,
-                           .hostname = settings_->protocol.hostname,
-                           .mail_name = settings_->mail_name,
-                           .protocol = machine_.protocol(),
-                           .queue_id = {id_text.data(), id_text.size()},
-                           .recipient = machine_.recipient_count() == 1 ? machine_.recipient_address(0)
-                                                                        : std::string_view(),
-                           .unix_seconds = unix_seconds(arrival_)});
+  append_received(header,
+                  {.helo = machine_.helo(),
+                   .client_name = machine_.client().name,
+                   .client_address = machine_.client().address,
+                   .hostname = settings_->protocol.hostname,
+                   .mail_name = settings_->mail_name,
+                   .protocol = machine_.protocol(),
+                   .queue_id = {id_text.data(), id_text.size()},
+                   .recipient = machine_.recipient_count() == 1 ? machine_.recipient_address(0)
+                                                                : std::string_view(),
+                   .unix_seconds = unix_seconds(arrival_)});
   content_->append(header);
 }
 
@@ -247,10 +261,16 @@ rt::Task<void> ServerSession::commit() {
 void ServerSession::log_note(const Action& action) {
   switch (action.note) {
     case Note::kPipelining:
-      env_.log.write(origin(), SmtpdPipelining{.after = machine_.stage(), .client = client(), .data = action.bytes});
+      env_.log.write(
+          origin(),
+          SmtpdPipelining{.after = machine_.stage(), .client = client(), .data = action.bytes});
       return;
-    case Note::kTooManyErrors: log_end(SessionEnd::kTooManyErrors); return;
-    case Note::kRejected: log_reject(action.bytes, machine_.stage()); return;
+    case Note::kTooManyErrors:
+      log_end(SessionEnd::kTooManyErrors);
+      return;
+    case Note::kRejected:
+      log_reject(action.bytes, machine_.stage());
+      return;
     case Note::kNonSmtpCommand:
     case Note::kBadAddress: {
       std::string text(action.note == Note::kBadAddress ? "Illegal address syntax from "
@@ -265,13 +285,14 @@ void ServerSession::log_note(const Action& action) {
       }
       text += ": ";
       text += action.bytes;
-      env_.log.write(origin(), LogNote{.program = LogProgram::kSmtpd,
-                                       .severity = LogSeverity::kWarning,
-                                       .text = text});
+      env_.log.write(
+          origin(),
+          LogNote{.program = LogProgram::kSmtpd, .severity = LogSeverity::kWarning, .text = text});
       return;
     }
     case Note::kBareNewline:
-    case Note::kNone: return;  // shown as notes=bare_lf at the end
+    case Note::kNone:
+      return;  // shown as notes=bare_lf at the end
   }
 }
 
@@ -296,7 +317,8 @@ void ServerSession::log_end(SessionEnd end) {
 
 void ServerSession::log_disconnect() {
   const CommandCounts counts = log_counts(machine_);
-  env_.log.write(origin(), SmtpdDisconnect{.client = client(), .counts = counts,
+  env_.log.write(origin(), SmtpdDisconnect{.client = client(),
+                                           .counts = counts,
                                            .notes = machine_.saw_bare_newline() ? "bare_lf" : ""});
 }
 

@@ -55,7 +55,10 @@ class DiskFull(CrashScenario):
         self.start_sink()
         self.server.stop()
         self.server.start()
-        self.server.wait_queue(seconds=40)
+        try:
+            self.server.wait_queue(seconds=20)
+        except AssertionError as error:
+            raise AssertionError(f"{self.balance()}; {error}") from None
         self.check(self.balance(), acknowledged_min)
         self.assertEqual(self.attempt(), 250)
 

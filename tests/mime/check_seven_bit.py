@@ -41,7 +41,7 @@ def random_entity(rng, depth, serial, digest=False):
         encoder, coded = rng.choice([(b"base64", base64.encodebytes),
                                      (b"quoted-printable", quopri.encodestring)])
         body = coded(random_text(rng).replace(b"--b", b"c")).replace(b"\r", b"").replace(b"\n", b"\r\n")
-        return b"Content-Transfer-Encoding: " + encoder + b"\r\n\r\n" + body
+        return b"Content-Type: text/plain\r\nContent-Transfer-Encoding: " + encoder + b"\r\n\r\n" + body
     if kind == "message":
         return (b"Content-Type: message/rfc822\r\n" + label + b"\r\n"
                 + random_message(rng, depth + 1, serial))

@@ -239,7 +239,7 @@ class Relaying(Scenario):
                     client.submit(recipients=["y@ours.example"])
                 with RawClient(server.port, source="127.0.0.1") as client:
                     client.submit(recipients=["z@sink.example"])
-                out.wait_messages(before + 2)
+                out.wait_messages(before + 2, seconds=5)
                 server.wait_queue()
                 self.assertEqual(sorted(m.recipients[0] for m in out.messages[before:]),
                                  ["y@ours.example", "z@sink.example"])

@@ -1,7 +1,7 @@
 // Goal: what was accepted ends exactly once, as a delivery or a notice, whatever the network, the
 // receiver, the disk and the power do; a second copy appears only where a failure allows one.
-// Method: the real code in a simulated world; injector and sink keep one ledger; the power is cut at
-// random points; then the faults stop and everything must come to rest.
+// Method: the real code in a simulated world; injector and sink keep one ledger; the power is cut
+// at random points; then the faults stop and everything must come to rest.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -31,9 +31,9 @@ void choose_faults(World& world, MtaOptions& options, SinkScript& script) {
   if (rng.chance(300)) script.recipient_replies["bad@sink.example"] = "550 5.1.1 unknown";
   if (rng.chance(300)) script.greylist_tries = 1;
   if (rng.chance(300)) {
-    constexpr SinkScript::Stage kStages[] = {SinkScript::Stage::kMail, SinkScript::Stage::kData,
-                                             SinkScript::Stage::kContent, SinkScript::Stage::kAnswer,
-                                             SinkScript::Stage::kAnswerLost};
+    constexpr SinkScript::Stage kStages[] = {
+        SinkScript::Stage::kMail, SinkScript::Stage::kData, SinkScript::Stage::kContent,
+        SinkScript::Stage::kAnswer, SinkScript::Stage::kAnswerLost};
     script.drop_at = kStages[rng.below(std::size(kStages))];
     script.drop_per_mille = 100;
   }
@@ -75,20 +75,23 @@ void run_seed(uint64_t seed) {
   const auto records = [&] {
     return disk.table(queue::Family::kFresh).size() + disk.table(queue::Family::kQueued).size();
   };
-  const bool rested = injected && world.run_until(
-      [&] { return records() == 0 && mta->queue().active_count() == 0; }, 120h);
+  const bool rested =
+      injected &&
+      world.run_until([&] { return records() == 0 && mta->queue().active_count() == 0; }, 120h);
   EXPECT_TRUE(rested) << records() << " messages are stuck\n" << mta->take_log();
   world.run_for(5s);
   EXPECT_TRUE(disk.table(queue::Family::kContent).empty()) << "orphaned content";
   EXPECT_TRUE(disk.table(queue::Family::kSchedule).empty()) << "orphaned schedule entries";
   EXPECT_TRUE(disk.table(queue::Family::kCorrupt).empty());
   const Ledger::Balance balance = ledger.balance();
-  const bool store_failed = mta->counters().get(Counter::kStoreFailures) > 0 || options.store.fail_per_mille > 0;
+  const bool store_failed =
+      mta->counters().get(Counter::kStoreFailures) > 0 || options.store.fail_per_mille > 0;
   EXPECT_EQ(balance.lost, 0u) << balance.text() << mta->take_log();
   EXPECT_EQ(balance.unexpected, 0u) << balance.text();
   EXPECT_EQ(balance.corrupt, 0u) << balance.text();
   EXPECT_EQ(balance.contradictory, 0u) << balance.text();
-  if (!store_failed) EXPECT_EQ(balance.unlawful_duplicates, 0u) << balance.text() << mta->take_log();
+  if (!store_failed)
+    EXPECT_EQ(balance.unlawful_duplicates, 0u) << balance.text() << mta->take_log();
   EXPECT_GT(balance.promised, 0u);
   world.crash(mta->shard());
   mta->store().crash();

@@ -19,9 +19,11 @@ std::shared_ptr<const smtp::ServerSettings> server_settings() {
   protocol.banner = "mta.example ESMTP";
   return std::make_shared<const smtp::ServerSettings>(smtp::ServerSettings{
       .protocol = protocol,
-      .relay = policy::RelayPolicy(
-          {.mynetworks = lookup::AddressList("mynetworks", "0.0.0.0/0", lookup::Subdomains::kDotted, context),
-           .relay = policy::parse_restrictions({"permit_mynetworks", "reject_unauth_destination"}, &warnings)}),
+      .relay =
+          policy::RelayPolicy({.mynetworks = lookup::AddressList(
+                                   "mynetworks", "0.0.0.0/0", lookup::Subdomains::kDotted, context),
+                               .relay = policy::parse_restrictions(
+                                   {"permit_mynetworks", "reject_unauth_destination"}, &warnings)}),
       .mail_name = "Barid"});
 }
 
@@ -48,7 +50,11 @@ SimMta::SimMta(World& world, SimDisk& disk, const MtaOptions& options)
               .counters = counters_,
               .next_log_pid = log_pid_},
              client_settings()),
-      service_({.reactor = shard_.reactor, .queue = queue_, .log = log_, .counters = counters_, .stop = stop_},
+      service_({.reactor = shard_.reactor,
+                .queue = queue_,
+                .log = log_,
+                .counters = counters_,
+                .stop = stop_},
                server_settings(), clients_, log_pids_) {
   shard_.reactor.add_turn_hook(*this);
   log_.set_time(shard_.reactor.wall_now());
@@ -56,7 +62,8 @@ SimMta::SimMta(World& world, SimDisk& disk, const MtaOptions& options)
   notices_.set({.host_name = "mta.example", .origin = "mta.example", .mail_name = "Barid"});
   queue_.set_policy(options.retry, options.limits);
   queue_.add_partition(partition_, *queue::read_id_mark(store_));
-  queue_.dispatcher().set_transport("smtp", agent_, {.destination_concurrency = 4, .total_concurrency = 8});
+  queue_.dispatcher().set_transport("smtp", agent_,
+                                    {.destination_concurrency = 4, .total_concurrency = 8});
   const Status status = service_.listen(options.address);
   BARID_ASSERT(status.ok());
   queue_.start();

@@ -132,7 +132,11 @@ class Barid:
     def refused(self):
         """Starts where a start must fail; returns (status, what it said)."""
         before = len(self.output())
-        status = self.launch().wait(PATIENCE)
+        try:
+            status = self.launch().wait(PATIENCE / 3)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            raise AssertionError("it started where it must refuse") from None
         return status, self.output()[before:]
 
     def stop(self):

@@ -30,7 +30,8 @@ constexpr std::string_view kControlHelp =
     "  start    start the server in the background\n"
     "  stop     end it: open transactions finish, everything is stored (waits)\n"
     "  reload   read the configuration again, without dropping a session\n"
-    "  drain    stop accepting, keep delivering; --exit [--timeout SECONDS]: end when the queue is empty\n"
+    "  drain    stop accepting, keep delivering; --exit [--timeout SECONDS]: end when the queue is "
+    "empty\n"
     "  check    check the configuration\n"
     "  status   0 and the pid if it runs, else 1; --json: what its shards do\n\n"
     "examples:\n  barid control start\n  barid control drain --exit --timeout 600\n"
@@ -47,7 +48,8 @@ struct ControlOptions {
 };
 
 /// The configuration, or null after having said why.
-std::unique_ptr<const config::Configuration> load(const std::string& directory, std::string_view name) {
+std::unique_ptr<const config::Configuration> load(const std::string& directory,
+                                                  std::string_view name) {
   config::LoadResult loaded =
       config::Configuration::load({.directory = configuration_directory(directory),
                                    .host = read_host_facts(),
@@ -58,7 +60,8 @@ std::unique_ptr<const config::Configuration> load(const std::string& directory, 
   return std::move(loaded.configuration);
 }
 
-int start(const config::Configuration& configuration, const std::string& queue, std::string_view name) {
+int start(const config::Configuration& configuration, const std::string& queue,
+          std::string_view name) {
   if (queue::QueueDirectory::holder(queue) != 0) {
     fmt::print(stderr, "{}: fatal: the mail system is already running\n", name);
     return 1;
@@ -116,7 +119,8 @@ int drain(const std::string& queue, int pid, const ControlOptions& options, std:
     return EX_UNAVAILABLE;
   }
   if (!options.exit_when_empty) return 0;
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(options.timeout_seconds);
+  const auto give_up =
+      std::chrono::steady_clock::now() + std::chrono::seconds(options.timeout_seconds);
   while (std::chrono::steady_clock::now() < give_up) {
     LineCounter counter;
     if (ask_server(queue, "GET", "/admin/v1/queue", &counter).ok() && counter.count == 0) break;
@@ -125,7 +129,8 @@ int drain(const std::string& queue, int pid, const ControlOptions& options, std:
   return stop(queue, pid, name);
 }
 
-int status(const std::string& queue, int pid, const ControlOptions& options, std::string_view name) {
+int status(const std::string& queue, int pid, const ControlOptions& options,
+           std::string_view name) {
   if (options.json) {
     const Result<ControlAnswer> answer = ask_server(queue, "GET", "/admin/v1/status");
     if (!answer.ok()) return 1;
@@ -139,8 +144,10 @@ int status(const std::string& queue, int pid, const ControlOptions& options, std
 int check(const config::Configuration& configuration, std::string_view name) {
   Problems problems;
   static_cast<void>(build_shard_settings(configuration, 1, &problems));
-  for (const std::string& warning : problems.warnings) fmt::print(stderr, "{}: warning: {}\n", name, warning);
-  for (const std::string& error : problems.errors) fmt::print(stderr, "{}: fatal: {}\n", name, error);
+  for (const std::string& warning : problems.warnings)
+    fmt::print(stderr, "{}: warning: {}\n", name, warning);
+  for (const std::string& error : problems.errors)
+    fmt::print(stderr, "{}: fatal: {}\n", name, error);
   return problems.errors.empty() ? 0 : EX_CONFIG;
 }
 
@@ -177,9 +184,12 @@ ControlOptions parse(Arguments arguments, std::string_view name, int* exit_statu
       return {};
     }
   }
-  constexpr std::array<std::string_view, 6> kKnown = {"start", "stop", "reload", "drain", "check", "status"};
+  constexpr std::array<std::string_view, 6> kKnown = {"start", "stop",  "reload",
+                                                      "drain", "check", "status"};
   if (std::find(kKnown.begin(), kKnown.end(), options.command) == kKnown.end()) {
-    fmt::print(stderr, "{}: fatal: unknown command: '{}'. Usage: {} start (or stop, reload, drain, check, status)\n",
+    fmt::print(stderr,
+               "{}: fatal: unknown command: '{}'. Usage: {} start (or stop, reload, drain, check, "
+               "status)\n",
                name, options.command, name);
     *exit_status = EX_USAGE;
     return {};
@@ -215,10 +225,11 @@ int run_links_command(Arguments arguments, std::string_view name) {
   constexpr std::array<std::string_view, 4> kNames = {"postfix", "postconf", "postqueue", "mailq"};
   if (arguments.size() != 1 || std::string_view(arguments[0]).starts_with('-')) {
     const bool help = arguments.size() == 1 && std::string_view(arguments[0]) == "--help";
-    fmt::print(help ? stdout : stderr,
-               "usage: {} DIRECTORY\nmakes symbolic links to this program under the names it answers to.\n"
-               "example:\n  barid links /usr/local/bin\n",
-               name);
+    fmt::print(
+        help ? stdout : stderr,
+        "usage: {} DIRECTORY\nmakes symbolic links to this program under the names it answers to.\n"
+        "example:\n  barid links /usr/local/bin\n",
+        name);
     return help ? 0 : EX_USAGE;
   }
   std::error_code error;

@@ -77,9 +77,11 @@ QueueEntry entry_of(const queue::Message& message, bool active) {
   }
   for (size_t i = 0; i < message.status.size(); ++i) {
     const queue::RecipientStatus& status = message.status[i];
-    const bool open = status.state == queue::RecipientState::kPending || status.state == queue::RecipientState::kFailed;
+    const bool open = status.state == queue::RecipientState::kPending ||
+                      status.state == queue::RecipientState::kFailed;
     if (open) {
-      entry.recipients.push_back({.address = message.envelope.recipients[i].address, .delay_reason = status.reason});
+      entry.recipients.push_back(
+          {.address = message.envelope.recipients[i].address, .delay_reason = status.reason});
     }
   }
   return entry;
@@ -100,7 +102,8 @@ class ControlServer final : public ShardGuest, private net::ConnectionHandler {
     listener_.close();
     stop_.request();
     static_cast<void>(co_await scope_.join(reactor_.now() + std::chrono::seconds(5)));
-    while (!listener_.closed()) co_await rt::Sleep(reactor_, reactor_.now() + std::chrono::milliseconds(1));
+    while (!listener_.closed())
+      co_await rt::Sleep(reactor_, reactor_.now() + std::chrono::milliseconds(1));
   }
 
  private:
@@ -109,7 +112,8 @@ class ControlServer final : public ShardGuest, private net::ConnectionHandler {
   /// Interrupts a connection when the server stops.
   class Interrupter final : public rt::StopCallback {
    public:
-    Interrupter(rt::StopSource& source, net::Stream& stream) : StopCallback(source), stream_(stream) {}
+    Interrupter(rt::StopSource& source, net::Stream& stream)
+        : StopCallback(source), stream_(stream) {}
     void on_stop() override { stream_.interrupt(); }
 
    private:
@@ -153,7 +157,8 @@ class ControlServer final : public ShardGuest, private net::ConnectionHandler {
     } else if (get && target == "/admin/v1/status") {
       co_await show_status(stream);
     } else if (post && target == "/admin/v1/drain") {
-      for (Shard* shard : shards_) shard->post([](Shard::Inside& one) { shard_set_draining(one, true); });
+      for (Shard* shard : shards_)
+        shard->post([](Shard::Inside& one) { shard_set_draining(one, true); });
       co_await answer(stream, "200 OK", "{\"draining\":true}\n");
     } else if (post && (target == "/admin/v1/reload" || target == "/admin/v1/stop")) {
       co_await answer(stream, "202 Accepted", "{}\n");
@@ -164,14 +169,15 @@ class ControlServer final : public ShardGuest, private net::ConnectionHandler {
   }
 
   rt::Task<void> answer(net::Stream& stream, std::string_view status, std::string body) {
-    stream.write(fmt::format("HTTP/1.1 {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n"
-                             "Connection: close\r\n\r\n{}",
-                             status, body.size(), body));
+    stream.write(
+        fmt::format("HTTP/1.1 {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n"
+                    "Connection: close\r\n\r\n{}",
+                    status, body.size(), body));
     static_cast<void>(co_await stream.flush(reactor_.now() + kRequestPatience));
   }
 
-  /// Runs `visit` on every shard and waits for all answers. Messages, not closures: what is asked is
-  /// plain data owned here until the reply.
+  /// Runs `visit` on every shard and waits for all answers. Messages, not closures: what is asked
+  /// is plain data owned here until the reply.
   template <typename T>
   rt::Task<std::vector<T>> gather(T (*ask)(Shard::Inside&)) {
     struct Question {
@@ -213,16 +219,18 @@ class ControlServer final : public ShardGuest, private net::ConnectionHandler {
     Counters total;
     for (size_t i = 0; i < statuses.size(); ++i) {
       const ShardStatus& status = statuses[i];
-      body += fmt::format("{}{{\"io_backend\":\"{}\",\"sessions\":{},\"deliveries\":{},\"active_messages\":{},"
-                          "\"content_memory_bytes\":{},\"recovering\":{}}}",
-                          i == 0 ? "" : ",", status.io_backend, status.sessions, status.deliveries,
-                          status.active_messages, status.content_memory_bytes, status.recovering);
+      body += fmt::format(
+          "{}{{\"io_backend\":\"{}\",\"sessions\":{},\"deliveries\":{},\"active_messages\":{},"
+          "\"content_memory_bytes\":{},\"recovering\":{}}}",
+          i == 0 ? "" : ",", status.io_backend, status.sessions, status.deliveries,
+          status.active_messages, status.content_memory_bytes, status.recovering);
       total += status.counters;
     }
     body += "],\"counters\":{";
     for (size_t i = 0; i < kCounterCount; ++i) {
       const auto counter = static_cast<Counter>(i);
-      body += fmt::format("{}\"{}\":{}", i == 0 ? "" : ",", counter_info(counter).name, total.get(counter));
+      body += fmt::format("{}\"{}\":{}", i == 0 ? "" : ",", counter_info(counter).name,
+                          total.get(counter));
     }
     body += "}}\n";
     co_await answer(stream, "200 OK", std::move(body));
@@ -230,10 +238,13 @@ class ControlServer final : public ShardGuest, private net::ConnectionHandler {
 
   rt::Task<void> list_queue(net::Stream& stream) {
     absl::flat_hash_set<QueueId> active;
-    const std::vector<std::vector<QueueId>> ids = co_await gather<std::vector<QueueId>>(shard_active_ids);
-    for (const std::vector<QueueId>& shard_ids : ids) active.insert(shard_ids.begin(), shard_ids.end());
+    const std::vector<std::vector<QueueId>> ids =
+        co_await gather<std::vector<QueueId>>(shard_active_ids);
+    for (const std::vector<QueueId>& shard_ids : ids)
+      active.insert(shard_ids.begin(), shard_ids.end());
     const auto stores = co_await gather<std::vector<const queue::Store*>>(shard_stores);
-    stream.write("HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n");
+    stream.write(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n");
     for (const std::vector<const queue::Store*>& shard_list : stores) {
       for (const queue::Store* store : shard_list) {
         for (const queue::Family family : {queue::Family::kFresh, queue::Family::kQueued}) {

@@ -18,7 +18,8 @@
 namespace barid::tools {
 
 /// Runs on the first shard. Empty, or why there is no control socket. `shards` outlive the server.
-[[nodiscard]] std::string start_control_server(Shard::Inside& inside, const std::string& queue_directory,
+[[nodiscard]] std::string start_control_server(Shard::Inside& inside,
+                                               const std::string& queue_directory,
                                                std::vector<Shard*> shards);
 
 }  // namespace barid::tools

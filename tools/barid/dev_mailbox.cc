@@ -53,19 +53,23 @@ class DevMailbox final : public ShardGuest, private net::ConnectionHandler {
     policy_.checks = 0;
   }
 
-  Status listen(uint16_t port) { return listener_.open(*net::SocketAddress::from_ip("127.0.0.1", port)); }
+  Status listen(uint16_t port) {
+    return listener_.open(*net::SocketAddress::from_ip("127.0.0.1", port));
+  }
 
   rt::Task<void> close() override {
     listener_.close();
     stop_.request();
     static_cast<void>(co_await scope_.join(reactor_.now() + std::chrono::seconds(5)));
-    while (!listener_.closed()) co_await rt::Sleep(reactor_, reactor_.now() + std::chrono::milliseconds(1));
+    while (!listener_.closed())
+      co_await rt::Sleep(reactor_, reactor_.now() + std::chrono::milliseconds(1));
   }
 
  private:
   class Interrupter final : public rt::StopCallback {
    public:
-    Interrupter(rt::StopSource& source, net::Stream& stream) : StopCallback(source), stream_(stream) {}
+    Interrupter(rt::StopSource& source, net::Stream& stream)
+        : StopCallback(source), stream_(stream) {}
     void on_stop() override { stream_.interrupt(); }
 
    private:
@@ -89,10 +93,16 @@ class DevMailbox final : public ShardGuest, private net::ConnectionHandler {
       switch (action.kind) {
         case smtp::ActionKind::kCheckRecipient:
         case smtp::ActionKind::kCheckVerify:
-        case smtp::ActionKind::kCheckEtrn: machine.on_verdict({}); break;
+        case smtp::ActionKind::kCheckEtrn:
+          machine.on_verdict({});
+          break;
         case smtp::ActionKind::kOpenMessage:
-        case smtp::ActionKind::kAbort: content.clear(); break;
-        case smtp::ActionKind::kCommit: co_await keep(machine, content); break;
+        case smtp::ActionKind::kAbort:
+          content.clear();
+          break;
+        case smtp::ActionKind::kCommit:
+          co_await keep(machine, content);
+          break;
         case smtp::ActionKind::kNeedInput:
         case smtp::ActionKind::kFlush:
         case smtp::ActionKind::kClose: {
@@ -108,7 +118,8 @@ class DevMailbox final : public ShardGuest, private net::ConnectionHandler {
           if (!status.ok() && stream.input().empty()) co_return;
           break;
         }
-        default: break;
+        default:
+          break;
       }
     }
   }
@@ -122,10 +133,12 @@ class DevMailbox final : public ShardGuest, private net::ConnectionHandler {
     }
     file += content;
     content.clear();
-    const std::string name = fmt::format("{}-{:04}.eml", unix_micros(reactor_.wall_now()), ++sequence_ % 10000);
+    const std::string name =
+        fmt::format("{}-{:04}.eml", unix_micros(reactor_.wall_now()), ++sequence_ % 10000);
     const std::string path = directory_ + "/" + name;
     auto call = [path, file = std::move(file)] { return write_message(path, file); };
-    const Status status = co_await shard_offload(inside_).run(std::move(call), reactor_.now() + kPatience);
+    const Status status =
+        co_await shard_offload(inside_).run(std::move(call), reactor_.now() + kPatience);
     if (status.ok()) {
       machine.on_committed(name);
     } else {

@@ -32,7 +32,8 @@ constexpr std::array kCommands = {
     Command{"serve", "", run_serve_command, "run the MTA in the foreground"},
     Command{"dev", "", run_dev_command, "try it: no configuration, no root, no DNS"},
     Command{"control", "postfix", run_control_command, "start, stop, reload, drain, check, status"},
-    Command{"config", "postconf", run_config, "show, explain, check and edit main.cf and master.cf"},
+    Command{"config", "postconf", run_config,
+            "show, explain, check and edit main.cf and master.cf"},
     Command{"queue", "postqueue", run_queue_command, "list the queue"},
     Command{"links", "", run_links_command, "make the names this program answers to"},
 };
@@ -45,9 +46,11 @@ void print_help(std::FILE* out) {
     fmt::print(out, "  {:<10} {}{}\n", command.name, command.summary,
                command.alias.empty() ? "" : fmt::format(" (also: {})", command.alias));
   }
-  fmt::print(out,
-             "\n`barid COMMAND --help` explains each with examples. `mailq` is `barid queue list`.\n"
-             "Exit status: that of sysexits.h (0, 64 usage, 65 data, 69 unavailable, 78 configuration).\n");
+  fmt::print(
+      out,
+      "\n`barid COMMAND --help` explains each with examples. `mailq` is `barid queue list`.\n"
+      "Exit status: that of sysexits.h (0, 64 usage, 65 data, 69 unavailable, 78 "
+      "configuration).\n");
 }
 
 int run(int argc, char** argv) {
@@ -72,7 +75,8 @@ int run(int argc, char** argv) {
     return 0;
   }
   for (const Command& command : kCommands) {
-    if (command.name == word) return command.run(arguments.subspan(1), fmt::format("barid {}", word));
+    if (command.name == word)
+      return command.run(arguments.subspan(1), fmt::format("barid {}", word));
   }
   fmt::print(stderr, "barid: unknown command \"{}\"; `barid --help` lists them\n", word);
   return EX_USAGE;

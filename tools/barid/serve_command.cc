@@ -18,7 +18,8 @@ using Arguments = std::span<const char* const>;
 
 /// Parses with CLI11; returns a status to end with, or -1 to go on.
 int parse(CLI::App& app, Arguments arguments) {
-  std::vector<std::string> words(arguments.rbegin(), arguments.rend());  // CLI11 wants them reversed
+  std::vector<std::string> words(arguments.rbegin(),
+                                 arguments.rend());  // CLI11 wants them reversed
   try {
     app.parse(words);
   } catch (const CLI::ParseError& error) {
@@ -45,8 +46,9 @@ int run_serve_command(Arguments arguments, std::string_view name) {
   std::vector<std::string> overrides_text;
   app.add_option("-c,--config", directory, "configuration directory ($MAIL_CONFIG, /etc/barid)");
   app.add_option("-o", overrides_text, "name=value, stronger than main.cf");
-  app.footer("examples:\n  barid serve -c /etc/barid\n  BARID_SHARD_COUNT=4 barid serve\n"
-             "exit status: 0 after an orderly end, 69 queue or listener unavailable, 78 configuration");
+  app.footer(
+      "examples:\n  barid serve -c /etc/barid\n  BARID_SHARD_COUNT=4 barid serve\n"
+      "exit status: 0 after an orderly end, 69 queue or listener unavailable, 78 configuration");
   if (const int status = parse(app, arguments); status >= 0) return status;
   std::vector<config::NameAndValue> overrides;
   for (const std::string& text : overrides_text) {
@@ -61,9 +63,10 @@ int run_serve_command(Arguments arguments, std::string_view name) {
 }
 
 int run_dev_command(Arguments arguments, std::string_view name) {
-  CLI::App app("The embedded default: accepts mail on 127.0.0.1:2525, queues it in ./barid-data, and\n"
-               "delivers it over SMTP into a built-in mailbox, one file per message.",
-               std::string(name));
+  CLI::App app(
+      "The embedded default: accepts mail on 127.0.0.1:2525, queues it in ./barid-data, and\n"
+      "delivers it over SMTP into a built-in mailbox, one file per message.",
+      std::string(name));
   std::string data = "./barid-data";
   uint16_t port = 2525;
   uint16_t mailbox_port = 2524;
@@ -81,15 +84,16 @@ int run_dev_command(Arguments arguments, std::string_view name) {
   }
   const std::string root = std::filesystem::absolute(data).lexically_normal().string();
   const std::string mailbox = root + "/mailbox";
-  ServerOptions options{.load = load_options(root, {{"queue_directory", root + "/queue"},
-                                                    {"myhostname", "localhost"},
-                                                    {"mynetworks", "127.0.0.0/8 [::1]/128"},
-                                                    {"inet_interfaces", "loopback-only"},
-                                                    {"inet_protocols", "ipv4"},
-                                                    {"mydestination", ""},
-                                                    {"disable_dns_lookups", "yes"},
-                                                    {"relayhost", fmt::format("[127.0.0.1]:{}", mailbox_port)},
-                                                    {"maillog_file", "/dev/stdout"}})};
+  ServerOptions options{
+      .load = load_options(root, {{"queue_directory", root + "/queue"},
+                                  {"myhostname", "localhost"},
+                                  {"mynetworks", "127.0.0.0/8 [::1]/128"},
+                                  {"inet_interfaces", "loopback-only"},
+                                  {"inet_protocols", "ipv4"},
+                                  {"mydestination", ""},
+                                  {"disable_dns_lookups", "yes"},
+                                  {"relayhost", fmt::format("[127.0.0.1]:{}", mailbox_port)},
+                                  {"maillog_file", "/dev/stdout"}})};
   options.load.read_file = [root, port](const std::string& path) -> Result<std::string> {
     if (path != root + "/master.cf") return lookup::read_whole_file(path);
     return fmt::format("127.0.0.1:{} inet n - n - - smtpd\n", port);

@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "shard/queue/queue_directory.h"
 #include "core/obs/log_writer.h"
+#include "shard/queue/queue_directory.h"
 #include "tools/barid/control_server.h"
 
 namespace barid::tools {
@@ -65,11 +65,13 @@ void raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
-  static_cast<void>(setrlimit(RLIMIT_NOFILE, &limit));  // the old limit then stays, and is reported by accept
+  static_cast<void>(
+      setrlimit(RLIMIT_NOFILE, &limit));  // the old limit then stays, and is reported by accept
 }
 
 void Server::print(const config::Diagnostics& diagnostics) const {
-  for (const config::Diagnostic& warning : diagnostics.warnings) complain("warning: " + warning.str());
+  for (const config::Diagnostic& warning : diagnostics.warnings)
+    complain("warning: " + warning.str());
   for (const config::Diagnostic& error : diagnostics.errors) complain("fatal: " + error.str());
 }
 
@@ -85,7 +87,8 @@ bool Server::load_configuration() {
 std::vector<uint16_t> Server::partitions_of(uint16_t index) const {
   std::vector<uint16_t> numbers{index};
   for (const uint16_t found : directory_.partitions()) {
-    if (found != index && found >= process_.shards_count && found % process_.shards_count == index) {
+    if (found != index && found >= process_.shards_count &&
+        found % process_.shards_count == index) {
       numbers.push_back(found);
     }
   }
@@ -101,7 +104,8 @@ bool Server::open_queue() {
   for (uint16_t index = 0; index < process_.shards_count; ++index) {
     for (const uint16_t number : partitions_of(index)) {
       queue::OpenFailure failure;
-      auto store = queue::open_rocks_store({.directory = directory_.partition_path(number)}, &failure);
+      auto store =
+          queue::open_rocks_store({.directory = directory_.partition_path(number)}, &failure);
       if (!store) {
         complain(fmt::format("fatal: {}: cannot be opened: {}; nothing was changed",
                              directory_.partition_path(number), failure.text));
@@ -127,15 +131,19 @@ bool Server::open_log() {
 bool Server::start_shards() {
   mesh_ = std::make_unique<rt::Mesh>(process_.shards_count);
   offload_ = std::make_unique<rt::OffloadPool>(process_.offload_threads, 1024);
-  const ShardCommons commons{.process = process_, .mesh = *mesh_, .offload = *offload_,
-                             .clients = clients_, .log_pids = log_pids_};
+  const ShardCommons commons{.process = process_,
+                             .mesh = *mesh_,
+                             .offload = *offload_,
+                             .clients = clients_,
+                             .log_pids = log_pids_};
   const LogFormat format{.style = process_.log_json ? LogStyle::kJson : LogStyle::kPostfix,
                          .host_name = configuration_->get("myhostname"),
                          .syslog_name = process_.syslog_name,
                          .delay_decimals_max = process_.delay_decimals};
   for (uint16_t index = 0; index < process_.shards_count; ++index) {
     Problems problems;
-    ShardSettings settings = build_shard_settings(*configuration_, process_.shards_count, &problems);
+    ShardSettings settings =
+        build_shard_settings(*configuration_, process_.shards_count, &problems);
     if (index == 0) {
       for (const std::string& warning : problems.warnings) complain("warning: " + warning);
     }
@@ -147,7 +155,8 @@ bool Server::start_shards() {
                                               std::move(opened_[index]), std::move(settings)));
   }
   log_thread_ = std::thread([this] { log_writer_->run(); });
-  for (const std::unique_ptr<Shard>& shard : shards_) threads_.emplace_back([&shard] { shard->run(); });
+  for (const std::unique_ptr<Shard>& shard : shards_)
+    threads_.emplace_back([&shard] { shard->run(); });
   bool ok = true;
   for (const std::unique_ptr<Shard>& shard : shards_) {
     if (const std::string problem = shard->wait_started(); !problem.empty()) {
@@ -172,7 +181,8 @@ void Server::stop_shards() {
 void Server::reload() {
   const auto say = [this](LogSeverity severity, const std::string& text) {
     complain(text);
-    shards_.front()->post([severity, text](Shard::Inside& inside) { shard_log(inside, severity, text); });
+    shards_.front()->post(
+        [severity, text](Shard::Inside& inside) { shard_log(inside, severity, text); });
   };
   config::LoadResult loaded = config::Configuration::load(options_.load);
   for (const config::Diagnostic& error : loaded.diagnostics.errors) {
@@ -184,12 +194,14 @@ void Server::reload() {
     Problems problems;
     settings.push_back(std::make_shared<ShardSettings>(
         build_shard_settings(*loaded.configuration, process_.shards_count, &problems)));
-    for (const std::string& error : problems.errors) say(LogSeverity::kError, "reload refused: " + error);
+    for (const std::string& error : problems.errors)
+      say(LogSeverity::kError, "reload refused: " + error);
     if (!problems.errors.empty()) return;
   }
   configuration_ = std::move(loaded.configuration);
   for (size_t i = 0; i < shards_.size(); ++i) {
-    shards_[i]->post([one = settings[i]](Shard::Inside& inside) { shard_reload(inside, std::move(*one)); });
+    shards_[i]->post(
+        [one = settings[i]](Shard::Inside& inside) { shard_reload(inside, std::move(*one)); });
   }
   static_cast<void>(log_writer_->reopen());  // the old file stays in use if that fails
   say(LogSeverity::kInfo, "reload -- configuration " + configuration_->directory());

@@ -26,9 +26,10 @@ policy::AddressClasses address_classes(const Configuration& configuration, const
                                        const lookup::OpenContext& context) {
   return policy::AddressClasses{
       .local = lookup::StringList("mydestination", scope.get("mydestination"), context),
-      .virtual_alias = lookup::StringList("virtual_alias_domains", scope.get("virtual_alias_domains"), context),
-      .virtual_mailbox =
-          lookup::StringList("virtual_mailbox_domains", scope.get("virtual_mailbox_domains"), context),
+      .virtual_alias =
+          lookup::StringList("virtual_alias_domains", scope.get("virtual_alias_domains"), context),
+      .virtual_mailbox = lookup::StringList("virtual_mailbox_domains",
+                                            scope.get("virtual_mailbox_domains"), context),
       .relay = lookup::DomainList("relay_domains", scope.get("relay_domains"),
                                   subdomains(configuration, "relay_domains"), context),
       .own_addresses = configuration.own_addresses()};
@@ -74,9 +75,8 @@ smtp::ServerPolicy server_policy(const Scope& scope, Problems* problems) {
   if (discard.ok()) {
     policy.keywords &= ~*discard;
   } else {
-    problems->errors.push_back(
-        fmt::format("smtpd_discard_ehlo_keywords: unknown keyword at \"{}\"",
-                    discard_text.substr(discard.error().detail)));
+    problems->errors.push_back(fmt::format("smtpd_discard_ehlo_keywords: unknown keyword at \"{}\"",
+                                           discard_text.substr(discard.error().detail)));
   }
   return policy;
 }
@@ -111,10 +111,12 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
                 .defer = static_cast<uint16_t>(scope.get_int("defer_code")),
                 .non_fqdn = static_cast<uint16_t>(scope.get_int("non_fqdn_reject_code"))}});
   if (!relay.is_safe()) {
-    problems->errors.push_back(fmt::format(
-        "{}: in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, specify at least "
-        "one working instance of: reject_unauth_destination, defer_unauth_destination, reject, defer",
-        entry.id()));
+    problems->errors.push_back(
+        fmt::format("{}: in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, "
+                    "specify at least "
+                    "one working instance of: reject_unauth_destination, defer_unauth_destination, "
+                    "reject, defer",
+                    entry.id()));
   }
   const std::string syslog_name = scope.get("syslog_name");
   return std::make_shared<const smtp::ServerSettings>(smtp::ServerSettings{
@@ -134,20 +136,23 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
 
 /// Where a service listens. An empty host means inet_interfaces.
 std::vector<net::SocketAddress> listen_addresses(const Configuration& configuration,
-                                                 const config::ServiceEntry& entry, Problems* problems) {
+                                                 const config::ServiceEntry& entry,
+                                                 Problems* problems) {
   std::vector<net::SocketAddress> addresses;
   const config::InetEndpoint endpoint = config::parse_inet_name(entry.name);
   const std::optional<uint16_t> port = dns::parse_port(endpoint.port);
   if (!port) {
-    problems->errors.push_back(fmt::format("{}, line {}: {}: unknown port \"{}\"", entry.file, entry.line,
-                                           entry.id(), endpoint.port));
+    problems->errors.push_back(fmt::format("{}, line {}: {}: unknown port \"{}\"", entry.file,
+                                           entry.line, entry.id(), endpoint.port));
     return addresses;
   }
   std::vector<std::string> hosts;
   const std::string interfaces = configuration.get("inet_interfaces");
   const std::string protocols = configuration.get("inet_protocols");
-  const bool v4 = protocols.find("ipv4") != std::string::npos || protocols.find("all") != std::string::npos;
-  const bool v6 = protocols.find("ipv6") != std::string::npos || protocols.find("all") != std::string::npos;
+  const bool v4 =
+      protocols.find("ipv4") != std::string::npos || protocols.find("all") != std::string::npos;
+  const bool v6 =
+      protocols.find("ipv6") != std::string::npos || protocols.find("all") != std::string::npos;
   if (!endpoint.host.empty() && endpoint.host != "*") {
     hosts.push_back(endpoint.host);
   } else if (interfaces == "all") {
@@ -161,8 +166,8 @@ std::vector<net::SocketAddress> listen_addresses(const Configuration& configurat
     if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
     const auto address = net::SocketAddress::from_ip(host, *port);
     if (!address) {
-      problems->errors.push_back(fmt::format("{}, line {}: {}: \"{}\" is not an IP address", entry.file,
-                                             entry.line, entry.id(), host));
+      problems->errors.push_back(fmt::format("{}, line {}: {}: \"{}\" is not an IP address",
+                                             entry.file, entry.line, entry.id(), host));
       continue;
     }
     addresses.push_back(*address);
@@ -172,9 +177,11 @@ std::vector<net::SocketAddress> listen_addresses(const Configuration& configurat
 
 // --- the client side
 
-smtp::FeatureSet discarded_features(const Scope& scope, const std::string& prefix, Problems* problems) {
+smtp::FeatureSet discarded_features(const Scope& scope, const std::string& prefix,
+                                    Problems* problems) {
   smtp::FeatureSet set;
-  const std::string name = prefix + (prefix == "lmtp_" ? "discard_lhlo_keywords" : "discard_ehlo_keywords");
+  const std::string name =
+      prefix + (prefix == "lmtp_" ? "discard_lhlo_keywords" : "discard_ehlo_keywords");
   for (const std::string& word : scope.get_list(name)) {
     if (const auto feature = smtp::feature_from_keyword(word)) {
       set.insert(*feature);
@@ -186,7 +193,9 @@ smtp::FeatureSet discarded_features(const Scope& scope, const std::string& prefi
 }
 
 smtp::ClientTimeouts client_timeouts(const Scope& scope, const std::string& prefix) {
-  const auto time = [&](std::string_view name) -> Duration { return scope.get_time(prefix + std::string(name)); };
+  const auto time = [&](std::string_view name) -> Duration {
+    return scope.get_time(prefix + std::string(name));
+  };
   smtp::ClientTimeouts timeouts{.connect = time("connect_timeout"),
                                 .hello = time(prefix == "lmtp_" ? "lhlo_timeout" : "helo_timeout"),
                                 .mail = time("mail_timeout"),
@@ -196,7 +205,8 @@ smtp::ClientTimeouts client_timeouts(const Scope& scope, const std::string& pref
                                 .data_done = time("data_done_timeout"),
                                 .reset = time("rset_timeout"),
                                 .quit = time("quit_timeout")};
-  if (timeouts.connect == Duration::zero()) timeouts.connect = std::chrono::seconds(120);  // 0: the kernel's
+  if (timeouts.connect == Duration::zero())
+    timeouts.connect = std::chrono::seconds(120);  // 0: the kernel's
   return timeouts;
 }
 
@@ -205,7 +215,8 @@ dns::RouteOptions route_options(const Configuration& configuration, const Scope&
                                 const std::vector<net::SocketAddress>& own) {
   dns::RouteOptions options;
   const std::string order = scope.get(prefix + "host_lookup");
-  if (scope.get_bool("disable_dns_lookups") || scope.get(prefix + "dns_support_level") == "disabled") {
+  if (scope.get_bool("disable_dns_lookups") ||
+      scope.get(prefix + "dns_support_level") == "disabled") {
     options.lookup = dns::HostLookupOrder::kNativeOnly;
   } else if (order.find("native") != std::string::npos) {
     options.lookup = order.find("dns") != std::string::npos ? dns::HostLookupOrder::kDnsNative
@@ -213,8 +224,10 @@ dns::RouteOptions route_options(const Configuration& configuration, const Scope&
   }
   const std::string protocols = configuration.get("inet_protocols");
   const bool all = protocols.find("all") != std::string::npos;
-  if (!all && protocols.find("ipv6") == std::string::npos) options.families = dns::Families::kV4Only;
-  if (!all && protocols.find("ipv4") == std::string::npos) options.families = dns::Families::kV6Only;
+  if (!all && protocols.find("ipv6") == std::string::npos)
+    options.families = dns::Families::kV4Only;
+  if (!all && protocols.find("ipv4") == std::string::npos)
+    options.families = dns::Families::kV6Only;
   options.mx.ignore_lookup_error = scope.get_bool("ignore_mx_lookup_error");
   const std::string preference = scope.get(prefix + "address_preference");
   if (preference == "ipv4") options.address.preference = dns::AddressPreference::kV4;
@@ -226,18 +239,20 @@ dns::RouteOptions route_options(const Configuration& configuration, const Scope&
     options.address.own_addresses = own;
     options.address.defer_if_no_address = scope.get_bool("smtp_defer_if_no_mx_address_found");
   }
-  options.rollup = configuration.get("destination_rollup") == "domain" ? dns::Rollup::kDomain : dns::Rollup::kMx;
+  options.rollup =
+      configuration.get("destination_rollup") == "domain" ? dns::Rollup::kDomain : dns::Rollup::kMx;
   options.default_port = lmtp ? 24 : 25;
   return options;
 }
 
-std::optional<net::SocketAddress> bind_address(const Scope& scope, const std::string& name, int family,
-                                               Problems* problems) {
+std::optional<net::SocketAddress> bind_address(const Scope& scope, const std::string& name,
+                                               int family, Problems* problems) {
   const std::string text = scope.get(name);
   if (text.empty()) return std::nullopt;
   const auto address = net::SocketAddress::from_ip(text, 0);
   if (address && address->family() == family) return address;
-  problems->errors.push_back(fmt::format("{}: \"{}\" is not an address of that family", name, text));
+  problems->errors.push_back(
+      fmt::format("{}: \"{}\" is not an address of that family", name, text));
   return std::nullopt;
 }
 
@@ -253,8 +268,8 @@ const std::vector<net::SocketAddress>& own_socket_addresses(const Configuration&
   return addresses;
 }
 
-smtp::ClientSettings client_settings(const Configuration& configuration, const config::ServiceEntry& entry,
-                                     Problems* problems) {
+smtp::ClientSettings client_settings(const Configuration& configuration,
+                                     const config::ServiceEntry& entry, Problems* problems) {
   const Scope scope = configuration.service(entry);
   const bool lmtp = entry.command == "lmtp";
   const std::string prefix = lmtp ? "lmtp_" : "smtp_";
@@ -272,14 +287,20 @@ smtp::ClientSettings client_settings(const Configuration& configuration, const c
   }
   machine.convert_8bit = !scope.get_bool("disable_mime_output_conversion");
   machine.line_length_max = static_cast<uint32_t>(scope.get_int(prefix + "line_length_limit"));
-  machine.pipeline_messages_limit = static_cast<uint32_t>(scope.get_int("smtp_pipeline_messages_limit"));
+  machine.pipeline_messages_limit =
+      static_cast<uint32_t>(scope.get_int("smtp_pipeline_messages_limit"));
   settings.my_hostname = scope.get("myhostname");
-  settings.route = route_options(configuration, scope, prefix, lmtp, own_socket_addresses(configuration));
+  settings.route =
+      route_options(configuration, scope, prefix, lmtp, own_socket_addresses(configuration));
   const auto port = dns::parse_port(scope.get(prefix + "tcp_port"));
-  if (!port) problems->errors.push_back(fmt::format("{}tcp_port: \"{}\" is no port", prefix, scope.get(prefix + "tcp_port")));
-  settings.destination = {.syntax = lmtp ? dns::DestinationSyntax::kLmtp : dns::DestinationSyntax::kSmtp,
-                          .port = port.value_or(25)};
-  if (const std::string fallback = lmtp ? std::string() : scope.get("smtp_fallback_relay"); !fallback.empty()) {
+  if (!port)
+    problems->errors.push_back(
+        fmt::format("{}tcp_port: \"{}\" is no port", prefix, scope.get(prefix + "tcp_port")));
+  settings.destination = {
+      .syntax = lmtp ? dns::DestinationSyntax::kLmtp : dns::DestinationSyntax::kSmtp,
+      .port = port.value_or(25)};
+  if (const std::string fallback = lmtp ? std::string() : scope.get("smtp_fallback_relay");
+      !fallback.empty()) {
     dns::ParsedDestinations parsed = dns::parse_destinations(fallback, settings.destination);
     if (!parsed.error.empty()) problems->errors.push_back("smtp_fallback_relay: " + parsed.error);
     settings.fallback = std::move(parsed.destinations);
@@ -290,20 +311,23 @@ smtp::ClientSettings client_settings(const Configuration& configuration, const c
   settings.session_limit = static_cast<uint32_t>(scope.get_int(prefix + "mx_session_limit"));
   settings.idle_limit = scope.get_time(prefix + "connection_cache_time_limit");
   settings.age_limit = scope.get_time(prefix + "connection_reuse_time_limit");
-  settings.reuse_count_limit = static_cast<uint32_t>(scope.get_int(prefix + "connection_reuse_count_limit"));
+  settings.reuse_count_limit =
+      static_cast<uint32_t>(scope.get_int(prefix + "connection_reuse_count_limit"));
   settings.queue_directory = configuration.get("queue_directory");
   settings.agent = lmtp ? "lmtp" : "smtp";
   return settings;
 }
 
-TransportSettings transport_settings(const Configuration& configuration, const config::ServiceEntry& entry,
-                                     uint16_t shards_count, Problems* problems) {
+TransportSettings transport_settings(const Configuration& configuration,
+                                     const config::ServiceEntry& entry, uint16_t shards_count,
+                                     Problems* problems) {
   TransportSettings transport{.name = entry.name, .command = entry.command};
   const auto limit = [&](std::string_view suffix) {
     return static_cast<uint64_t>(configuration.get_transport_int(entry.name, suffix));
   };
-  const uint64_t total = entry.limit >= 0 ? static_cast<uint64_t>(entry.limit)
-                                          : static_cast<uint64_t>(configuration.get_int("default_process_limit"));
+  const uint64_t total =
+      entry.limit >= 0 ? static_cast<uint64_t>(entry.limit)
+                       : static_cast<uint64_t>(configuration.get_int("default_process_limit"));
   transport.limits = {
       .destination_concurrency =
           static_cast<uint32_t>(share_of(limit("_destination_concurrency_limit"), shards_count)),
@@ -315,15 +339,18 @@ TransportSettings transport_settings(const Configuration& configuration, const c
   return transport;
 }
 
-std::vector<TransportSettings> all_transports(const Configuration& configuration, uint16_t shards_count,
-                                              Problems* problems) {
+std::vector<TransportSettings> all_transports(const Configuration& configuration,
+                                              uint16_t shards_count, Problems* problems) {
   constexpr std::string_view kServed[] = {"smtp", "lmtp", "error", "retry", "discard"};
   std::vector<TransportSettings> transports;
   const auto add = [&](const config::ServiceEntry& entry) {
-    if (std::find(std::begin(kServed), std::end(kServed), entry.command) == std::end(kServed)) return;
-    const bool known = std::any_of(transports.begin(), transports.end(),
-                                   [&](const TransportSettings& t) { return t.name == entry.name; });
-    if (!known) transports.push_back(transport_settings(configuration, entry, shards_count, problems));
+    if (std::find(std::begin(kServed), std::end(kServed), entry.command) == std::end(kServed))
+      return;
+    const bool known =
+        std::any_of(transports.begin(), transports.end(),
+                    [&](const TransportSettings& t) { return t.name == entry.name; });
+    if (!known)
+      transports.push_back(transport_settings(configuration, entry, shards_count, problems));
   };
   for (const config::ServiceEntry& entry : configuration.services()) {
     if (!entry.is_inet()) add(entry);
@@ -332,18 +359,21 @@ std::vector<TransportSettings> all_transports(const Configuration& configuration
   return transports;
 }
 
-policy::RoutingRules routing_rules(const Configuration& configuration, const lookup::OpenContext& context) {
+policy::RoutingRules routing_rules(const Configuration& configuration,
+                                   const lookup::OpenContext& context) {
   return policy::RoutingRules{
       .local_transport = configuration.get("local_transport"),
       .virtual_transport = configuration.get("virtual_transport"),
       .relay_transport = configuration.get("relay_transport"),
       .default_transport = configuration.get("default_transport"),
       .relayhost = configuration.get("relayhost"),
-      .transport_maps = lookup::TableList("transport_maps", configuration.get("transport_maps"), context),
+      .transport_maps =
+          lookup::TableList("transport_maps", configuration.get("transport_maps"), context),
       .transport_maps_bare_parents = configuration.parent_matches_subdomains("transport_maps"),
       .recipient_delimiter = configuration.get("recipient_delimiter"),
       .my_hostname = configuration.get("myhostname"),
-      .double_bounce_address = configuration.get("double_bounce_sender") + "@" + configuration.get("myhostname")};
+      .double_bounce_address =
+          configuration.get("double_bounce_sender") + "@" + configuration.get("myhostname")};
 }
 
 dns::UnboundOptions dns_options(const Configuration& configuration, Problems* problems) {
@@ -369,12 +399,15 @@ ProcessSettings build_process_settings(const Configuration& configuration) {
   process.shards_count = static_cast<uint16_t>(
       std::clamp<int64_t>(shards > 0 ? shards : static_cast<int64_t>(rt::cpus_granted()), 1, 256));
   const std::string io = configuration.get("io_backend");
-  process.io = io == "io_uring" ? rt::IoChoice::kUring : io == "epoll" ? rt::IoChoice::kEpoll : rt::IoChoice::kAuto;
+  process.io = io == "io_uring" ? rt::IoChoice::kUring
+               : io == "epoll"  ? rt::IoChoice::kEpoll
+                                : rt::IoChoice::kAuto;
   process.queue_directory = configuration.get("queue_directory");
   process.syslog_name = configuration.get("syslog_name");
   process.log_path = configuration.get("maillog_file");
   process.log_json = configuration.get("log_format") == "json";
-  process.delay_decimals = static_cast<int>(configuration.get_int("delay_logging_resolution_limit"));
+  process.delay_decimals =
+      static_cast<int>(configuration.get_int("delay_logging_resolution_limit"));
   process.offload_threads = static_cast<unsigned>(configuration.get_int("offload_threads"));
   process.shutdown_timeout = configuration.get_time("shutdown_timeout");
   return process;
@@ -382,7 +415,8 @@ ProcessSettings build_process_settings(const Configuration& configuration) {
 
 ShardSettings build_shard_settings(const Configuration& configuration, uint16_t shards_count,
                                    Problems* problems) {
-  lookup::OpenContext context{.read_file = lookup::read_whole_file, .warnings = &problems->warnings};
+  lookup::OpenContext context{.read_file = lookup::read_whole_file,
+                              .warnings = &problems->warnings};
   ShardSettings settings;
   settings.retry = {.minimal_backoff = configuration.get_time("minimal_backoff_time"),
                     .maximal_backoff = configuration.get_time("maximal_backoff_time"),
@@ -393,27 +427,30 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
   }
   const auto size_limit = static_cast<uint64_t>(configuration.get_int("message_size_limit"));
   settings.limits = {
-      .active_messages_max = static_cast<uint32_t>(
-          share_of(static_cast<uint64_t>(configuration.get_int("qmgr_message_active_limit")), shards_count)),
-      .content_memory_bytes_max =
-          share_of(static_cast<uint64_t>(configuration.get_int("queue_memory_limit")), shards_count),
-      .free_disk_bytes_min = std::max<uint64_t>(static_cast<uint64_t>(configuration.get_int("queue_minfree")),
-                                                size_limit + size_limit / 2)};
+      .active_messages_max = static_cast<uint32_t>(share_of(
+          static_cast<uint64_t>(configuration.get_int("qmgr_message_active_limit")), shards_count)),
+      .content_memory_bytes_max = share_of(
+          static_cast<uint64_t>(configuration.get_int("queue_memory_limit")), shards_count),
+      .free_disk_bytes_min =
+          std::max<uint64_t>(static_cast<uint64_t>(configuration.get_int("queue_minfree")),
+                             size_limit + size_limit / 2)};
   settings.router = std::make_unique<policy::TransportRouter>(
-      address_classes(configuration, configuration.global(), context), routing_rules(configuration, context));
+      address_classes(configuration, configuration.global(), context),
+      routing_rules(configuration, context));
   settings.transports = all_transports(configuration, shards_count, problems);
   for (const config::ServiceEntry& entry : configuration.services()) {
     if (!entry.is_inet() || entry.command != "smtpd") continue;
-    settings.listeners.push_back(ListenSettings{
-        .service = entry.id(),
-        .addresses = listen_addresses(configuration, entry, problems),
-        .server = server_settings(configuration, entry, context, problems)});
+    settings.listeners.push_back(
+        ListenSettings{.service = entry.id(),
+                       .addresses = listen_addresses(configuration, entry, problems),
+                       .server = server_settings(configuration, entry, context, problems)});
   }
   std::string origin = configuration.get("myorigin");
-  settings.notices = {.host_name = configuration.get("myhostname"),
-                      .origin = std::move(origin),
-                      .mail_name = configuration.get("mail_name"),
-                      .bounce_size_limit = static_cast<uint64_t>(configuration.get_int("bounce_size_limit"))};
+  settings.notices = {
+      .host_name = configuration.get("myhostname"),
+      .origin = std::move(origin),
+      .mail_name = configuration.get("mail_name"),
+      .bounce_size_limit = static_cast<uint64_t>(configuration.get_int("bounce_size_limit"))};
   settings.dns = dns_options(configuration, problems);
   return settings;
 }

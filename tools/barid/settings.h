@@ -1,6 +1,5 @@
-// From a configuration snapshot to what each part of a shard needs to know. Nothing below tools reads
-// parameters by name.
-// Layer: tools. Reads files named by lists and tables; otherwise pure.
+// From a configuration snapshot to what each part of a shard needs to know. Nothing below tools
+// reads parameters by name. Layer: tools. Reads files named by lists and tables; otherwise pure.
 #pragma once
 
 #include <memory>
@@ -13,8 +12,8 @@
 #include "policy/transport_router.h"
 #include "shard/net/socket_address.h"
 #include "shard/runtime/io_select.h"
-#include "shard/schedule/policy.h"
 #include "shard/schedule/dispatcher.h"
+#include "shard/schedule/policy.h"
 #include "smtp/client/settings.h"
 #include "smtp/server/session.h"
 
@@ -61,7 +60,7 @@ struct ProcessSettings {
 
 /// Problems of a configuration that only show when it is put to use, each with its parameter.
 struct Problems {
-  std::vector<std::string> errors;    ///< the server does not start, a reload is refused
+  std::vector<std::string> errors;  ///< the server does not start, a reload is refused
   std::vector<std::string> warnings;
 };
 

@@ -23,7 +23,8 @@ namespace {
 /// Closures from other threads; control only, never on a message's path.
 using Action = std::function<void(Shard::Inside&)>;
 
-/// The router of the present configuration: the queue manager's reference stays valid over a reload.
+/// The router of the present configuration: the queue manager's reference stays valid over a
+/// reload.
 class CurrentRouter final : public schedule::Router {
  public:
   void set(std::unique_ptr<policy::TransportRouter> router) { router_ = std::move(router); }
@@ -62,6 +63,8 @@ struct Shard::Inside final : private rt::TurnHook, private smtp::ContentSource {
         retry_agent(TextAgent::Kind::kRetry, reactor),
         discard_agent(TextAgent::Kind::kDiscard, reactor),
         scope(reactor) {
+    // Distinct over all shards: log readers group a delivery's lines by it.
+    log_pid = uint32_t{owner.index_} * 10'000'000;
     reactor.add_turn_hook(*this);
     log.set_time(reactor.wall_now());
   }
@@ -143,8 +146,8 @@ class Shard::Inbox final : public rt::Mailbox {
   Inside* inside_ = nullptr;
 };
 
-Shard::Shard(uint16_t index, const ShardCommons& commons, LogBuffer& log_buffer, LogFormat log_format,
-             std::vector<OpenedPartition> partitions, ShardSettings settings)
+Shard::Shard(uint16_t index, const ShardCommons& commons, LogBuffer& log_buffer,
+             LogFormat log_format, std::vector<OpenedPartition> partitions, ShardSettings settings)
     : index_(index),
       commons_(commons),
       log_buffer_(log_buffer),
@@ -185,8 +188,8 @@ void Shard::Inside::apply_transports(std::vector<TransportSettings> transports) 
                                  .log = log,
                                  .counters = counters,
                                  .next_log_pid = log_pid};
-        smtp_agents.emplace_back(transport.name,
-                                 std::make_unique<smtp::SmtpAgent>(env, std::move(transport.client)));
+        smtp_agents.emplace_back(
+            transport.name, std::make_unique<smtp::SmtpAgent>(env, std::move(transport.client)));
         found = smtp_agents.end() - 1;
       }
       dispatcher.set_transport(transport.name, *found->second, transport.limits);
@@ -195,8 +198,8 @@ void Shard::Inside::apply_transports(std::vector<TransportSettings> transports) 
 }
 
 std::string Shard::Inside::open_listeners(const std::vector<ListenSettings>& listeners) {
-  const smtp::ServerEnv env{.reactor = reactor, .queue = queue, .log = log, .counters = counters,
-                            .stop = sessions_stop};
+  const smtp::ServerEnv env{
+      .reactor = reactor, .queue = queue, .log = log, .counters = counters, .stop = sessions_stop};
   for (const ListenSettings& listen : listeners) {
     auto service = std::make_unique<smtp::SmtpService>(env, listen.server, shard.commons_.clients,
                                                        shard.commons_.log_pids);
@@ -215,13 +218,15 @@ std::string Shard::Inside::open_listeners(const std::vector<ListenSettings>& lis
 std::string Shard::set_up() {
   Result<rt::SelectedIo> selected = rt::select_io(commons_.process.io);
   if (!selected.ok()) {
-    return fmt::format("io_backend: {}: {}", selected.error().text != nullptr ? selected.error().text : "",
+    return fmt::format("io_backend: {}: {}",
+                       selected.error().text != nullptr ? selected.error().text : "",
                        std::strerror(selected.error().error_number));
   }
   inside_ = std::make_unique<Inside>(*this, std::move(selected->io));
   Inside& inside = *inside_;
   inside.io_fallback_reason = selected->fallback_reason;
-  inside.counters.set(inside.io->name() == "io_uring" ? Counter::kIoUringShards : Counter::kEpollShards, 1);
+  inside.counters.set(
+      inside.io->name() == "io_uring" ? Counter::kIoUringShards : Counter::kEpollShards, 1);
   if (index_ == 0) {
     if (!inside.io_fallback_reason.empty()) {
       shard_log(inside, LogSeverity::kWarning,
@@ -235,17 +240,19 @@ std::string Shard::set_up() {
   inside.notices.set(settings_.notices);
   inside.queue.set_policy(settings_.retry, settings_.limits);
   for (const OpenedPartition& opened : partitions_) {
-    inside.partitions.push_back(
-        std::make_unique<queue::Partition>(inside.reactor, *opened.store, inside.queue, opened.number));
+    inside.partitions.push_back(std::make_unique<queue::Partition>(inside.reactor, *opened.store,
+                                                                   inside.queue, opened.number));
     const Result<uint64_t> id_mark = queue::read_id_mark(*opened.store);
     if (!id_mark.ok()) {
-      return fmt::format("partition {}: id mark: {}", opened.number, code_name(id_mark.error().code));
+      return fmt::format("partition {}: id mark: {}", opened.number,
+                         code_name(id_mark.error().code));
     }
     opened.store->attach(inside.reactor);
     inside.queue.add_partition(*inside.partitions.back(), *id_mark);
   }
   inside.apply_transports(std::move(settings_.transports));
-  if (std::string problem = inside.open_listeners(settings_.listeners); !problem.empty()) return problem;
+  if (std::string problem = inside.open_listeners(settings_.listeners); !problem.empty())
+    return problem;
   inside.reactor.add_mailbox(*inbox_);
   inbox_->attach(&inside);
   inside.queue.start();
@@ -286,7 +293,9 @@ rt::Task<void> Shard::Inside::stop() {
                           .text = "deliveries still running at the end of shutdown_timeout"});
   }
   for (auto& [name, agent] : smtp_agents) {
-    ended_cleanly = co_await agent->shut_down(reactor.now() + std::chrono::seconds(3)) == Code::kOk && ended_cleanly;
+    ended_cleanly =
+        co_await agent->shut_down(reactor.now() + std::chrono::seconds(3)) == Code::kOk &&
+        ended_cleanly;
   }
   if (resolver) co_await resolver->close();
   reactor.stop();
@@ -299,7 +308,8 @@ void Shard::tear_down() {
     const Status status = partition.store->close();
     if (!status.ok()) {
       shard_log(inside, LogSeverity::kError,
-                fmt::format("partition {}: {} at close", partition.number, code_name(status.error().code)));
+                fmt::format("partition {}: {} at close", partition.number,
+                            code_name(status.error().code)));
     }
   }
   // What ran beyond the deadline is abandoned as it stands: the process ends, and with it all its
