@@ -79,6 +79,8 @@ std::string QueueDirectory::open(const std::string& path) {
   if (access(path.c_str(), W_OK) != 0) return sentence(path, std::strerror(errno));
   fs::create_directories(path + "/public", error);
   if (error) return sentence(path, fmt::format("cannot create public/: {}", error.message()));
+  fs::permissions(path + "/public", static_cast<fs::perms>(0755), error);  // whatever the umask is
+  if (error) return sentence(path, fmt::format("public/: {}", error.message()));
   find_partitions();
   return {};
 }

@@ -28,6 +28,7 @@
 namespace barid::queue {
 namespace {
 
+constexpr uint64_t kOpenBytesMin = 4u << 20;  // free space that opening may need
 constexpr size_t kBatchKeepBytes = 8u << 20;  // a larger batch buffer is given back after its group
 constexpr std::array<const char*, kFamilyCount> kFamilyNames = {"default",  "fresh",   "queued",
                                                                 "schedule", "content", "corrupt"};
@@ -79,6 +80,7 @@ rocksdb::DBOptions database_options(const RocksStoreOptions& options, rocksdb::E
   db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   db.allow_concurrent_memtable_write = false;  // one writer: the commit thread
   db.enable_pipelined_write = false;
+  db.avoid_flush_during_recovery = true;  // opening must not need the space that ran out
   db.avoid_flush_during_shutdown = true;  // the WAL has it all
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
@@ -237,6 +239,11 @@ rocksdb::Status RocksStoreImpl::open() {
   if (error) return rocksdb::Status::IOError(options_.directory, error.message());
   if (!mark_.open(options_.directory + "/ACKNOWLEDGED")) {
     return rocksdb::Status::IOError(options_.directory + "/ACKNOWLEDGED", std::strerror(errno));
+  }
+  // RocksDB aborts where it cannot write its first log: say it in words instead.
+  read_free_space();
+  if (free_bytes() < kOpenBytesMin) {
+    return rocksdb::Status::NoSpace(options_.directory, "no space left on the device");
   }
   return open_into(database_);
 }

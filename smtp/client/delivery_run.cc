@@ -119,6 +119,7 @@ rt::Task<bool> DeliveryRun::take_from_lease() {
                                          code_name(content.error().code)),
                      .relay = "none"});
     }
+    finish_reported();
   }
 }
 
@@ -363,6 +364,11 @@ void DeliveryRun::sort_landed() {
       next_server_.push_back(std::move(next));
     }
   }
+  finish_reported();
+}
+
+/// Gives back the jobs whose every recipient has its outcome.
+void DeliveryRun::finish_reported() {
   std::erase_if(works_, [&](std::unique_ptr<Work>& work) {
     if (work->unreported > 0) return false;
     lease_.finish(std::move(work->job));

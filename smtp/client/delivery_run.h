@@ -58,6 +58,7 @@ class DeliveryRun final : private ClientSink {
   [[nodiscard]] bool wants_more(const ClientSession& session) const noexcept;
   void offer(ClientSession& session, std::unique_ptr<Flight> flight);
   void sort_landed();
+  void finish_reported();
   void part_with(std::unique_ptr<ClientSession> session);
   void fail_pending(const Outcome& outcome);
   void report(Work& work, uint32_t recipient, Outcome outcome);

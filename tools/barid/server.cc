@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -229,6 +230,7 @@ int Server::run() {
   const sigset_t set = handled_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  umask(0077);  // queued mail is nobody else's to read
   signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC);
   raise_descriptor_limit();
   if (!load_configuration()) return EX_CONFIG;

@@ -333,7 +333,8 @@ TransportSettings transport_settings(const Configuration& configuration,
           static_cast<uint32_t>(share_of(limit("_destination_concurrency_limit"), shards_count)),
       .total_concurrency = static_cast<uint32_t>(share_of(total, shards_count)),
       .recipients_per_job = static_cast<uint32_t>(limit("_destination_recipient_limit"))};
-  if (entry.command == "smtp" || entry.command == "lmtp") {
+  if (entry.command == "relay") transport.command = "smtp";  // the same agent, other limits
+  if (transport.command == "smtp" || transport.command == "lmtp") {
     transport.client = client_settings(configuration, entry, problems);
   }
   return transport;
@@ -341,7 +342,7 @@ TransportSettings transport_settings(const Configuration& configuration,
 
 std::vector<TransportSettings> all_transports(const Configuration& configuration,
                                               uint16_t shards_count, Problems* problems) {
-  constexpr std::string_view kServed[] = {"smtp", "lmtp", "error", "retry", "discard"};
+  constexpr std::string_view kServed[] = {"smtp", "relay", "lmtp", "error", "retry", "discard"};
   std::vector<TransportSettings> transports;
   const auto add = [&](const config::ServiceEntry& entry) {
     if (std::find(std::begin(kServed), std::end(kServed), entry.command) == std::end(kServed))
@@ -438,6 +439,10 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
       address_classes(configuration, configuration.global(), context),
       routing_rules(configuration, context));
   settings.transports = all_transports(configuration, shards_count, problems);
+  if (const std::string relayhost = configuration.get("relayhost"); !relayhost.empty()) {
+    const std::string error = dns::parse_destinations(relayhost, {}).error;
+    if (!error.empty()) problems->errors.push_back("relayhost: " + error);
+  }
   for (const config::ServiceEntry& entry : configuration.services()) {
     if (!entry.is_inet() || entry.command != "smtpd") continue;
     settings.listeners.push_back(

@@ -12,7 +12,6 @@
 #include "shard/queue/partition.h"
 #include "shard/queue/reader.h"
 #include "shard/runtime/clock.h"
-#include "shard/runtime/frame_pool.h"
 #include "shard/schedule/queue_manager.h"
 #include "smtp/client/agent.h"
 #include "smtp/server/service.h"
@@ -156,7 +155,11 @@ Shard::Shard(uint16_t index, const ShardCommons& commons, LogBuffer& log_buffer,
       settings_(std::move(settings)),
       inbox_(std::make_unique<Inbox>()) {}
 
-Shard::~Shard() = default;
+Shard::~Shard() {
+  if (!inside_) return;
+  inside_->services.clear();
+  inside_->smtp_agents.clear();
+}
 
 void Shard::post(Action action) { inbox_->post(std::move(action)); }
 
@@ -322,10 +325,8 @@ void Shard::tear_down() {
   for (int i = 0; i < 8; ++i) inside.reactor.turn(std::chrono::milliseconds(1));
   inside.log.publish();
   inbox_->attach(nullptr);
-  inside.services.clear();
-  inside.smtp_agents.clear();
-  inside_.reset();
-  rt::frame_pool_trim();
+  // The rest goes with the Shard, once every shard's thread has ended: another one may still be
+  // about to wake this one's reactor.
 }
 
 // --- actions
