@@ -13,6 +13,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -28,6 +29,7 @@
 namespace barid::queue {
 namespace {
 
+constexpr uint64_t kMemtableBytesMin = 2u << 20;
 constexpr uint64_t kOpenBytesMin = 4u << 20;  // free space that opening may need
 constexpr size_t kBatchKeepBytes = 8u << 20;  // a larger batch buffer is given back after its group
 constexpr std::array<const char*, kFamilyCount> kFamilyNames = {"default",  "fresh",   "queued",
@@ -230,6 +232,7 @@ class RocksStoreImpl final : public RocksStore, private rt::Mailbox {
   std::atomic<bool> reopened_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> free_bytes_{0};
+  uint64_t reserve_bytes_ = 0;  // of the disk, for flushes
   std::thread thread_;
 };
 
@@ -240,11 +243,22 @@ rocksdb::Status RocksStoreImpl::open() {
   if (!mark_.open(options_.directory + "/ACKNOWLEDGED")) {
     return rocksdb::Status::IOError(options_.directory + "/ACKNOWLEDGED", std::strerror(errno));
   }
+  struct statvfs disk {};
+  if (statvfs(options_.directory.c_str(), &disk) != 0) {
+    return rocksdb::Status::IOError(options_.directory, std::strerror(errno));
+  }
   // RocksDB aborts where it cannot write its first log: say it in words instead.
-  read_free_space();
-  if (free_bytes() < kOpenBytesMin) {
+  if (uint64_t{disk.f_bavail} * disk.f_frsize < kOpenBytesMin) {
     return rocksdb::Status::NoSpace(options_.directory, "no space left on the device");
   }
+  // A small disk gets small memtables, and room to write them out is never given to mail: what was
+  // acknowledged can always be flushed, also while the database is opened.
+  const uint64_t disk_share = uint64_t{disk.f_blocks} * disk.f_frsize / 16;
+  options_.content_buffer_bytes =
+      std::clamp(disk_share, kMemtableBytesMin, options_.content_buffer_bytes);
+  options_.other_buffer_bytes =
+      std::min(options_.other_buffer_bytes, options_.content_buffer_bytes);
+  reserve_bytes_ = 2 * options_.content_buffer_bytes;
   return open_into(database_);
 }
 
@@ -323,7 +337,9 @@ void RocksStoreImpl::seal() {
 void RocksStoreImpl::read_free_space() noexcept {
   struct statvfs info {};
   if (statvfs(options_.directory.c_str(), &info) == 0) {
-    free_bytes_.store(uint64_t{info.f_bavail} * info.f_frsize, std::memory_order_relaxed);
+    const uint64_t available = uint64_t{info.f_bavail} * info.f_frsize;
+    free_bytes_.store(available > reserve_bytes_ ? available - reserve_bytes_ : 0,
+                      std::memory_order_relaxed);
   }
 }
 

@@ -59,7 +59,8 @@ class Store {
   virtual void erase_once(Family family, std::string_view key) = 0;
   /// Hands the open group over if the commit thread is idle and there is something in it.
   virtual void seal() = 0;
-  /// Bytes free on the store's file system as of the last commit or second, for admission control.
+  /// Bytes that mail may still take of the store's file system (its own reserve is left out) as of
+  /// the last commit or second, for admission control.
   [[nodiscard]] virtual uint64_t free_bytes() const noexcept = 0;
 
   // --- reading, any thread but the shard's; sees committed groups only

@@ -69,7 +69,8 @@ class DiskFull(CrashScenario):
         stop_process(source)
         self.assertLess(self.acknowledged(), 20000, "the disk never filled")
         self.assertIsNone(self.server.process.poll(), self.server.output())
-        self.assertEqual(self.attempt(), 452)
+        # A flush that just ended may have made room again: either answer is right, silence is not.
+        self.assertIn(self.attempt(), (250, 452))
         self.settle(1000)
 
     def test_filled_by_others_in_the_middle(self):
