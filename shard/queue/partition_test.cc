@@ -250,7 +250,7 @@ TEST_P(PartitionFailureTest, RefusedMailIsUndone) {
   commit();
   ASSERT_TRUE(waiter.done);
   EXPECT_EQ(waiter.status.error().code, Code::kIo);
-  EXPECT_EQ(events.refused.size(), 1u);  // the one that was kept for the schedule
+  EXPECT_EQ(events.refused.size(), 2u);  // the one kept for the schedule, and the one for the disk
   EXPECT_EQ(events.failures, 1);
   EXPECT_FALSE(partition->writable());
   recover();
