@@ -55,9 +55,9 @@ std::string set_options(ub_ctx* context, const UnboundOptions& options) {
     // The configured servers know our network; reverse zones of private addresses are theirs.
     settings.push_back({"unblock-lan-zones:", "yes"});
     settings.push_back({"insecure-lan-zones:", "yes"});
-    // A forwarder that was down is probed all the time and in use again after about these 12 seconds
-    // (the default is two minutes). Less would lie below the library's interval between probes, and
-    // then it never came back.
+    // A forwarder that was down is probed all the time and in use again after about these 12
+    // seconds (the default is two minutes). Less would lie below the library's interval between
+    // probes, and then it never came back.
     settings.push_back({"infra-keep-probing:", "yes"});
     settings.push_back({"infra-cache-max-rtt:", "12000"});
   }
