@@ -80,10 +80,13 @@ class UnboundServer {
   [[nodiscard]] std::string forwarder() const { return "127.0.0.1@" + std::to_string(port_); }
 
   /// Starts on a free port; `clauses` are lines of the server clause and, after them, other
-  /// clauses. Returns once the server answers, false if it does not within five seconds.
+  /// clauses. Returns once the server answers, false if it does not.
   bool start(const std::string& clauses) {
-    const uint16_t port = SilentServer().port();  // free again from here on
-    return start(clauses, "127.0.0.1", port);
+    for (int tries = 0; tries < 5; ++tries) {  // another process may take the port in between
+      const uint16_t port = SilentServer().port();
+      if (start(clauses, "127.0.0.1", port)) return true;
+    }
+    return false;
   }
 
   /// The same on a given loopback address and port.
@@ -107,7 +110,9 @@ class UnboundServer {
       ::execl("/usr/sbin/unbound", "unbound", "-d", "-c", file.c_str(), nullptr);
       ::_exit(127);
     }
-    return pid_ > 0 && wait_until_it_answers();
+    if (pid_ > 0 && wait_until_it_answers()) return true;
+    stop();
+    return false;
   }
 
   void stop() {
@@ -118,7 +123,8 @@ class UnboundServer {
   }
 
  private:
-  bool wait_until_it_answers() const {
+  /// At most half a minute; false at once when the server ended.
+  bool wait_until_it_answers() {
     // A query for "localhost. A": id 1, recursion desired, one question.
     static constexpr char kQuery[] = "\0\1\1\0\0\1\0\0\0\0\0\0\11localhost\0\0\1\0\1";
     const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -127,7 +133,11 @@ class UnboundServer {
     address.sin_port = htons(port_);
     address.sin_addr.s_addr = ::inet_addr(ip_.c_str());
     bool answered = false;
-    for (int i = 0; i < 100 && !answered; ++i) {
+    for (int i = 0; i < 600 && !answered; ++i) {
+      if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
+        pid_ = -1;
+        break;
+      }
       ::sendto(fd, kQuery, sizeof kQuery - 1, 0, reinterpret_cast<sockaddr*>(&address),
                sizeof address);
       pollfd waiting{fd, POLLIN, 0};

@@ -86,7 +86,7 @@ rocksdb::DBOptions database_options(const RocksStoreOptions& options, rocksdb::E
   db.avoid_flush_during_shutdown = true;  // the WAL has it all
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
-  db.max_total_wal_size = 4 * (options.content_buffer_bytes + options.other_buffer_bytes);
+  db.max_total_wal_size = 2 * options.content_buffer_bytes + options.other_buffer_bytes;
   return db;
 }
 
