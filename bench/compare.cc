@@ -63,6 +63,7 @@ SourceOptions source_options(const CompareOptions& options, const Workload& work
   source.message_count = options.message_count;
   if (options.message_count == 0) source.duration = options.duration;
   source.mode = workload.mode;
+  source.fall_back = true;
   source.shape.run = make_run_name();
   source.shape.size = options.size;
   source.shape.domain_count = workload.destination_count;
@@ -81,6 +82,10 @@ void take_source(const SourceReport& source, RunResult& result) {
   result.load_cpu_seconds = source.cpu_seconds;
   result.bytes_accepted = counts.bytes_accepted;
   result.refused = counts.tempfailed + counts.permfailed + counts.lost + counts.in_doubt;
+  if (source.fell_back) {
+    result.remark =
+        "does not offer what the clients wanted to use: they sent one command at a time";
+  }
   if (!source.stopped_by.empty())
     result.problem = source.stopped_by;
   else if (counts.accepted == 0)

@@ -52,6 +52,7 @@ struct CompareOptions {
 /// One run. Figures are over its whole length, unless named otherwise.
 struct RunResult {
   std::string problem;  ///< empty: the run is valid
+  std::string remark;   ///< what a reader should know of a valid run
   uint64_t messages = 0;
   double seconds = 0;
   double messages_per_second = 0;

@@ -48,9 +48,10 @@ Cell make_cell(const Comparison& comparison, const Workload& workload, const std
     cell.duplicates += run.duplicates;
     cell.corrupt += run.corrupt;
     cell.refused += run.refused;
-    if (!run.problem.empty() &&
-        std::find(cell.problems.begin(), cell.problems.end(), run.problem) == cell.problems.end()) {
-      cell.problems.push_back(run.problem);
+    for (const std::string& text : {run.problem, run.remark}) {
+      const bool known =
+          std::find(cell.problems.begin(), cell.problems.end(), text) != cell.problems.end();
+      if (!text.empty() && !known) cell.problems.push_back(text);
     }
     if (!usable(run)) continue;
     ++cell.valid_runs;
@@ -93,6 +94,7 @@ void write_spread(JsonWriter& json, const char* name, const Spread& spread) {
 void write_run(JsonWriter& json, const RunResult& run) {
   json.begin_object()
       .field("problem", run.problem)
+      .field("remark", run.remark)
       .field("messages", run.messages)
       .field("seconds", run.seconds)
       .field("messages_per_second", run.messages_per_second)

@@ -26,7 +26,7 @@ struct Spread {
 struct Cell {
   std::string peer;
   uint32_t valid_runs = 0;
-  std::vector<std::string> problems;  ///< distinct ones
+  std::vector<std::string> problems;  ///< distinct ones, remarks included
   Spread rate;                        ///< messages/s
   Spread to_baseline;                 ///< rate, as a multiple of the baseline's in the same round
   Spread to_direct;                   ///< rate, as a share of the direct one in the same round

@@ -211,6 +211,11 @@ TEST(LoadLimits, ModesNeedTheirExtensions) {
     ASSERT_TRUE(source.ok());
     EXPECT_EQ(source->stopped_by.empty(), row.runs) << source->stopped_by;
     EXPECT_EQ(source->counts.accepted, row.runs ? 5u : 0u);
+    options.fall_back = true;
+    const auto again = run_source(options);
+    ASSERT_TRUE(again.ok());
+    EXPECT_EQ(again->counts.accepted, 5u);
+    EXPECT_EQ(again->fell_back, !row.runs);
   }
 }
 

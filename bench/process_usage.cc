@@ -18,7 +18,7 @@
 namespace barid::bench {
 namespace {
 
-constexpr int kSampleMilliseconds = 250;
+constexpr int kSampleMilliseconds = 500;  // reading it costs the server some time, too
 constexpr uint64_t kSectorBytes = 512;  // of /sys/block statistics, whatever the device's own size
 
 /// Whole text of a small file, or nothing if it is gone or not readable.
@@ -127,18 +127,12 @@ TreeUsage read_tree_usage(pid_t root) {
 }
 
 uint64_t read_tree_memory(pid_t root) {
-  const auto page_bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-  uint64_t private_pages = 0;
-  uint64_t shared_pages_max = 0;
+  uint64_t kibibytes = 0;
   for (const pid_t pid : tree_of(root)) {
-    const auto statm = read_small_file(fmt::format("/proc/{}/statm", pid));
-    if (!statm) continue;
-    const uint64_t resident = number_field(*statm, 1);
-    const uint64_t shared = std::min(resident, number_field(*statm, 2));
-    private_pages += resident - shared;
-    shared_pages_max = std::max(shared_pages_max, shared);
+    const auto rollup = read_small_file(fmt::format("/proc/{}/smaps_rollup", pid));
+    if (rollup) kibibytes += named_value(*rollup, "\nPss:");
   }
-  return (private_pages + shared_pages_max) * page_bytes;
+  return kibibytes * 1024;
 }
 
 double read_machine_cpu() noexcept {

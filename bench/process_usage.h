@@ -29,8 +29,8 @@ struct TreeUsage {
 };
 [[nodiscard]] TreeUsage read_tree_usage(pid_t root);
 
-/// Private pages of every process of the tree, plus the shared pages of the one that has most of
-/// them: close to what the tree would free by ending, and cheap to read.
+/// Proportional set sizes of the tree's processes: pages that several of them share, such as those
+/// of a forked server, count once.
 [[nodiscard]] uint64_t read_tree_memory(pid_t root);
 
 /// CPU seconds that all processes together have used on all processors since boot.

@@ -39,10 +39,11 @@ svg .tick{text-anchor:middle;fill:var(--dim)}
 .fill.c4{fill:var(--c4)}.fill.c5{fill:var(--c5)}.fill.c6{fill:var(--c6)}.fill.c7{fill:var(--c7)}
 .line.c0{stroke:var(--c0)}.line.c1{stroke:var(--c1)}.line.c2{stroke:var(--c2)}.line.c3{stroke:var(--c3)}
 .line.c4{stroke:var(--c4)}.line.c5{stroke:var(--c5)}.line.c6{stroke:var(--c6)}.line.c7{stroke:var(--c7)}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}
-th,td{padding:6px 10px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
+.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}
+th,td{padding:6px 8px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th{color:var(--dim);font-weight:500;vertical-align:bottom}th:first-child,td:first-child{text-align:left}
 tr:last-child td{border-bottom:0}.warn{color:var(--c2)}
+ul.warn{margin:6px 0;padding-left:18px;font-size:13px;line-height:1.45}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 18px;margin:8px 0}dt{color:var(--dim)}dd{margin:0}
 @media print{section,.glance div{break-inside:avoid}}
 @media(max-width:560px){.charts{grid-template-columns:1fr}}
@@ -151,13 +152,14 @@ void append_row(const Comparison& comparison, const Cell& cell, std::string& out
 }
 
 void append_warnings(const WorkloadSummary& summary, std::string& out) {
-  auto to = std::back_inserter(out);
+  std::string items;
   for (const Cell& cell : summary.cells) {
     for (const std::string& warning : warnings_of(cell)) {
-      fmt::format_to(to, "<p class=\"warn\">{}: {}</p>\n", escape_html(cell.peer),
+      fmt::format_to(std::back_inserter(items), "<li>{}: {}</li>\n", escape_html(cell.peer),
                      escape_html(warning));
     }
   }
+  if (!items.empty()) out += "<ul class=\"warn\">\n" + items + "</ul>\n";
 }
 
 void append_load_section(const Comparison& comparison, const WorkloadSummary& summary,

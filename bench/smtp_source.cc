@@ -100,6 +100,7 @@ Status Generator::open() {
   context_.latency = &report_.latency;
   context_.ledger = ledger_.get();
   context_.mode = options_.mode;
+  context_.fall_back = options_.fall_back;
   context_.depth = options_.depth;
   context_.messages_per_session = options_.messages_per_session;
   context_.with_size = options_.with_size;
@@ -139,6 +140,7 @@ Result<SourceReport> Generator::run() {
 
 void Generator::fill_report(MonoTime start, MonoTime end) {
   report_.first_message = start;
+  report_.fell_back = context_.fell_back;
   report_.begun = supply_->taken_count();
   // The stretch until the last reply counts: cutting it off would flatter a slow target.
   const MonoTime from = std::min(context_.window_start, end);

@@ -22,7 +22,8 @@ struct SourceOptions {
   uint64_t message_count = 0;         ///< 0: until `duration`
   uint64_t messages_per_session = 0;  ///< then QUIT and reconnect; 0: no limit
   SourceMode mode = SourceMode::kPipeline;
-  uint32_t depth = 4;  ///< messages in flight per session with kBdat
+  bool fall_back = false;  ///< to kSequential, if the target lacks what `mode` needs
+  uint32_t depth = 4;      ///< messages in flight per session with kBdat
   MessageShape shape;
   bool with_size = false;  ///< SIZE= on MAIL
   double rate = 0;         ///< open loop: messages/s; 0: closed loop
@@ -41,7 +42,8 @@ struct SourceOptions {
 
 struct SourceReport {
   SourceCounts counts;
-  Histogram latency;   ///< nanoseconds to the final 250
+  Histogram latency;  ///< nanoseconds to the final 250
+  bool fell_back = false;
   uint64_t begun = 0;  ///< messages taken from the supply
   double seconds = 0;  ///< measured window
   double messages_per_second = 0;

@@ -167,11 +167,16 @@ void SourceSession::on_hello_reply(uint16_t code, MonoTime now) {
     phase_ = Phase::kClosed;
     return;
   }
-  if (context_.mode == SourceMode::kPipeline && !offers_pipelining_) {
-    context_.fatal = "the target does not offer PIPELINING";
-  }
-  if (context_.mode == SourceMode::kBdat && !(offers_chunking_ && offers_pipelining_)) {
-    context_.fatal = "the target does not offer CHUNKING with PIPELINING";
+  const bool needs_pipelining = context_.mode != SourceMode::kSequential;
+  const bool needs_chunking = context_.mode == SourceMode::kBdat;
+  if ((needs_pipelining && !offers_pipelining_) || (needs_chunking && !offers_chunking_)) {
+    if (context_.fall_back) {
+      context_.mode = SourceMode::kSequential;
+      context_.fell_back = true;
+    } else {
+      context_.fatal = needs_chunking ? "the target does not offer CHUNKING with PIPELINING"
+                                      : "the target does not offer PIPELINING";
+    }
   }
   phase_ = Phase::kReady;
   pump(now);

@@ -60,8 +60,10 @@ struct SourceContext {
   std::string helo_name = "source.bench.example";
   MonoTime window_start{};
   MonoTime last_progress{};
-  uint64_t in_flight = 0;       ///< messages begun and not ended, over all sessions
-  uint64_t idle_sessions = 0;   ///< sessions that could begin a message at once
+  uint64_t in_flight = 0;      ///< messages begun and not ended, over all sessions
+  uint64_t idle_sessions = 0;  ///< sessions that could begin a message at once
+  bool fall_back = false;      ///< become sequential when the target lacks an extension
+  bool fell_back = false;
   const char* fatal = nullptr;  ///< set when the target cannot do what the mode needs
 };
 

@@ -23,7 +23,7 @@ constexpr double kTitleHeight = 28;
 
 constexpr double kPlotWidth = 560;
 constexpr double kPlotHeight = 260;
-constexpr double kPlotLeft = 56;
+constexpr double kPlotLeft = 66;
 constexpr double kPlotRight = 430;  // room for the legend
 constexpr double kPlotTop = 36;
 constexpr double kPlotBottom = 226;
