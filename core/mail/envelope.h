@@ -26,6 +26,13 @@ enum Notify : uint8_t {
 enum class DsnReturn : uint8_t { kNotGiven = 0, kFull = 1, kHeaders = 2 };
 enum class BodyType : uint8_t { k7Bit = 0, k8BitMime = 1, kBinaryMime = 2 };
 
+/// Which lane of the schedule a message takes: a password reset does not wait behind a newsletter.
+enum class Stream : uint8_t { kTransactional = 0, kBulk = 1 };
+
+/// RFC 6710 2: MT-PRIORITY.
+inline constexpr int kPriorityMin = -9;
+inline constexpr int kPriorityMax = 9;
+
 struct Recipient {
   std::string address;   ///< external (quoted) form without brackets, e.g. user@example.org
   std::string original;  ///< ORCPT as received after xtext decoding, "rfc822;a@b", or empty
@@ -39,6 +46,15 @@ struct Envelope {
   BodyType body = BodyType::k7Bit;
   bool smtputf8 = false;
   std::vector<Recipient> recipients;
+
+  // How it is to be scheduled and sent.
+  std::string tenant;  ///< whose mail it is, for fairness, limits and events; empty = nobody's
+  Stream stream = Stream::kTransactional;
+  int8_t priority = 0;    ///< MT-PRIORITY, kPriorityMin..kPriorityMax
+  WallTime expires_at{};  ///< returned when not delivered by then; epoch = queue lifetime only
+  std::string pool;       ///< egress pool; empty = the transport's own
+  std::string verp;       ///< the two VERP delimiters, e.g. "+="; empty = no VERP
+  std::string email_id;   ///< UUID under which the HTTP API knows it; empty = none
 
   // Where it came from, for logs, Received and notices.
   std::string client_name;     ///< verified host name or "unknown"

@@ -51,6 +51,7 @@ struct Message {
   uint32_t in_doubt_count = 0;
   bool hold = false;
   bool force_expired = false;
+  bool delay_notice_sent = false;        ///< delay_warning_time was over once, and told
   std::vector<std::string> filed_under;  ///< destination keys of its schedule entries
 
   // Memory only.

@@ -24,7 +24,9 @@ WallTime wall(uint64_t value) noexcept { return wall_from_micros(static_cast<int
 
 bool valid(const record::Message& in) noexcept {
   if (in.recipients_size() == 0 || in.size() > kContentBytesMax) return false;
-  if (in.dsn_return() > 2 || in.body() > 2) return false;
+  if (in.dsn_return() > 2 || in.body() > 2 || in.stream() > 1) return false;
+  if (in.priority() < kPriorityMin || in.priority() > kPriorityMax) return false;
+  if (!in.verp().empty() && in.verp().size() != 2) return false;
   for (const record::Recipient& recipient : in.recipients()) {
     if (recipient.state() > 3 || recipient.notify() > 15 || recipient.dsn_class() > 5) return false;
     if (recipient.dsn_subject() > 999 || recipient.dsn_detail() > 999) return false;
@@ -63,6 +65,14 @@ void encode_message(const Message& message, std::string* out) {
   record.set_hold(message.hold);
   record.set_force_expired(message.force_expired);
   record.set_in_doubt_count(message.in_doubt_count);
+  record.set_delay_notice_sent(message.delay_notice_sent);
+  if (!envelope.tenant.empty()) record.set_tenant(envelope.tenant);
+  record.set_stream(static_cast<uint32_t>(envelope.stream));
+  record.set_priority(envelope.priority);
+  record.set_expires_micros(micros(envelope.expires_at));
+  if (!envelope.pool.empty()) record.set_pool(envelope.pool);
+  if (!envelope.verp.empty()) record.set_verp(envelope.verp);
+  if (!envelope.email_id.empty()) record.set_email_id(envelope.email_id);
   out->clear();
   record.AppendToString(out);
 }
@@ -92,6 +102,14 @@ Result<std::unique_ptr<Message>> decode_message(QueueId id, std::string_view byt
   message->hold = record.hold();
   message->force_expired = record.force_expired();
   message->in_doubt_count = record.in_doubt_count();
+  message->delay_notice_sent = record.delay_notice_sent();
+  envelope.tenant = record.tenant();
+  envelope.stream = static_cast<Stream>(record.stream());
+  envelope.priority = static_cast<int8_t>(record.priority());
+  envelope.expires_at = wall(record.expires_micros());
+  envelope.pool = record.pool();
+  envelope.verp = record.verp();
+  envelope.email_id = record.email_id();
   for (const record::Recipient& in : record.recipients()) {
     envelope.recipients.push_back(Recipient{.address = in.address(),
                                             .original = in.original(),

@@ -26,6 +26,13 @@ Message full_message() {
                                       .original = "rfc822;U@b.example",
                                       .notify = kNotifySuccess | kNotifyDelay},
                                      {.address = "пример@b.example"}},
+                      .tenant = "acme",
+                      .stream = Stream::kBulk,
+                      .priority = -4,
+                      .expires_at = wall_from_micros(1'700'000'900'000'000),
+                      .pool = "warm",
+                      .verp = "+=",
+                      .email_id = "49a3999c-0ce1-4ea6-ab68-afcd6dc2e794",
                       .client_name = "mx.a.example",
                       .client_address = "2001:db8::7",
                       .helo = std::string("raw\xff\0helo", 9),
@@ -44,6 +51,7 @@ Message full_message() {
   message.in_doubt_count = 2;
   message.hold = true;
   message.force_expired = true;
+  message.delay_notice_sent = true;
   message.filed_under = {"smtp:b.example", "lmtp:unix:/run/x"};
   return message;
 }
@@ -59,6 +67,14 @@ void expect_equal(const Message& a, const Message& b) {
   EXPECT_EQ(a.envelope.client_address, b.envelope.client_address);
   EXPECT_EQ(a.envelope.helo, b.envelope.helo);
   EXPECT_EQ(a.envelope.protocol, b.envelope.protocol);
+  EXPECT_EQ(a.envelope.tenant, b.envelope.tenant);
+  EXPECT_EQ(a.envelope.stream, b.envelope.stream);
+  EXPECT_EQ(a.envelope.priority, b.envelope.priority);
+  EXPECT_EQ(a.envelope.expires_at, b.envelope.expires_at);
+  EXPECT_EQ(a.envelope.pool, b.envelope.pool);
+  EXPECT_EQ(a.envelope.verp, b.envelope.verp);
+  EXPECT_EQ(a.envelope.email_id, b.envelope.email_id);
+  EXPECT_EQ(a.delay_notice_sent, b.delay_notice_sent);
   ASSERT_EQ(a.envelope.recipients.size(), b.envelope.recipients.size());
   ASSERT_EQ(b.status.size(), b.envelope.recipients.size());
   for (size_t i = 0; i < a.status.size(); ++i) {

@@ -1,0 +1,39 @@
+// The parts of settings.cc, one subject a file. Internal to settings*.cc. Layer: tools.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "tools/barid/settings.h"
+
+namespace barid::tools {
+
+using ConfigurationScope = config::Configuration::Scope;
+
+/// A shard's part of a process-wide limit: at least 1, and 0 (none) stays 0.
+[[nodiscard]] uint64_t share_of(uint64_t total, uint16_t shards_count) noexcept;
+
+[[nodiscard]] lookup::Subdomains subdomains(const config::Configuration& configuration,
+                                            std::string_view list);
+[[nodiscard]] policy::AddressClasses address_classes(const config::Configuration& configuration,
+                                                     const ConfigurationScope& scope,
+                                                     const lookup::OpenContext& context);
+[[nodiscard]] lookup::AddressList address_list(const config::Configuration& configuration,
+                                               const ConfigurationScope& scope,
+                                               std::string_view name,
+                                               const lookup::OpenContext& context);
+
+// settings_server.cc
+[[nodiscard]] std::shared_ptr<const smtp::ServerSettings> server_settings(
+    const config::Configuration& configuration, const config::ServiceEntry& entry,
+    const lookup::OpenContext& context, Problems* problems);
+/// Where a service listens. An empty host means inet_interfaces.
+[[nodiscard]] std::vector<net::SocketAddress> listen_addresses(
+    const config::Configuration& configuration, const config::ServiceEntry& entry,
+    Problems* problems);
+
+// settings_client.cc
+[[nodiscard]] std::vector<TransportSettings> all_transports(
+    const config::Configuration& configuration, uint16_t shards_count, Problems* problems);
+
+}  // namespace barid::tools

@@ -1,0 +1,147 @@
+// The receiving side: smtpd services.
+#include <fmt/format.h>
+
+#include "tools/barid/settings_parts.h"
+
+namespace barid::tools {
+
+using config::Configuration;
+
+namespace {
+
+smtp::ServerPolicy server_policy(const ConfigurationScope& scope, Problems* problems) {
+  smtp::ServerPolicy policy;
+  policy.hostname = scope.get("myhostname");
+  policy.banner = scope.get("smtpd_banner");
+  policy.message_size_limit = static_cast<uint64_t>(scope.get_int("message_size_limit"));
+  policy.line_length_limit = static_cast<uint32_t>(scope.get_int("line_length_limit"));
+  policy.recipient_limit = static_cast<uint32_t>(scope.get_int("smtpd_recipient_limit"));
+  policy.recipient_overshoot_limit =
+      static_cast<uint32_t>(scope.get_int("smtpd_recipient_overshoot_limit"));
+  policy.hopcount_limit = static_cast<uint32_t>(scope.get_int("hopcount_limit"));
+  policy.soft_error_limit = static_cast<uint32_t>(scope.get_int("smtpd_soft_error_limit"));
+  policy.hard_error_limit = static_cast<uint32_t>(scope.get_int("smtpd_hard_error_limit"));
+  policy.junk_command_limit = static_cast<uint32_t>(scope.get_int("smtpd_junk_command_limit"));
+  policy.error_sleep_time = scope.get_time("smtpd_error_sleep_time");
+  policy.bare_newline_reject_code =
+      static_cast<uint16_t>(scope.get_int("smtpd_forbid_bare_newline_reject_code"));
+  policy.helo_required = scope.get_bool("smtpd_helo_required");
+  policy.disable_vrfy_command = scope.get_bool("disable_vrfy_command");
+  policy.strict_rfc821_envelopes = scope.get_bool("strict_rfc821_envelopes");
+  policy.forbid_unauth_pipelining = scope.get_bool("smtpd_forbid_unauth_pipelining");
+  policy.soft_bounce = scope.get_bool("soft_bounce");
+  policy.noop_commands = scope.get_list("smtpd_noop_commands");
+  policy.forbidden_commands.clear();
+  for (const std::string& item : scope.get_list("smtpd_forbidden_commands")) {
+    // Tables here (the default's regexp for words that are no letters) are the machine's own rule.
+    if (item.find(':') == std::string::npos) policy.forbidden_commands.push_back(item);
+  }
+  if (!scope.get_bool("smtputf8_enable")) policy.keywords &= ~smtp::kKeywordSmtpUtf8;
+  const std::string discard_text = scope.get("smtpd_discard_ehlo_keywords");
+  const Result<smtp::KeywordSet> discard = smtp::parse_keyword_list(discard_text);
+  if (discard.ok()) {
+    policy.keywords &= ~*discard;
+  } else {
+    problems->errors.push_back(fmt::format("smtpd_discard_ehlo_keywords: unknown keyword at \"{}\"",
+                                           discard_text.substr(discard.error().detail)));
+  }
+  return policy;
+}
+
+smtp::BareNewline bare_newline_mode(const ConfigurationScope& scope, Problems* problems) {
+  const std::string value = scope.get("smtpd_forbid_bare_newline");
+  if (value == "no") return smtp::BareNewline::kNo;
+  if (value == "note") return smtp::BareNewline::kNote;
+  if (value == "reject") return smtp::BareNewline::kReject;
+  if (value != "normalize" && value != "yes") {
+    problems->errors.push_back(fmt::format("smtpd_forbid_bare_newline: bad value \"{}\"", value));
+  }
+  return smtp::BareNewline::kNormalize;
+}
+
+}  // namespace
+
+std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration& configuration,
+                                                            const config::ServiceEntry& entry,
+                                                            const lookup::OpenContext& context,
+                                                            Problems* problems) {
+  const ConfigurationScope scope = configuration.service(entry);
+  const auto restrictions = [&](std::string_view name) {
+    return policy::parse_restrictions(scope.get_list(name), &problems->warnings);
+  };
+  policy::RelayPolicy relay(policy::RelayPolicy::Rules{
+      .classes = address_classes(configuration, scope, context),
+      .mynetworks = address_list(configuration, scope, "mynetworks", context),
+      .relay = restrictions("smtpd_relay_restrictions"),
+      .recipient = restrictions("smtpd_recipient_restrictions"),
+      .sender = restrictions("smtpd_sender_restrictions"),
+      .codes = {.relay_domains = static_cast<uint16_t>(scope.get_int("relay_domains_reject_code")),
+                .reject = static_cast<uint16_t>(scope.get_int("reject_code")),
+                .defer = static_cast<uint16_t>(scope.get_int("defer_code")),
+                .non_fqdn = static_cast<uint16_t>(scope.get_int("non_fqdn_reject_code"))}});
+  if (!relay.is_safe()) {
+    problems->errors.push_back(
+        fmt::format("{}: in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, "
+                    "specify at least "
+                    "one working instance of: reject_unauth_destination, defer_unauth_destination, "
+                    "reject, defer",
+                    entry.id()));
+  }
+  const std::string syslog_name = scope.get("syslog_name");
+  return std::make_shared<const smtp::ServerSettings>(smtp::ServerSettings{
+      .protocol = server_policy(scope, problems),
+      .relay = std::move(relay),
+      .mail_name = scope.get("mail_name"),
+      .syslog_name = syslog_name == configuration.get("syslog_name") ? std::string() : syslog_name,
+      .timeout = scope.get_time("smtpd_timeout"),
+      .bare_newline_exclusions =
+          address_list(configuration, scope, "smtpd_forbid_bare_newline_exclusions", context),
+      .bare_newline = bare_newline_mode(scope, problems),
+      .connections_per_client_max =
+          static_cast<uint32_t>(scope.get_int("smtpd_client_connection_count_limit")),
+      .client_limit_exceptions =
+          address_list(configuration, scope, "smtpd_client_event_limit_exceptions", context)});
+}
+
+/// Where a service listens. An empty host means inet_interfaces.
+std::vector<net::SocketAddress> listen_addresses(const Configuration& configuration,
+                                                 const config::ServiceEntry& entry,
+                                                 Problems* problems) {
+  std::vector<net::SocketAddress> addresses;
+  const config::InetEndpoint endpoint = config::parse_inet_name(entry.name);
+  const std::optional<uint16_t> port = dns::parse_port(endpoint.port);
+  if (!port) {
+    problems->errors.push_back(fmt::format("{}, line {}: {}: unknown port \"{}\"", entry.file,
+                                           entry.line, entry.id(), endpoint.port));
+    return addresses;
+  }
+  std::vector<std::string> hosts;
+  const std::string interfaces = configuration.get("inet_interfaces");
+  const std::string protocols = configuration.get("inet_protocols");
+  const bool v4 =
+      protocols.find("ipv4") != std::string::npos || protocols.find("all") != std::string::npos;
+  const bool v6 =
+      protocols.find("ipv6") != std::string::npos || protocols.find("all") != std::string::npos;
+  if (!endpoint.host.empty() && endpoint.host != "*") {
+    hosts.push_back(endpoint.host);
+  } else if (interfaces == "all") {
+    if (v4) hosts.emplace_back("0.0.0.0");
+    if (v6) hosts.emplace_back("::");
+  } else {
+    for (const lookup::IpAddress& own : configuration.own_addresses()) hosts.push_back(own.text());
+  }
+  for (std::string host : hosts) {
+    if (host == "localhost") host = "127.0.0.1";
+    if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+    const auto address = net::SocketAddress::from_ip(host, *port);
+    if (!address) {
+      problems->errors.push_back(fmt::format("{}, line {}: {}: \"{}\" is not an IP address",
+                                             entry.file, entry.line, entry.id(), host));
+      continue;
+    }
+    addresses.push_back(*address);
+  }
+  return addresses;
+}
+
+}  // namespace barid::tools
