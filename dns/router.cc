@@ -156,12 +156,18 @@ void conclude(RouteJob& job, std::string_view domain, RouteResult& result) {
 }
 
 RouteResult unix_route(const Destination& destination, const RouteOptions& options) {
-  const auto address = SocketAddress::from_unix_path(destination.name);
-  BARID_ASSERT(address.has_value());  // parse_destinations() checked its length
   RouteResult result;
+  result.site = site_key(destination, {}, options.rollup, options.default_port);
+  const std::string path = destination.name.starts_with('/')
+                               ? destination.name
+                               : options.unix_directory + '/' + destination.name;
+  const auto address = SocketAddress::from_unix_path(path);
+  if (!address) {
+    result.failure = {DsnCode{4, 3, 5}, fmt::format("the socket path {} is too long", path)};
+    return result;
+  }
   result.hops.push_back(
       {.host = destination.name, .address = *address, .preference = 0, .secure = false});
-  result.site = site_key(destination, {}, options.rollup, options.default_port);
   result.ttl = kStaticTtl;
   return result;
 }

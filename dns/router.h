@@ -49,6 +49,7 @@ struct RouteOptions {
   AddressOptions address;
   Rollup rollup = Rollup::kMx;
   uint16_t default_port = 25;
+  std::string unix_directory;  ///< where relative unix: paths start
 };
 
 struct RouteResult {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "core/text/ascii.h"
+
 namespace barid::policy {
 
 using schedule::Route;
@@ -18,6 +20,22 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+Route lookup_failure(std::string_view parameter) {
+  return Route{.transport = "retry",
+               .nexthop = "4.3.0 " + std::string(parameter) + ": lookup failure"};
+}
+
+/// What a table says of a sender; DUNNO ends the search and counts as nothing found.
+lookup::LookupResult find_for_sender(const lookup::TableList& tables, std::string_view sender,
+                                     std::string_view null_key, std::string_view delimiter) {
+  lookup::LookupResult found = lookup::find_by_sender(
+      tables, {.address = sender, .recipient_delimiter = delimiter, .null_key = null_key});
+  if (found.is_found() && text::equals_ignore_case(found.value(), "DUNNO")) {
+    return lookup::LookupResult::not_found();
+  }
+  return found;
+}
+
 }  // namespace
 
 TransportSpec split_transport(std::string_view text) noexcept {
@@ -26,9 +44,12 @@ TransportSpec split_transport(std::string_view text) noexcept {
   return TransportSpec{.transport = text.substr(0, colon), .nexthop = text.substr(colon + 1)};
 }
 
-Route TransportRouter::by_class(AddressClass address_class, std::string_view domain) const {
+// Next hops as configured keep their spelling: they may be texts or paths. Domains are folded.
+Route TransportRouter::by_class(AddressClass address_class, std::string_view sender,
+                                std::string_view domain) const {
   std::string_view spec_text = rules_.default_transport;
   bool relayed = false;
+  lookup::LookupResult by_sender = lookup::LookupResult::not_found();
   switch (address_class) {
     case AddressClass::kLocal:
       spec_text = rules_.local_transport;
@@ -44,20 +65,34 @@ Route TransportRouter::by_class(AddressClass address_class, std::string_view dom
       break;
     case AddressClass::kDefault:
       relayed = true;
+      by_sender = find_for_sender(rules_.sender_transport_maps, sender,
+                                  rules_.sender_transport_null_key, rules_.recipient_delimiter);
+      if (by_sender.is_temporary()) {
+        return lookup_failure("sender_dependent_default_transport_maps");
+      }
+      if (by_sender.is_found()) spec_text = by_sender.value();
       break;
     case AddressClass::kTemporary:
       return Route{.transport = "retry", .nexthop = "4.3.0 address resolver failure"};
   }
   const TransportSpec spec = split_transport(spec_text);
-  Route route{.transport = std::string(spec.transport), .nexthop = lower(spec.nexthop)};
+  const std::string_view transport =
+      spec.transport.empty() ? split_transport(rules_.default_transport).transport : spec.transport;
+  Route route{.transport = std::string(transport), .nexthop = std::string(spec.nexthop)};
   if (!route.nexthop.empty()) return route;
-  route.nexthop =
-      lower(relayed && !rules_.relayhost.empty() ? std::string_view(rules_.relayhost) : domain);
+  if (relayed) {
+    const lookup::LookupResult own =
+        find_for_sender(rules_.sender_relayhost_maps, sender, rules_.sender_relayhost_null_key,
+                        rules_.recipient_delimiter);
+    if (own.is_temporary()) return lookup_failure("sender_dependent_relayhost_maps");
+    route.nexthop = own.is_found() ? own.value() : std::string_view(rules_.relayhost);
+  }
+  if (route.nexthop.empty()) route.nexthop = lower(domain);
   if (route.nexthop.empty()) route.nexthop = lower(rules_.my_hostname);
   return route;
 }
 
-Route TransportRouter::route(const Envelope&, const Recipient& recipient) const {
+Route TransportRouter::route(const Envelope& envelope, const Recipient& recipient) const {
   std::string_view address = recipient.address;
   if (address.ends_with('.') && !domain_of(address).empty()) address.remove_suffix(1);
   const std::string_view domain = domain_of(address);
@@ -66,7 +101,7 @@ Route TransportRouter::route(const Envelope&, const Recipient& recipient) const 
                  .nexthop = "2.0.0 undeliverable postmaster notification discarded"};
   }
   const AddressClass address_class = classes_.class_of(domain);
-  Route route = by_class(address_class, domain);
+  Route route = by_class(address_class, envelope.sender, domain);
   if (rules_.transport_maps.empty() || address_class == AddressClass::kVirtualAlias ||
       address_class == AddressClass::kTemporary) {
     return route;
@@ -75,9 +110,7 @@ Route TransportRouter::route(const Envelope&, const Recipient& recipient) const 
       rules_.transport_maps, {.address = address,
                               .recipient_delimiter = rules_.recipient_delimiter,
                               .bare_parents = rules_.transport_maps_bare_parents});
-  if (found.is_temporary()) {
-    return Route{.transport = "retry", .nexthop = "4.3.0 transport_maps: lookup failure"};
-  }
+  if (found.is_temporary()) return lookup_failure("transport_maps");
   if (!found.is_found()) return route;
   // "t:n" both, "t:" the domain again, ":n" the class's transport, ":" no change, "t" transport
   // only.
@@ -89,9 +122,7 @@ Route TransportRouter::route(const Envelope&, const Recipient& recipient) const 
     if (has_colon && spec.nexthop.empty()) route.nexthop = lower(domain);
   }
   if (!spec.nexthop.empty()) {
-    const bool is_text =
-        route.transport == "error" || route.transport == "retry" || route.transport == "discard";
-    route.nexthop = is_text ? std::string(spec.nexthop) : lower(spec.nexthop);
+    route.nexthop = std::string(spec.nexthop);
   } else if (!spec.transport.empty() &&
              (route.transport == "error" || route.transport == "retry")) {
     route.nexthop = route.transport == "error" ? "5.0.0 Address is undeliverable"

@@ -1,4 +1,4 @@
-// Where a recipient goes: address class, relayhost, transport_maps.
+// Where a recipient goes: address class, relayhost, the sender's own, transport_maps.
 // Source: Postfix's address resolution (class → transport and next hop → transport_maps).
 // Layer: policy, pure; an immutable snapshot per configuration.
 #pragma once
@@ -17,6 +17,12 @@ struct RoutingRules {
   std::string relay_transport = "relay";
   std::string default_transport = "smtp";
   std::string relayhost;  ///< relay and default classes; empty = the recipient's domain
+  /// Relay and default classes: sender → relayhost. DUNNO = as without.
+  lookup::TableList sender_relayhost_maps;
+  std::string sender_relayhost_null_key = "<>";
+  /// Default class: sender → transport:nexthop. DUNNO = as without.
+  lookup::TableList sender_transport_maps;
+  std::string sender_transport_null_key = "<>";
   lookup::TableList transport_maps;
   bool transport_maps_bare_parents = false;
   std::string recipient_delimiter;
@@ -34,7 +40,8 @@ class TransportRouter final : public schedule::Router {
   [[nodiscard]] const AddressClasses& classes() const noexcept { return classes_; }
 
  private:
-  [[nodiscard]] schedule::Route by_class(AddressClass address_class, std::string_view domain) const;
+  [[nodiscard]] schedule::Route by_class(AddressClass address_class, std::string_view sender,
+                                         std::string_view domain) const;
 
   AddressClasses classes_;
   RoutingRules rules_;

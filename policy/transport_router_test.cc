@@ -75,8 +75,8 @@ TEST(TransportRouter, RelayhostIsForRelayAndDefaultOnly) {
   rules.relayhost = "[Smart.Example]:587";
   expect_routes(std::move(rules),
                 {
-                    {"u@far.example", "smtp:[smart.example]:587"},
-                    {"u@relay.example", "relay:[smart.example]:587"},
+                    {"u@far.example", "smtp:[Smart.Example]:587"},
+                    {"u@relay.example", "relay:[Smart.Example]:587"},
                     {"u@box.example", "virtual:box.example"},
                     {"u@local.example", "local:mail.local.example"},
                     {"u@alias.example", "error:5.1.1 User unknown in virtual alias table"},
@@ -85,15 +85,15 @@ TEST(TransportRouter, RelayhostIsForRelayAndDefaultOnly) {
 
 TEST(TransportRouter, ParametersNameTransportsAndHops) {
   RoutingRules rules = base_rules();
-  rules.local_transport = "lmtp:unix:/run/lmtp";
+  rules.local_transport = "lmtp:unix:/run/LMTP";
   rules.virtual_transport = "lmtp:[Backend.Example]:24";
   rules.relay_transport = "slow";
   rules.default_transport = "smtp:[out.example]";
   rules.relayhost = "smart.example";
   expect_routes(std::move(rules),
                 {
-                    {"u@local.example", "lmtp:unix:/run/lmtp"},
-                    {"u@box.example", "lmtp:[backend.example]:24"},
+                    {"u@local.example", "lmtp:unix:/run/LMTP"},
+                    {"u@box.example", "lmtp:[Backend.Example]:24"},
                     {"u@relay.example", "slow:smart.example"},
                     {"u@far.example", "smtp:[out.example]"},  // the parameter's hop beats relayhost
                 });
@@ -113,8 +113,8 @@ TEST(TransportRouter, TransportMaps) {
                 "{local.example=lmtp:[in.local]} {user@user.example=slow:[one.example]} }",
                 "[smart.example]"),
       {
-          {"both@far.example", "slow:[hop.example]:26"},
-          {"Both@FAR.example", "slow:[hop.example]:26"},
+          {"both@far.example", "slow:[Hop.Example]:26"},
+          {"Both@FAR.example", "slow:[Hop.Example]:26"},
           {"other@far.example", "smtp:[smart.example]"},
           {"u@Name.example", "slow:name.example"},     // "t:" = the domain again
           {"u@hop.example", "smtp:[other.example]"},   // ":n" keeps the transport
@@ -148,6 +148,73 @@ TEST(TransportRouter, DelimiterBareParentsAndWildcard) {
                     {"u@far.example", "slow:[rest.example]"},
                     {"u@alias.example", "error:5.1.1 User unknown in virtual alias table"},
                 });
+}
+
+TEST(TransportRouter, TextsAndPathsKeepTheirSpelling) {
+  RoutingRules rules = with_maps("inline:{ {m.example=lmtp:unix:private/Store-LMTP} }");
+  rules.virtual_transport = "lmtp:unix:private/Box-LMTP";
+  rules.default_transport = "error:5.7.1 We Do Not Relay";
+  expect_routes(std::move(rules), {{"u@m.example", "lmtp:unix:private/Store-LMTP"},
+                                   {"u@box.example", "lmtp:unix:private/Box-LMTP"},
+                                   {"u@Far.example", "error:5.7.1 We Do Not Relay"}});
+}
+
+TEST(TransportRouter, BySender) {
+  std::vector<std::string> warnings;
+  const lookup::OpenContext context{.warnings = &warnings};
+  RoutingRules rules =
+      with_maps("inline:{ {map.example=:[map.hop]} {own.example=slow:} }", "[all.hop]");
+  rules.recipient_delimiter = "+";
+  rules.sender_relayhost_maps = {"sender_dependent_relayhost_maps",
+                                 "inline:{ {a@s.example=[a.hop]:26} {@s.example=[S.hop]} "
+                                 "{no@s.example=DUNNO} {<>=[null.hop]} }",
+                                 context};
+  rules.sender_transport_maps = {"sender_dependent_default_transport_maps",
+                                 "inline:{ {t@s.example=slow} {h@s.example=slow:[h.hop]} "
+                                 "{@t.example=fast} {d@t.example=dunno} {<>=bounces} }",
+                                 context};
+  ASSERT_TRUE(warnings.empty()) << warnings.front();
+  const TransportRouter router(base_classes(), std::move(rules));
+  struct SenderRow {
+    std::string_view sender, recipient, route;
+  };
+  const SenderRow rows[] = {
+      {"a@s.example", "u@far.example", "smtp:[a.hop]:26"},
+      {"A+tag@S.example", "u@far.example", "smtp:[a.hop]:26"},
+      {"other@s.example", "u@far.example", "smtp:[S.hop]"},
+      {"no@s.example", "u@far.example", "smtp:[all.hop]"},
+      {"a@sub.s.example", "u@far.example", "smtp:[all.hop]"},
+      {"", "u@far.example", "bounces:[null.hop]"},
+      {"a@s.example", "u@relay.example", "relay:[a.hop]:26"},
+      {"a@s.example", "u@box.example", "virtual:box.example"},
+      {"a@s.example", "u@local.example", "local:mail.local.example"},
+      {"t@s.example", "u@far.example", "slow:[S.hop]"},
+      {"h@s.example", "u@far.example", "slow:[h.hop]"},
+      {"x@t.example", "u@far.example", "fast:[all.hop]"},
+      {"d@t.example", "u@far.example", "smtp:[all.hop]"},
+      {"x@t.example", "u@relay.example", "relay:[all.hop]"},
+      // transport_maps has the last word.
+      {"a@s.example", "u@map.example", "smtp:[map.hop]"},
+      {"x@t.example", "u@map.example", "fast:[map.hop]"},
+      {"a@s.example", "u@own.example", "slow:own.example"},
+  };
+  for (const SenderRow& row : rows) {
+    const schedule::Route route =
+        router.route({.sender = std::string(row.sender)}, {.address = std::string(row.recipient)});
+    EXPECT_EQ(route.key(), row.route) << row.sender << " to " << row.recipient;
+  }
+}
+
+TEST(TransportRouter, SenderTableFailureRetries) {
+  for (const bool transport : {false, true}) {
+    RoutingRules rules = base_rules();
+    lookup::TableList& tables =
+        transport ? rules.sender_transport_maps : rules.sender_relayhost_maps;
+    tables = {"maps", "nosuch:/table", lookup::OpenContext{}};
+    const TransportRouter router(base_classes(), std::move(rules));
+    EXPECT_EQ(router.route({.sender = "a@b"}, {.address = "u@far.example"}).transport, "retry");
+    EXPECT_EQ(router.route({.sender = "a@b"}, {.address = "u@box.example"}).transport, "virtual");
+  }
 }
 
 TEST(TransportRouter, TrailingDotReachesTheMap) {

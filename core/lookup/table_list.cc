@@ -103,4 +103,21 @@ LookupResult find_transport(const TableList& tables, const TransportQuery& query
   return result;
 }
 
+LookupResult find_by_sender(const TableList& tables, const SenderQuery& query) {
+  if (tables.empty()) return LookupResult::not_found();
+  const std::string_view address = query.address.empty() ? query.null_key : query.address;
+  LookupResult result = tables.find(address);
+  const size_t at = address.rfind('@');
+  if (result.status() != LookupResult::Status::kNotFound || at == std::string_view::npos) {
+    return result;
+  }
+  const std::string_view local_part = address.substr(0, at);
+  const size_t extension = find_extension(local_part, query.recipient_delimiter);
+  if (extension != std::string_view::npos) {
+    result = find_without_extension(tables, local_part.substr(0, extension), address.substr(at));
+    if (result.status() != LookupResult::Status::kNotFound) return result;
+  }
+  return tables.find(address.substr(at), KeyExtent::kPartial);
+}
+
 }  // namespace barid::lookup

@@ -43,6 +43,15 @@ struct TransportQuery {
 /// transport_maps: user+ext@domain, user@domain, domain, .parents (or bare parents), `*`.
 [[nodiscard]] LookupResult find_transport(const TableList& tables, const TransportQuery& query);
 
+struct SenderQuery {
+  std::string_view address;              ///< envelope sender without brackets; empty for `<>`
+  std::string_view recipient_delimiter;  ///< set of characters; empty disables extensions
+  std::string_view null_key = "<>";      ///< asked instead of an empty address
+};
+
+/// Tables by sender (sender_dependent_*_maps): user+ext@domain, user@domain, @domain.
+[[nodiscard]] LookupResult find_by_sender(const TableList& tables, const SenderQuery& query);
+
 /// Start of the extension in a local part (the index of the delimiter), or npos. A delimiter at the
 /// very start separates nothing, and neither do those of postmaster-like `owner-` names.
 [[nodiscard]] size_t find_extension(std::string_view local_part,

@@ -124,8 +124,7 @@ void QueueManager::on_filed(QueueId id, const std::vector<std::string>& destinat
 Route QueueManager::safe_route(const Envelope& envelope, const Recipient& recipient) const {
   Route route = router_.route(envelope, recipient);
   if (!dispatcher_.has_transport(route.transport)) {
-    return Route{.transport = "retry",
-                 .nexthop = fmt::format("4.3.5 unknown mail transport: {}", route.transport)};
+    return Route{.transport = "retry", .nexthop = "4.3.0 mail transport unavailable"};
   }
   return route;
 }

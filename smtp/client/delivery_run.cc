@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/text/ascii.h"
+#include "smtp/client/final_failure.h"
+
 namespace barid::smtp {
 namespace {
 
@@ -40,8 +43,7 @@ ContentFacts inspect(const Content& content) noexcept {
 }
 
 std::string peer_name(const dns::RouteHop& hop, const ClientSettings& settings) {
-  if (hop.address.is_unix())
-    return fmt::format("{}[{}]", settings.my_hostname, hop.address.ip_text());
+  if (hop.address.is_unix()) return fmt::format("{}[{}]", settings.my_hostname, hop.host);
   return fmt::format("{}[{}]", hop.host, hop.address.ip_text());
 }
 
@@ -70,6 +72,7 @@ rt::Task<void> DeliveryRun::run() {
     if (any) {
       session->machine().probe_before_next();
       has_next_server_ = true;  // whatever goes wrong on a stale session, a fresh one is tried
+      reused_relay_ = session->relay();
       ready_at_ = env_.reactor.now();
       env_.counters.add(Counter::kConnectionsReused);
       co_await use(*session);
@@ -124,10 +127,9 @@ rt::Task<bool> DeliveryRun::take_from_lease() {
 }
 
 rt::Task<void> DeliveryRun::work_through_destinations() {
-  sessions_count_ = 0;
   session_failure_ = Outcome{.dsn = {4, 4, 1}, .text = "no server could be tried", .relay = "none"};
-  dns::ParsedDestinations parsed =
-      dns::parse_destinations(lease_.route().nexthop, settings_->destination);
+  const std::string& nexthop = lease_.route().nexthop;
+  dns::ParsedDestinations parsed = dns::parse_destinations(nexthop, settings_->destination);
   if (!parsed.error.empty()) {
     fail_pending(Outcome{.dsn = {4, 3, 5},
                          .text = "mail system configuration error: " + parsed.error,
@@ -135,55 +137,81 @@ rt::Task<void> DeliveryRun::work_through_destinations() {
     co_return;
   }
   std::vector<dns::Destination> destinations = std::move(parsed.destinations);
-  bool fallback_allowed = true;
   const size_t own_count = destinations.size();
   destinations.insert(destinations.end(), settings_->fallback.begin(), settings_->fallback.end());
+  RouteEnd end{.is_relayhost = !settings_->relayhost.empty() &&
+                               text::equals_ignore_case(nexthop, settings_->relayhost)};
   for (size_t i = 0; i < destinations.size() && !pending_.empty(); ++i) {
-    if (i >= own_count && !fallback_allowed) break;
-    if (destinations[i].kind == dns::DestinationKind::kUnix &&
-        destinations[i].name.front() != '/') {
-      destinations[i].name = settings_->queue_directory + '/' + destinations[i].name;
-    }
     const dns::RouteResult route =
         co_await dns::resolve_route(env_.reactor, env_.resolver, destinations[i], settings_->route,
                                     env_.reactor.now() + kRoutePatience);
-    if (route.found_self) fallback_allowed = false;
-    const bool is_last = i + 1 == destinations.size() || (i + 1 >= own_count && !fallback_allowed);
+    const bool is_last = route.found_self || i + 1 == destinations.size();
+    best_of_route_ = i == 0;
+    end.at_fallback = i >= own_count;
     if (route.ok()) {
       co_await work_through_hops(destinations[i], route, is_last);
-      continue;
+    } else {
+      session_failure_ = Outcome{
+          .disposition = route.failure.permanent() ? Disposition::kFailed : Disposition::kDeferred,
+          .dsn = route.failure.dsn,
+          .text = route.failure.text,
+          .relay = "none"};
     }
-    session_failure_ = Outcome{
-        .disposition = route.failure.permanent() ? Disposition::kFailed : Disposition::kDeferred,
-        .dsn = route.failure.dsn,
-        .text = route.failure.text,
-        .relay = "none"};
+    if (is_last) break;
+    end.soft_seen |= session_failure_.disposition == Disposition::kDeferred;
   }
-  fail_pending(session_failure_);
+  if (pending_.empty()) co_return;
+  end.last = std::move(session_failure_);
+  FinalFailure failure = final_failure(std::move(end));
+  if (!failure.warning.empty()) note(LogSeverity::kWarning, {}, failure.warning);
+  fail_pending(failure.outcome);
 }
 
 rt::Task<void> DeliveryRun::work_through_hops(const dns::Destination& destination,
                                               const dns::RouteResult& route,
                                               bool is_last_destination) {
+  const uint32_t limit = settings_->session_limit;
+  uint32_t sessions_count = 0;
   for (size_t i = 0; i < route.hops.size() && !pending_.empty(); ++i) {
-    if (settings_->session_limit != 0 && sessions_count_ >= settings_->session_limit) co_return;
+    if (limit != 0 && sessions_count >= limit) co_return;
+    const bool has_next_hop =
+        i + 1 < route.hops.size() && (limit == 0 || sessions_count + 1 < limit);
+    if (all_left_by(relay_name(route.hops[i], *settings_))) {
+      ++sessions_count;
+      continue;
+    }
     std::unique_ptr<ClientSession> session = co_await open_session(destination, route, i);
     if (!session) continue;
-    const bool session_left =
-        settings_->session_limit == 0 || sessions_count_ + 1 < settings_->session_limit;
-    has_next_server_ = session_left && (i + 1 < route.hops.size() || !is_last_destination);
+    has_next_server_ = has_next_hop || !is_last_destination;
     co_await use(*session);
-    if (session->machine().established()) {
-      ++sessions_count_;
-    } else {
-      session_failure_ = Outcome{.dsn = session->machine().failure_dsn(),
-                                 .text = std::string(session->machine().failure_text()),
-                                 .relay = session->relay()};
+    if (session->machine().established()) ++sessions_count;
+    if (const ClientMachine& machine = session->machine(); !machine.failure_text().empty()) {
+      const bool permanent = machine.failure_dsn().klass == 5;
+      session_failure_ =
+          Outcome{.disposition = permanent ? Disposition::kFailed : Disposition::kDeferred,
+                  .dsn = machine.failure_dsn(),
+                  .text = std::string(machine.failure_text()),
+                  .relay = session->relay()};
     }
+    best_of_route_ = best_of_route_ && route.hops[i].preference == route.hops.front().preference;
     part_with(std::move(session));
     for (std::unique_ptr<Flight>& flight : next_server_) pending_.push_back(std::move(flight));
     next_server_.clear();
   }
+}
+
+/// The server of the reused session left all that is pending for the next one: it is not asked the
+/// same again at once.
+bool DeliveryRun::all_left_by(const std::string& relay) const noexcept {
+  return relay == reused_relay_ &&
+         std::all_of(pending_.begin(), pending_.end(),
+                     [](const auto& flight) { return !flight->last.empty(); });
+}
+
+void DeliveryRun::note(LogSeverity severity, QueueId id, std::string_view text) {
+  const LogProgram program = settings_->machine.lmtp ? LogProgram::kLmtp : LogProgram::kSmtp;
+  env_.log.write({.pid = session_ != nullptr ? session_->log_pid() : ++env_.next_log_pid},
+                 LogNote{.program = program, .severity = severity, .queue_id = id, .text = text});
 }
 
 rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
@@ -197,8 +225,7 @@ rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
   if (!stream.ok()) {
     std::string text =
         fmt::format("connect to {}: {}", relay_name(hop, *settings_), error_words(stream.error()));
-    env_.log.write({.pid = ++env_.next_log_pid},
-                   LogNote{.program = LogProgram::kSmtp, .text = text});
+    note(LogSeverity::kInfo, {}, text);
     session_failure_ = Outcome{.dsn = {4, 4, 1}, .text = std::move(text), .relay = "none"};
     co_return nullptr;
   }
@@ -304,6 +331,10 @@ void DeliveryRun::on_result(const RecipientResult& result) {
                   .diagnostic = std::string(result.diagnostic),
                   .connection_use = result.connection_use};
   if (result.try_next_server && has_next_server_) {
+    const auto& left = flight.carried_outcomes;
+    if (left.empty() || left.back().text != outcome.text) {
+      note(LogSeverity::kInfo, flight.work->job.message->id, outcome.text);
+    }
     flight.carried.push_back(result.recipient);
     flight.carried_outcomes.push_back(std::move(outcome));
     return;
@@ -394,7 +425,7 @@ void DeliveryRun::fail_pending(const Outcome& outcome) {
     }
     for (size_t i = 0; i < flight->recipients.size(); ++i) {
       report(work, flight->recipients[i],
-             flight->last.empty() ? outcome : std::move(flight->last[i]));
+             flight->last.empty() ? outcome : final_word(std::move(flight->last[i]), outcome));
     }
   }
   sort_landed();
@@ -412,7 +443,9 @@ void DeliveryRun::report(Work& work, uint32_t recipient, Outcome outcome) {
 void DeliveryRun::part_with(std::unique_ptr<ClientSession> session) {
   for (std::unique_ptr<Flight>& flight : next_server_) pending_.push_back(std::move(flight));
   next_server_.clear();
-  if (session->machine().reusable() && session->still_quiet() && wants_more(*session)) {
+  // One to a worse server must not keep mail from the best, once that is back.
+  if (best_of_route_ && session->machine().reusable() && session->still_quiet() &&
+      wants_more(*session)) {
     agent_.keep_idle(key_, std::move(session), settings_);
   } else {
     agent_.retire(std::move(session), settings_);

@@ -55,6 +55,8 @@ class DeliveryRun final : private ClientSink {
                                                         size_t hop_index);
   rt::Task<void> use(ClientSession& session);
   rt::Task<bool> take_from_lease();
+  [[nodiscard]] bool all_left_by(const std::string& relay) const noexcept;
+  void note(LogSeverity severity, QueueId id, std::string_view text);
   [[nodiscard]] bool wants_more(const ClientSession& session) const noexcept;
   void offer(ClientSession& session, std::unique_ptr<Flight> flight);
   void sort_landed();
@@ -76,7 +78,8 @@ class DeliveryRun final : private ClientSink {
   std::vector<std::unique_ptr<Flight>> next_server_;
   ClientSession* session_ = nullptr;
   MonoTime ready_at_{};
-  uint32_t sessions_count_ = 0;
+  std::string reused_relay_;   // the server of the session that was kept idle; empty if none was
+  bool best_of_route_ = true;  // the session is to a best MX of the next hop itself
   bool has_next_server_ = false;
   Outcome session_failure_;  // why the last connection gave nothing
 };

@@ -33,6 +33,7 @@ struct ClientSettings {
   dns::RouteOptions route;
   dns::DestinationDefaults destination;
   std::vector<dns::Destination> fallback;  ///< smtp_fallback_relay
+  std::string relayhost;                   ///< a next hop that is this is our own configuration
   ClientTimeouts timeouts;
   std::optional<net::SocketAddress> source_v4;     ///< smtp_bind_address
   std::optional<net::SocketAddress> source_v6;     ///< smtp_bind_address6
@@ -40,7 +41,6 @@ struct ClientSettings {
   Duration idle_limit = std::chrono::seconds(2);   ///< smtp_connection_cache_time_limit
   Duration age_limit = std::chrono::seconds(300);  ///< smtp_connection_reuse_time_limit
   uint32_t reuse_count_limit = 0;                  ///< smtp_connection_reuse_count_limit, 0 = none
-  std::string queue_directory;                     ///< where relative unix: paths start
   std::string_view agent = "smtp";                 ///< static: program name in the log
 };
 

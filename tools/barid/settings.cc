@@ -51,6 +51,15 @@ policy::RoutingRules routing_rules(const Configuration& configuration,
       .relay_transport = configuration.get("relay_transport"),
       .default_transport = configuration.get("default_transport"),
       .relayhost = configuration.get("relayhost"),
+      .sender_relayhost_maps =
+          lookup::TableList("sender_dependent_relayhost_maps",
+                            configuration.get("sender_dependent_relayhost_maps"), context),
+      .sender_relayhost_null_key = configuration.get("empty_address_relayhost_maps_lookup_key"),
+      .sender_transport_maps =
+          lookup::TableList("sender_dependent_default_transport_maps",
+                            configuration.get("sender_dependent_default_transport_maps"), context),
+      .sender_transport_null_key =
+          configuration.get("empty_address_default_transport_maps_lookup_key"),
       .transport_maps =
           lookup::TableList("transport_maps", configuration.get("transport_maps"), context),
       .transport_maps_bare_parents = configuration.parent_matches_subdomains("transport_maps"),

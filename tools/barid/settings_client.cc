@@ -148,7 +148,8 @@ smtp::ClientSettings client_settings(const Configuration& configuration,
   settings.age_limit = scope.get_time(prefix + "connection_reuse_time_limit");
   settings.reuse_count_limit =
       static_cast<uint32_t>(scope.get_int(prefix + "connection_reuse_count_limit"));
-  settings.queue_directory = configuration.get("queue_directory");
+  settings.route.unix_directory = configuration.get("queue_directory");
+  if (!lmtp) settings.relayhost = configuration.get("relayhost");
   settings.agent = lmtp ? "lmtp" : "smtp";
   return settings;
 }

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""Goal: mail takes the servers of its route in order, and no fault of a route or of the configuration
+bounces mail that could still be delivered.
+Method: sinks on loopback ports as relays, fallback relays and LMTP servers; unused ports as dead ones.
+"""
+
+import os
+import pathlib
+import socket
+import sys
+import threading
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from barid_harness import DROP, RawClient, Scenario, Sink, SinkSession, free_port, wait_until  # noqa: E402
+
+NO_RETRY = {"minimal_backoff_time": "1h", "maximal_backoff_time": "1h"}
+
+
+def at(stage, reply):
+    """A sink script that gives `reply` at one stage to all but notices."""
+    def script(now, argument, session):
+        notice = session.sender == "" or (now == "mail" and "<>" in argument)
+        return reply if now == stage and not notice else None
+    return script
+
+
+class LmtpSession(SinkSession):
+    def on_lhlo(self, argument):
+        self.on_ehlo(argument)
+
+    def finish(self, content, bdat):
+        for recipient in self.recipients:
+            self.answer("dot", recipient, f"250 2.0.0 <{recipient}> saved")
+        self.sink.messages.append((list(self.recipients), content))
+        self.reset()
+
+
+class UnixLmtp:
+    def __init__(self, path, script=None):
+        self.script, self.offers, self.messages = script, ("PIPELINING", "8BITMIME"), []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen(16)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        try:
+            while True:
+                connection, address = self.listener.accept()
+                LmtpSession(self, connection, address).start()
+        except OSError:
+            pass
+
+
+class Routing(Scenario):
+    def send(self, server, recipients=("r@sink.example",), sender="s@client.example", **more):
+        with RawClient(server.port) as client:
+            return client.submit(sender=sender, recipients=recipients, **more)
+
+    def line(self, server, name, status):
+        return server.wait_log(rf"{name}: to=<.*status={status}.*")[0]
+
+    def dead(self):
+        return f"[127.0.0.1]:{free_port()}"
+
+    def test_relayhost_that_does_not_exist(self):
+        """A typing error in main.cf must not bounce mail: RFC 3463 4.3.5."""
+        server = self.barid(relayhost="no-such-host.invalid", **NO_RETRY)
+        line = self.line(server, self.send(server), "deferred")
+        self.assertIn("dsn=4.3.5", line)
+        self.assertIn("no-such-host.invalid", line)
+        self.assertTrue(server.log_matches("warning: relayhost configuration problem"))
+
+    def test_transport_host_that_does_not_exist(self):
+        server = self.barid(transport_maps="inline:{ sink.example=smtp:no-such-host.invalid }", **NO_RETRY,
+                            relayhost=self.sink().relayhost)
+        self.assertIn("dsn=5.4.4", self.line(server, self.send(server), "bounced"))
+
+    def test_an_unavailable_server_outweighs_an_unknown_one(self):
+        route = f"{self.dead()}, no-such-host.invalid"
+        server = self.barid(transport_maps="inline:{ { sink.example=smtp:%s } }" % route, **NO_RETRY)
+        self.assertIn("dsn=4.4.4", self.line(server, self.send(server), "deferred"))
+
+    def test_list_of_relays_in_order(self):
+        last = self.sink()
+        server = self.barid(relayhost=f"{self.dead()}, {self.dead()} {last.relayhost}")
+        line = self.line(server, self.send(server), "sent")
+        self.assertIn(f"relay=127.0.0.1[127.0.0.1]:{last.port}", line)
+        self.assertEqual(len(server.log_matches(r"smtp\[\d+\]: connect to 127.0.0.1.*: Connection refused")), 2)
+
+    def test_session_limit_is_per_next_hop(self):
+        """Two servers that got past EHLO are the limit of each item, not of the list."""
+        script = at("rcpt", "450 4.2.0 later")
+        busy = [self.sink(script) for _ in range(3)]
+        good = self.sink()
+        server = self.barid(relayhost=", ".join(s.relayhost for s in busy), smtp_fallback_relay=good.relayhost)
+        name = self.send(server)
+        self.assertIn(f"]:{good.port}", self.line(server, name, "sent"))
+        skipped = server.log_matches(rf"{name}: host 127.0.0.1\[127.0.0.1\] said: 450 4.2.0 later "
+                                     r"\(in reply to RCPT TO command\)")
+        self.assertEqual(len(skipped), 3)
+
+    def test_fallback_relay_that_does_not_exist(self):
+        server = self.barid(relayhost=self.dead(), smtp_fallback_relay="no-such-host.invalid", **NO_RETRY)
+        self.assertIn("dsn=4.3.5", self.line(server, self.send(server), "deferred"))
+        self.assertTrue(server.log_matches("warning: smtp_fallback_relay configuration problem"))
+
+    def test_refused_greeting(self):
+        """5xx greetings are skipped by default; then the last one defers, or bounces where told so."""
+        rude, good = self.sink(at("connect", "554 5.7.1 go away")), self.sink()
+        server = self.barid(relayhost=f"{rude.relayhost}, {good.relayhost}",
+                            transport_maps="inline:{ rude.example=smtp:%s, harsh.example=harsh:%s }"
+                            % (rude.relayhost, rude.relayhost),
+                            services=None, **NO_RETRY)
+        server.stop()
+        server.services.append("harsh unix - - n - - smtp -o smtp_skip_5xx_greeting=no")
+        server.start()
+        name = self.send(server)
+        self.assertIn(f"]:{good.port}", self.line(server, name, "sent"))
+        self.assertTrue(server.log_matches(rf"{name}: host .* refused to talk to me: 554 5.7.1 go away"))
+        self.assertIn("dsn=4.7.1", self.line(server, self.send(server, ["r@rude.example"]), "deferred"))
+        self.assertIn("dsn=5.7.1", self.line(server, self.send(server, ["r@harsh.example"]), "bounced"))
+
+    def test_greylisting_on_a_kept_connection_is_not_asked_twice(self):
+        def script(stage, argument, session):
+            return "450 4.2.0 later" if stage == "rcpt" and argument.startswith("grey") else None
+
+        out = self.sink(script)
+        server = self.barid(relayhost=out.relayhost, shard_count=1, smtp_connection_cache_time_limit="10s",
+                            **NO_RETRY)
+        self.line(server, self.send(server), "sent")
+        self.line(server, self.send(server, ["grey@sink.example"]), "deferred")
+        commands = [c for s in out.sessions for c in s.commands]
+        self.assertEqual(sum("grey@" in c for c in commands), 1, commands)
+
+    def test_relays_of_senders(self):
+        """Tables of type texthash, inline and static; transport_maps has the last word."""
+        own, general, mapped = self.sink(), self.sink(), self.sink()
+        server = self.barid(start=False, relayhost=general.relayhost,
+                            sender_dependent_relayhost_maps="texthash:%s/senders" % self.directory,
+                            sender_dependent_default_transport_maps="inline:{ { d@own.example = discard:2.0.0 gone } }",
+                            transport_maps="texthash:%s/transport" % self.directory)
+        (self.directory / "senders").write_text(f"# sender  relay\n@own.example {own.relayhost}\n"
+                                                "not@own.example DUNNO\n")
+        (self.directory / "transport").write_text(f"map.example :{mapped.relayhost}\n"
+                                                  ".map.example smtp:%s\nno.example error:5.7.1 Not Here\n"
+                                                  "later.example retry:4.7.1 Not Now\nodd.example nowhere:x\n"
+                                                  % mapped.relayhost)
+        server.start()
+        for sender, recipient, out in (
+                ("a@own.example", "r@far.example", own), ("not@own.example", "r@far.example", general),
+                ("a@else.example", "r@far.example", general), ("a@own.example", "r@map.example", mapped),
+                ("a@own.example", "r@sub.map.example", mapped)):
+            line = self.line(server, self.send(server, [recipient], sender), "sent")
+            self.assertIn(f"]:{out.port},", line, (sender, recipient))
+        self.assertIn("(gone)", self.line(server, self.send(server, sender="d@own.example"), "sent"))
+        self.assertRegex(self.line(server, self.send(server, ["r@no.example"], ""), "bounced"),
+                         r"relay=none.*dsn=5.7.1.*\(Not Here\)")
+        self.assertRegex(self.line(server, self.send(server, ["r@later.example"]), "deferred"),
+                         r"relay=none.*dsn=4.7.1.*\(Not Now\)")
+        self.assertRegex(self.line(server, self.send(server, ["r@odd.example"]), "deferred"),
+                         r"relay=none.*dsn=4.3.0.*\(mail transport unavailable\)")
+
+    def test_everything_by_one_table(self):
+        out = self.sink()
+        server = self.barid(transport_maps=f"static:{{smtp:{out.relayhost}}}")
+        self.assertIn(f"]:{out.port},", self.line(server, self.send(server), "sent"))
+
+    def test_lmtp_over_a_unix_socket(self):
+        server = self.barid(start=False, transport_maps="inline:{ "
+                            "{ lmtp.example = lmtp:unix:private/Store-LMTP }, "
+                            "{ long.example = lmtp:unix:%s } }" % ("x" * 105), **NO_RETRY)
+        path = server.queue_directory / "private/Store-LMTP"
+        server.start()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        store = UnixLmtp(path, lambda stage, argument, _:
+                         "452 4.2.2 full" if stage == "dot" and argument.startswith("full") else None)
+        self.addCleanup(store.listener.close)
+        name = self.send(server, ["a@lmtp.example", "full@lmtp.example", "b@lmtp.example"])
+        for line in server.wait_log(rf"{name}: to=<[ab]@lmtp.example>.*status=sent.*", 2):
+            self.assertIn("relay=mx.barid.example[private/Store-LMTP]", line)
+            self.assertRegex(line, r"lmtp\[\d+\]")
+        self.assertIn("dsn=4.2.2", self.line(server, name, "deferred"))
+        self.assertIn("dsn=4.3.5", self.line(server, self.send(server, ["r@long.example"]), "deferred"))
+
+
+if __name__ == "__main__":
+    unittest.main()
