@@ -179,9 +179,9 @@ MxDecision decide_mx(std::string_view domain, const Answer& answer, const MxOpti
     case AnswerStatus::kOk:
       return decide_hosts(domain, answer, options);
     case AnswerStatus::kNoData:
+    case AnswerStatus::kNxDomain:  // the address lookup has the last word, and its text is
+                                   // Postfix's
       return MxDecision{.kind = MxDecision::Kind::kImplicit, .hosts = {}, .failure = {}};
-    case AnswerStatus::kNxDomain:  // RFC 8020: there is no address either
-      return fail(lookup_failure(domain, RecordType::kMx, answer.status));
     case AnswerStatus::kServFail:
     case AnswerStatus::kTimeout:
     case AnswerStatus::kMalformed:

@@ -41,9 +41,7 @@ TEST(Mx, OutcomesOfTheMxLookup) {
       "5.4.4 Name service error for name=x.example type=MX: Malformed or unexpected name server "
       "reply";
   const Case cases[] = {
-      {answer_of(AnswerStatus::kNxDomain),
-       "5.4.4 " + std::string(kPrefix) + "x.example type=MX: Host not found",
-       "5.4.4 " + std::string(kPrefix) + "x.example type=MX: Host not found"},
+      {answer_of(AnswerStatus::kNxDomain), "implicit", "implicit"},
       {answer_of(AnswerStatus::kNoData), "implicit", "implicit"},
       {answer_of(AnswerStatus::kServFail), again + "Host not found, try again", "implicit"},
       {answer_of(AnswerStatus::kTimeout), again + "Host not found, try again", "implicit"},

@@ -124,7 +124,7 @@ TEST(Router, ByDns) {
       {"[me.example]:26", "me.example 192.0.2.9:26 0", "me.example:26", 300s},
       {"null.example", "5.1.0 Domain null.example does not accept mail (nullMX)", "null.example",
        0s},
-      {"gone.example", "5.4.4 " + error + "gone.example type=MX: Host not found", "gone.example",
+      {"gone.example", "5.4.4 " + error + "gone.example type=AAAA: Host not found", "gone.example",
        0s},
       {"[gone.example]", "5.4.4 " + error + "gone.example type=AAAA: Host not found",
        "gone.example", 0s},

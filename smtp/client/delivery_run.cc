@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/mail/verp.h"
 #include "core/text/ascii.h"
 #include "smtp/client/final_failure.h"
 
@@ -106,10 +107,14 @@ rt::Task<bool> DeliveryRun::take_from_lease() {
       const ContentFacts facts = inspect(*taken.content);
       taken.has_8bit = facts.has_8bit;
       taken.has_utf8_header = facts.has_utf8_header;
-      auto flight = std::make_unique<Flight>();
-      flight->work = &taken;
-      flight->recipients.assign(taken.job.recipients.begin(), taken.job.recipients.end());
-      pending_.push_back(std::move(flight));
+      const auto& recipients = taken.job.recipients;
+      const size_t step = uses_verp(taken.job.message->envelope) ? 1 : recipients.size();
+      for (auto next = recipients.begin(); next != recipients.end(); next += step) {
+        auto flight = std::make_unique<Flight>();
+        flight->work = &taken;
+        flight->recipients.assign(next, next + step);
+        pending_.push_back(std::move(flight));
+      }
       co_return true;
     }
     const std::vector<uint32_t> recipients(taken.job.recipients.begin(),
@@ -220,8 +225,18 @@ rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
   const net::SocketAddress* source = nullptr;
   if (hop.address.family() == AF_INET && settings_->source_v4) source = &*settings_->source_v4;
   if (hop.address.family() == AF_INET6 && settings_->source_v6) source = &*settings_->source_v6;
-  Result<net::Stream> stream = co_await net::connect(
-      env_.reactor, hop.address, source, env_.reactor.now() + settings_->timeouts.connect);
+  const MonoTime deadline = env_.reactor.now() + settings_->timeouts.connect;
+  Result<net::Stream> stream = co_await net::connect(env_.reactor, hop.address, source, deadline);
+  if (!stream.ok() && source != nullptr && stream.error().error_number == EADDRNOTAVAIL) {
+    note(LogSeverity::kWarning, {},
+         fmt::format("bind {}: {}", source->ip_text(), error_words(stream.error())));
+    if (settings_->source_enforced) {
+      session_failure_ =
+          Outcome{.dsn = {4, 4, 0}, .text = "server configuration error", .relay = "none"};
+      co_return nullptr;
+    }
+    stream = co_await net::connect(env_.reactor, hop.address, nullptr, deadline);
+  }
   if (!stream.ok()) {
     std::string text =
         fmt::format("connect to {}: {}", relay_name(hop, *settings_), error_words(stream.error()));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/assert.h"
+#include "core/mail/verp.h"
 #include "smtp/client/machine_commands.h"
 
 namespace barid::smtp {
@@ -56,6 +57,7 @@ bool ClientMachine::can_offer() const noexcept {
 void ClientMachine::offer(const OutgoingMessage& message) {
   BARID_ASSERT(!in_sink_ && can_offer());
   BARID_ASSERT(message.envelope != nullptr && !message.recipients.empty());
+  BARID_ASSERT(message.recipients.size() == 1 || !uses_verp(*message.envelope));
   Transaction& t = slot(offer_index_++);
   std::vector<Mark> marks = std::move(t.marks);
   marks.assign(message.recipients.size(), Mark::kPending);
@@ -129,6 +131,12 @@ bool ClientMachine::check_addresses(Transaction& t) {
                                                         : "bad sender address syntax");
     refuse_locally(t, Fate::kFailed, {5, 1, 7}, false);
     return false;
+  }
+  if (uses_verp(envelope)) {
+    t.verp_sender = verp_sender(
+        envelope.sender, envelope.recipients[t.message.recipients[0]].address, envelope.verp);
+    // What is too long for one command goes out under the plain sender rather than not at all.
+    if (check_address(t.verp_sender).fault != AddressFault::kNone) t.verp_sender.clear();
   }
   bool non_ascii = sender.non_ascii;
   for (uint32_t i = 0; i < t.marks.size(); ++i) {

@@ -75,7 +75,8 @@ struct ClientOptions {
 struct OutgoingMessage {
   QueueId id;
   const Envelope* envelope = nullptr;
-  std::span<const uint32_t> recipients;       ///< indices into envelope->recipients, not empty
+  /// Indices into envelope->recipients, not empty; a single one if uses_verp(*envelope).
+  std::span<const uint32_t> recipients;
   std::span<const std::string_view> content;  ///< header and body, CRLF line ends, in order
   uint64_t size = 0;                          ///< sum of the content's sizes
   bool has_8bit = false;                      ///< some byte of the content is above 127
@@ -227,10 +228,11 @@ class ClientMachine {
     uint32_t lmtp_next = 0;        ///< LMTP: the recipient whose end-of-data reply comes next
     uint32_t use = 0;              ///< how many messages the connection had begun with this one
     Step send = Step::kChecks;
-    bool utf8 = false;       ///< SMTPUTF8 is declared
-    bool probe = false;      ///< its RSET asks whether a reused connection still lives
-    bool reset = false;      ///< RSET goes before MAIL
-    bool reset_due = false;  ///< the command was sent and is not answered; so the next two
+    std::string verp_sender;  ///< instead of the envelope's; empty = that one
+    bool utf8 = false;        ///< SMTPUTF8 is declared
+    bool probe = false;       ///< its RSET asks whether a reused connection still lives
+    bool reset = false;       ///< RSET goes before MAIL
+    bool reset_due = false;   ///< the command was sent and is not answered; so the next two
     bool mail_due = false;
     bool data_due = false;
     bool mail_sent = false;

@@ -192,7 +192,7 @@ AddressFacts check_address(std::string_view address) noexcept {
 
 void write_mail(const Envelope& envelope, const MailParameters& parameters,
                 const Capabilities& server, CommandLine& out) noexcept {
-  out.add("MAIL FROM:<").add(envelope.sender).add(">");
+  out.add("MAIL FROM:<").add(parameters.sender).add(">");
   if (server.has(Feature::kSize)) out.add(" SIZE=").add(parameters.size);
   add_body(envelope, parameters.has_8bit, server, out);
   if (parameters.utf8) out.add(" SMTPUTF8");

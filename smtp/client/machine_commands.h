@@ -51,6 +51,7 @@ struct AddressFacts {
 [[nodiscard]] AddressFacts check_address(std::string_view address) noexcept;
 
 struct MailParameters {
+  std::string_view sender;  ///< the envelope's, or its VERP form
   uint64_t size = 0;
   bool has_8bit = false;
   bool utf8 = false;  ///< SMTPUTF8 is declared

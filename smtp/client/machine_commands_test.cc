@@ -42,6 +42,7 @@ TEST(WriteMail, ParametersFollowTheOffer) {
   };
   const Case cases[] = {
       {plain, {.size = 10}, kNone, "MAIL FROM:<a@example>\r\n"},
+      {plain, {.sender = "a+r=b@example"}, kNone, "MAIL FROM:<a+r=b@example>\r\n"},
       {null_sender, {.size = 10}, kAll, "MAIL FROM:<> SIZE=10\r\n"},
       {plain,
        {.size = 10, .has_8bit = true},
@@ -58,7 +59,9 @@ TEST(WriteMail, ParametersFollowTheOffer) {
   };
   for (const Case& c : cases) {
     CommandLine line;
-    write_mail(c.envelope, c.parameters, c.server, line);
+    MailParameters parameters = c.parameters;
+    if (parameters.sender.empty()) parameters.sender = c.envelope.sender;
+    write_mail(c.envelope, parameters, c.server, line);
     EXPECT_EQ(line.view(), c.want);
   }
 }

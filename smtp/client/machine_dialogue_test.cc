@@ -38,6 +38,30 @@ TEST(DialoguePlain, OneMessage) {
                                                       "1 b@x delivered 2.0.0: 250 2.0.0 Ok"}));
 }
 
+TEST(DialoguePlain, VerpSender) {
+  Dialogue d;
+  for (const char* recipient : {"a@x", "b@x"}) {
+    TestMessage& m = d.make({recipient});
+    m.envelope.verp = "+=";
+    d.machine.offer(m.out);
+  }
+  const std::string sent = d.open({"PIPELINING", "CHUNKING", "SIZE"});
+  EXPECT_NE(sent.find("MAIL FROM:<s+a=x@example> SIZE="), std::string::npos) << sent;
+  EXPECT_NE(sent.find("MAIL FROM:<s+b=x@example> SIZE="), std::string::npos) << sent;
+  Dialogue plain;
+  TestMessage& quoted = plain.make({"\"b c\"@x"});
+  quoted.envelope.verp = "-~";
+  plain.machine.offer(quoted.out);
+  EXPECT_EQ(plain.open(), "MAIL FROM:<\"s-b c~x\"@example>\n");
+  EXPECT_EQ(plain.said("250 ok\r\n"), "RCPT TO:<\"b c\"@x>\n");
+  Dialogue bare;
+  TestMessage& too_long = bare.make({std::string(300, 'l') + "@x"});
+  too_long.envelope.sender = std::string(300, 's') + "@example";
+  too_long.envelope.verp = "+=";
+  bare.machine.offer(too_long.out);
+  EXPECT_EQ(bare.open(), "MAIL FROM:<" + std::string(300, 's') + "@example>\n");
+}
+
 TEST(DialoguePlain, ResetOnlyAfterAnOpenTransaction) {
   struct Case {
     std::string_view name;

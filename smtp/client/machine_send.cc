@@ -89,7 +89,11 @@ bool ClientMachine::send_mail(Transaction& t) {
   if (!pipelining_ && outstanding_ > 0) return false;
   CommandLine line;
   write_mail(*t.message.envelope,
-             {.size = t.message.size, .has_8bit = t.message.has_8bit, .utf8 = t.utf8},
+             {.sender = t.verp_sender.empty() ? std::string_view(t.message.envelope->sender)
+                                              : std::string_view(t.verp_sender),
+              .size = t.message.size,
+              .has_8bit = t.message.has_8bit,
+              .utf8 = t.utf8},
              capabilities_, line);
   if (!put(line.view())) return false;
   t.mail_sent = t.mail_due = true;

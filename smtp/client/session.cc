@@ -1,10 +1,15 @@
 #include "smtp/client/session.h"
 
+#include <algorithm>
+
 namespace barid::smtp {
 
 namespace {
 constexpr Duration kQuitPatience = std::chrono::seconds(1);
-}
+/// smtp_data_xfer_timeout is for each write, and a write tells nothing before it ended: with this
+/// much at once, 180 s are enough for 364 bytes a second.
+constexpr size_t kWriteBytesMax = 64 * 1024;
+}  // namespace
 
 ClientSession::ClientSession(rt::Reactor& reactor, const ClientSettings& settings,
                              const ClientOptions& options, net::Stream stream, std::string relay,
@@ -50,9 +55,14 @@ void ClientSession::start_pending_write() {
   if (writing_) return;
   const std::span<const iovec> output = machine_.output();
   if (output.empty()) return;
-  vectors_.assign(output.begin(), output.end());  // the stream consumes its copy in place
+  vectors_.clear();  // the stream consumes this copy in place
   write_bytes_ = 0;
-  for (const iovec& vector : vectors_) write_bytes_ += vector.iov_len;
+  for (iovec vector : output) {
+    vector.iov_len = std::min(vector.iov_len, kWriteBytesMax - write_bytes_);
+    vectors_.push_back(vector);
+    write_bytes_ += vector.iov_len;
+    if (write_bytes_ == kWriteBytesMax) break;
+  }
   writing_ = true;
   stream_.start_write(vectors_);
   stage_since_ = reactor_.now();

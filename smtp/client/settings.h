@@ -32,12 +32,13 @@ struct ClientSettings {
   std::string my_hostname;
   dns::RouteOptions route;
   dns::DestinationDefaults destination;
-  std::vector<dns::Destination> fallback;  ///< smtp_fallback_relay
+  std::vector<dns::Destination> fallback;  ///< smtp_fallback_relay, lmtp_fallback_relay
   std::string relayhost;                   ///< a next hop that is this is our own configuration
   ClientTimeouts timeouts;
-  std::optional<net::SocketAddress> source_v4;     ///< smtp_bind_address
-  std::optional<net::SocketAddress> source_v6;     ///< smtp_bind_address6
-  uint32_t session_limit = 2;                      ///< smtp_mx_session_limit, 0 = none
+  std::optional<net::SocketAddress> source_v4;  ///< smtp_bind_address
+  std::optional<net::SocketAddress> source_v6;  ///< smtp_bind_address6
+  bool source_enforced = false;  ///< smtp_bind_address_enforce: rather no delivery than another one
+  uint32_t session_limit = 2;    ///< smtp_mx_session_limit, 0 = none
   Duration idle_limit = std::chrono::seconds(2);   ///< smtp_connection_cache_time_limit
   Duration age_limit = std::chrono::seconds(300);  ///< smtp_connection_reuse_time_limit
   uint32_t reuse_count_limit = 0;                  ///< smtp_connection_reuse_count_limit, 0 = none

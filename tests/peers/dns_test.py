@@ -121,9 +121,12 @@ class Dns(Scenario):
             self.assertIn(word, line)
         self.server.wait_queue()
 
-    def deferred(self, domain, code):
+    def deferred(self, domain, code, *words):
         name = self.send(domain)
-        self.assertIn(f"dsn={code}", self.status_of(name, "deferred"))
+        line = self.status_of(name, "deferred")
+        self.assertIn(f"dsn={code}", line)
+        for word in words:
+            self.assertIn(word, line)
         entries = self.server.wait_queue(lambda q: any(e["queue_id"] == name for e in q), "it stays")
         self.assertEqual(entries[0]["queue_name"], "deferred")
 
@@ -141,16 +144,19 @@ class Dns(Scenario):
         self.delivered("same.example")
 
     def test_null_mx(self):
-        self.bounced("null.example", "5.1.0", "nullMX")
+        self.bounced("null.example", "5.1.0", "(Domain null.example does not accept mail (nullMX))")
 
     def test_no_such_domain(self):
-        self.bounced("missing.example", "5.4.4")
+        self.bounced("missing.example", "5.4.4", "(Host or domain name not found. Name service error for "
+                     "name=missing.example type=A: Host not found)")
 
     def test_domain_without_address(self):
-        self.bounced("empty.example", "5.4.4")
+        self.bounced("empty.example", "5.4.4", "(Host or domain name not found. Name service error for "
+                     "name=empty.example type=A: Host found but no data record of requested type)")
 
     def test_mx_without_address(self):
-        self.bounced("nohost.example", "5.4.4")
+        self.bounced("nohost.example", "5.4.4", "(Host or domain name not found. Name service error for "
+                     "name=missing.example type=A: Host not found)")
 
     def test_loop_to_self(self):
         # We are the best MX: mail for it has no business here (RFC 5321 5.1).
@@ -160,10 +166,11 @@ class Dns(Scenario):
         self.server.start()
         line = self.status_of(self.send("loop.example", sender=""), "bounced")
         self.assertIn("dsn=5.4.6", line)
-        self.assertIn("loops back to myself", line)
+        self.assertIn("(mail for loop.example loops back to myself)", line)
 
     def test_server_failure(self):
-        self.deferred("broken.example", "4.4.3")
+        self.deferred("broken.example", "4.4.3", "(Host or domain name not found. Name service error for "
+                      "name=broken.example type=MX: Host not found, try again)")
 
     def test_no_answer_at_all(self):
         self.unbound.terminate()

@@ -4,15 +4,16 @@ bounces mail that could still be delivered.
 Method: sinks on loopback ports as relays, fallback relays and LMTP servers; unused ports as dead ones.
 """
 
-import os
+import contextlib
 import pathlib
 import socket
 import sys
 import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from barid_harness import DROP, RawClient, Scenario, Sink, SinkSession, free_port, wait_until  # noqa: E402
+from barid_harness import RawClient, Scenario, SinkSession, free_port  # noqa: E402
 
 NO_RETRY = {"minimal_backoff_time": "1h", "maximal_backoff_time": "1h"}
 
@@ -53,7 +54,35 @@ class UnixLmtp:
             pass
 
 
+class ScriptedServer:
+    """One SMTP server as a function of its connections; `relayhost` names it."""
+
+    def __init__(self, serve, receive_buffer=0):
+        self.listener = socket.socket()
+        if receive_buffer:
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(16)
+        self.relayhost = "[127.0.0.1]:%d" % self.listener.getsockname()[1]
+        self.serve = serve
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self.run, args=(self.listener.accept()[0],), daemon=True).start()
+
+    def run(self, connection):
+        with contextlib.suppress(OSError), connection, connection.makefile("rb") as lines:
+            self.serve(connection, lines)
+
+
 class Routing(Scenario):
+    def server(self, serve, **options):
+        scripted = ScriptedServer(serve, **options)
+        self.addCleanup(scripted.listener.close)
+        return scripted
+
     def send(self, server, recipients=("r@sink.example",), sender="s@client.example", **more):
         with RawClient(server.port) as client:
             return client.submit(sender=sender, recipients=recipients, **more)
@@ -134,6 +163,52 @@ class Routing(Scenario):
         commands = [c for s in out.sessions for c in s.commands]
         self.assertEqual(sum("grey@" in c for c in commands), 1, commands)
 
+    def test_slow_server_that_goes_on_reading(self):
+        """smtp_data_xfer_timeout is for each write: 8 MB may take longer than it."""
+        taken = []
+
+        def serve(connection, lines):
+            connection.sendall(b"220 slow.example\r\n")
+            for line in lines:
+                if line.startswith(b"EHLO"):
+                    connection.sendall(b"250 slow.example\r\n")
+                elif line == b"DATA\r\n":
+                    connection.sendall(b"354 go\r\n")
+                    tail, count = b"", 0
+                    while not tail.endswith(b"\r\n.\r\n"):
+                        piece = lines.read1(1 << 16)
+                        tail, count = (tail + piece)[-5:], count + len(piece)
+                        if count // 400_000 != (count - len(piece)) // 400_000:
+                            time.sleep(0.15)  # 2.5 MB a second: what this test is about
+                    taken.append(count)
+                    connection.sendall(b"250 taken\r\n")
+                else:
+                    connection.sendall(b"250 ok\r\n")
+
+        slow = self.server(serve, receive_buffer=65536)
+        server = self.barid(relayhost=slow.relayhost, smtp_data_xfer_timeout="1s", **NO_RETRY)
+        content = b"Subject: big\r\n\r\n" + (b"x" * 76 + b"\r\n") * 100_000
+        self.line(server, self.send(server, content=content), "sent")
+        self.assertGreater(taken[0], 7_800_000)
+
+    def test_bind_address(self):
+        """Used where it can be; else a warning and any address, or none at all where enforced."""
+        out = self.sink()
+        server = self.barid(start=False, relayhost=out.relayhost, smtp_bind_address="127.0.0.77", **NO_RETRY)
+        server.services += ["lost unix - - n - - smtp -o smtp_bind_address=192.0.2.77",
+                            "bound unix - - n - - smtp -o smtp_bind_address=192.0.2.77"
+                            " -o smtp_bind_address_enforce=yes"]
+        server.main["transport_maps"] = "inline:{ lost.example=lost, bound.example=bound }"
+        server.start()
+        self.line(server, self.send(server), "sent")
+        self.assertEqual(out.sessions[-1].address[0], "127.0.0.77")
+        self.line(server, self.send(server, ["r@lost.example"]), "sent")
+        self.assertEqual(out.sessions[-1].address[0], "127.0.0.1")
+        self.assertTrue(server.log_matches("warning: bind 192.0.2.77: Cannot assign requested address"))
+        line = self.line(server, self.send(server, ["r@bound.example"]), "deferred")
+        self.assertIn("dsn=4.4.0, status=deferred (server configuration error)", line)
+        self.assertEqual(len(out.messages), 2)
+
     def test_relays_of_senders(self):
         """Tables of type texthash, inline and static; transport_maps has the last word."""
         own, general, mapped = self.sink(), self.sink(), self.sink()
@@ -180,7 +255,7 @@ class Routing(Scenario):
         name = self.send(server, ["a@lmtp.example", "full@lmtp.example", "b@lmtp.example"])
         for line in server.wait_log(rf"{name}: to=<[ab]@lmtp.example>.*status=sent.*", 2):
             self.assertIn("relay=mx.barid.example[private/Store-LMTP]", line)
-            self.assertRegex(line, r"lmtp\[\d+\]")
+        self.assertEqual(len(server.log_matches(rf"/lmtp\[\d+\]: {name}: to=<.*status=sent")), 2)
         self.assertIn("dsn=4.2.2", self.line(server, name, "deferred"))
         self.assertIn("dsn=4.3.5", self.line(server, self.send(server, ["r@long.example"]), "deferred"))
 

@@ -134,15 +134,17 @@ smtp::ClientSettings client_settings(const Configuration& configuration,
   settings.destination = {
       .syntax = lmtp ? dns::DestinationSyntax::kLmtp : dns::DestinationSyntax::kSmtp,
       .port = port.value_or(25)};
-  if (const std::string fallback = lmtp ? std::string() : scope.get("smtp_fallback_relay");
-      !fallback.empty()) {
+  if (const std::string fallback = scope.get(prefix + "fallback_relay"); !fallback.empty()) {
     dns::ParsedDestinations parsed = dns::parse_destinations(fallback, settings.destination);
-    if (!parsed.error.empty()) problems->errors.push_back("smtp_fallback_relay: " + parsed.error);
+    if (!parsed.error.empty()) {
+      problems->errors.push_back(prefix + "fallback_relay: " + parsed.error);
+    }
     settings.fallback = std::move(parsed.destinations);
   }
   settings.timeouts = client_timeouts(scope, prefix);
   settings.source_v4 = bind_address(scope, prefix + "bind_address", AF_INET, problems);
   settings.source_v6 = bind_address(scope, prefix + "bind_address6", AF_INET6, problems);
+  settings.source_enforced = scope.get_bool(prefix + "bind_address_enforce");
   settings.session_limit = static_cast<uint32_t>(scope.get_int(prefix + "mx_session_limit"));
   settings.idle_limit = scope.get_time(prefix + "connection_cache_time_limit");
   settings.age_limit = scope.get_time(prefix + "connection_reuse_time_limit");
