@@ -29,6 +29,11 @@ constexpr std::array<CounterInfo, kCounterCount> kInfos = {{
     {"store_failures_total", kTotal, "failed writes and syncs of the store"},
     {"shards_io_uring", kGauge, "shards on the io_uring back end"},
     {"shards_epoll", kGauge, "shards on the epoll back end"},
+    {"http_connections_total", kTotal, "HTTP connections accepted"},
+    {"http_connections_open", kGauge, "HTTP connections open now"},
+    {"http_requests_total", kTotal, "HTTP requests answered"},
+    {"http_client_errors_total", kTotal, "HTTP requests answered with 4xx"},
+    {"http_server_errors_total", kTotal, "HTTP requests answered with 5xx"},
 }};
 
 constexpr std::array<std::string_view, kLimitCount> kLimitNames = {

@@ -31,8 +31,13 @@ enum class Counter : uint8_t {
   kStoreFailures,
   kIoUringShards,
   kEpollShards,
+  kHttpConnections,
+  kHttpConnectionsOpen,
+  kHttpRequests,
+  kHttpErrorsClient,
+  kHttpErrorsServer,
 };
-inline constexpr size_t kCounterCount = static_cast<size_t>(Counter::kEpollShards) + 1;
+inline constexpr size_t kCounterCount = static_cast<size_t>(Counter::kHttpErrorsServer) + 1;
 
 /// Bounds whose being reached is counted. Each is a tested outcome, never a surprise (style M1).
 enum class Limit : uint8_t {

@@ -226,6 +226,20 @@ struct BounceNotification {
   QueueId notice_id;
 };
 
+/// One HTTP request was answered. No query string, no field, no body: they may hold secrets.
+struct HttpdRequest {
+  static constexpr std::string_view kName = "httpd_request";
+  static constexpr LogProgram kProgram = LogProgram::kHttpd;
+  LogClient client;
+  std::string_view request_id;
+  std::string_view method;
+  std::string_view path;
+  uint16_t status = 0;
+  uint64_t request_bytes = 0;  ///< of the body, as sent
+  uint64_t answer_bytes = 0;   ///< of the body
+  Duration duration{};         ///< from the complete head to the answer
+};
+
 /// Anything a program says that has no facts worth naming: warnings, errors, skipped next hops.
 struct LogNote {
   static constexpr std::string_view kName = "note";

@@ -182,6 +182,20 @@ void describe(Line& line, const BounceNotification& e) noexcept {
 }
 
 template <typename Line>
+void describe(Line& line, const HttpdRequest& e) noexcept {
+  line.words("client=");
+  line.client(e.client);
+  line.field(", request_id=", "request_id", e.request_id);
+  line.field(", method=", "method", e.method);
+  line.field(", path=", "path", e.path);
+  line.number(", status=", "status", e.status);
+  line.number(", in=", "request_bytes", e.request_bytes);
+  line.number(", out=", "answer_bytes", e.answer_bytes);
+  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(e.duration).count();
+  line.number(", us=", "duration_us", static_cast<uint64_t>(std::max<int64_t>(0, micros)));
+}
+
+template <typename Line>
 void describe(Line& line, const LogNote& e) noexcept {
   line.field({}, "text", e.text, {}, kLogReplyBytesMax);
 }
@@ -347,6 +361,7 @@ BARID_LOG_EVENT(DeliveryDone)
 BARID_LOG_EVENT(QmgrRemoved)
 BARID_LOG_EVENT(QmgrExpired)
 BARID_LOG_EVENT(BounceNotification)
+BARID_LOG_EVENT(HttpdRequest)
 BARID_LOG_EVENT(LogNote)
 BARID_LOG_EVENT(ServerState)
 BARID_LOG_EVENT(LogLinesLost)

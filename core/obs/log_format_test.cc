@@ -197,6 +197,23 @@ TEST(LogFormat, MessageLife) {
   });
 }
 
+TEST(LogFormat, HttpRequests) {
+  check({row(
+      HttpdRequest{.client = {.name = "unknown", .address = "192.0.2.1"},
+                   .request_id = "r-1",
+                   .method = "POST",
+                   .path = "/emails",
+                   .status = 200,
+                   .request_bytes = 120,
+                   .answer_bytes = 45,
+                   .duration = std::chrono::microseconds(1500)},
+      "postfix/httpd[42]: client=unknown[192.0.2.1], request_id=r-1, method=POST, "
+      "path=/emails, status=200, in=120, out=45, us=1500",
+      R"("syslog_name":"postfix","program":"httpd","pid":42,"level":"info","event":"httpd_request",)"
+      R"("client_name":"unknown","client_address":"192.0.2.1","request_id":"r-1","method":"POST",)"
+      R"("path":"/emails","status":200,"request_bytes":120,"answer_bytes":45,"duration_us":1500})")});
+}
+
 TEST(LogFormat, Deliveries) {
   static const Delays kDelays{
       .before_queue = 110ms, .in_queue = 4ms, .connection = 1510ms, .transmission = 12345ms};

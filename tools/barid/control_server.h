@@ -1,12 +1,4 @@
-// The control socket: HTTP/1.1 on $queue_directory/public/control, served by the first shard. Every
-// command that needs the running server is a client of it.
-//
-//   GET  /admin/v1/queue    one JSON object a line, fields of `postqueue -j` first
-//   GET  /admin/v1/status   one JSON object
-//   POST /admin/v1/drain    stop accepting, keep delivering
-//   POST /admin/v1/reload   as SIGHUP
-//   POST /admin/v1/stop     as SIGTERM
-//
+// The control socket: the admin API on $queue_directory/public/control, served by the first shard.
 // Layer: tools.
 #pragma once
 

@@ -79,6 +79,7 @@ struct Shard::Inside final : private rt::TurnHook, private smtp::ContentSource {
     return queue.content_of(message);
   }
 
+  std::atomic<uint32_t>& log_pids() noexcept { return shard.commons_.log_pids; }
   void apply_transports(std::vector<TransportSettings> transports);
   std::string open_listeners(const std::vector<ListenSettings>& listeners);
   rt::Task<void> stop();
@@ -379,6 +380,10 @@ void shard_log(Shard::Inside& inside, LogSeverity severity, std::string_view tex
 rt::Reactor& shard_reactor(Shard::Inside& inside) { return inside.reactor; }
 rt::Offload& shard_offload(Shard::Inside& inside) { return inside.offload; }
 rt::Mesh::Port& shard_port(Shard::Inside& inside) { return inside.port; }
+http::ServiceEnv shard_http_env(Shard::Inside& inside, rt::StopSource& stop) {
+  return {.reactor = inside.reactor, .log = inside.log, .counters = inside.counters, .stop = stop};
+}
+std::atomic<uint32_t>& shard_log_pids(Shard::Inside& inside) { return inside.log_pids(); }
 void shard_adopt_guest(Shard::Inside& inside, std::unique_ptr<ShardGuest> guest) {
   inside.guests.push_back(std::move(guest));
 }

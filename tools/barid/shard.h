@@ -12,6 +12,7 @@
 
 #include "core/obs/counters.h"
 #include "core/obs/log.h"
+#include "http/connection.h"
 #include "shard/queue/rocks_store.h"
 #include "shard/runtime/mesh.h"
 #include "shard/runtime/offload.h"
@@ -93,6 +94,8 @@ void shard_log(Shard::Inside& inside, LogSeverity severity, std::string_view tex
 [[nodiscard]] rt::Reactor& shard_reactor(Shard::Inside& inside);
 [[nodiscard]] rt::Offload& shard_offload(Shard::Inside& inside);
 [[nodiscard]] rt::Mesh::Port& shard_port(Shard::Inside& inside);
+[[nodiscard]] http::ServiceEnv shard_http_env(Shard::Inside& inside, rt::StopSource& stop);
+[[nodiscard]] std::atomic<uint32_t>& shard_log_pids(Shard::Inside& inside);
 /// Something that lives on the shard until it stops; destroyed before the reactor.
 class ShardGuest {
  public:

@@ -41,6 +41,7 @@ VENDORS = {
     "google/protobuf": ["shard/queue"],
     "boost/beast": ["http"],
     "boost/json": ["http", "core/obs", "tools"],
+    "zlib.h": ["http"],
     "curl/": ["http", "tools"],
     "gsasl.h": ["smtp/sasl"],
     "CLI/": ["tools", "bench"],

@@ -1,0 +1,55 @@
+// From method and path to the handler. Built once a listener; matching is pure.
+//   router.add(Method::kGet, "/emails/{id}", handler<&EmailApi::show>(api));
+// HEAD is served by GET's handler, OPTIONS and 405 by the table itself.
+// Source: RFC 9110 9.3 (methods), 10.2.1 (Allow).
+// Layer:  http. Shard-owned; handlers outlive the router.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/message.h"
+#include "shard/runtime/task.h"
+
+namespace barid::http {
+
+class Exchange;
+
+/// A member function bound to its object, without an allocation.
+struct Handler {
+  void* object = nullptr;
+  rt::Task<void> (*call)(void* object, Exchange& exchange) = nullptr;
+};
+
+template <auto kMember, typename T>
+[[nodiscard]] Handler handler(T& object) noexcept {
+  return Handler{.object = &object, .call = [](void* self, Exchange& exchange) {
+                   return (static_cast<T*>(self)->*kMember)(exchange);
+                 }};
+}
+
+class Router {
+ public:
+  /// `pattern`: segments are literal or `{name}`; `{name...}` at the end takes all that is left.
+  /// Static text: the router keeps views of it.
+  void add(Method method, std::string_view pattern, Handler handler);
+
+  struct Match {
+    const Handler* handler = nullptr;  ///< null: no such route
+    std::string allow;                 ///< for 405 and OPTIONS; empty = no such path
+  };
+  /// Fills `request.path_parameters` on a hit.
+  [[nodiscard]] Match match(Request& request) const;
+
+ private:
+  struct Route {
+    Method method;
+    std::vector<std::string_view> segments;
+    Handler handler;
+  };
+  [[nodiscard]] static bool matches(const Route& route, const Target& target) noexcept;
+  std::vector<Route> routes_;
+};
+
+}  // namespace barid::http

@@ -1,0 +1,49 @@
+// Asks all shards the same question and waits for their answers. Messages, not closures: what is
+// asked is plain data owned here until the reply.
+// Layer: tools. Called on a shard's thread.
+#pragma once
+
+#include <vector>
+
+#include "shard/runtime/event.h"
+#include "tools/barid/shard.h"
+
+namespace barid::tools {
+
+/// One answer a shard, in the order of the shards; a shard whose ring is full answers with T{}.
+template <typename T>
+rt::Task<std::vector<T>> gather(Shard::Inside& inside, T (*ask)(Shard::Inside&)) {
+  struct Question {
+    T (*ask)(Shard::Inside&);
+    T answer{};
+    rt::Event* done = nullptr;
+    uint32_t* missing = nullptr;
+  };
+  std::vector<Question> questions(shard_port(inside).shards_count());
+  rt::Event done(shard_reactor(inside));
+  auto missing = static_cast<uint32_t>(questions.size());
+  for (size_t i = 0; i < questions.size(); ++i) {
+    questions[i] = Question{.ask = ask, .done = &done, .missing = &missing};
+    rt::ShardMessage message;
+    message.words[0] = reinterpret_cast<uint64_t>(&questions[i]);
+    message.handle = [](void* receiver, const rt::ShardMessage& asked) {
+      auto* question = reinterpret_cast<Question*>(asked.words[0]);
+      auto& remote = *static_cast<Shard::Inside*>(receiver);
+      question->answer = question->ask(remote);
+      rt::ShardMessage reply;
+      reply.words[0] = asked.words[0];
+      reply.handle = [](void*, const rt::ShardMessage& answered) {
+        auto* asked_question = reinterpret_cast<Question*>(answered.words[0]);
+        if (--*asked_question->missing == 0) asked_question->done->set();
+      };
+      BARID_ASSERT(shard_port(remote).send(asked.from, reply));
+    };
+    if (!shard_port(inside).send(static_cast<uint16_t>(i), message)) --missing;
+  }
+  while (missing > 0) static_cast<void>(co_await done.wait_for(std::chrono::seconds(1)));
+  std::vector<T> answers;
+  for (Question& question : questions) answers.push_back(std::move(question.answer));
+  co_return answers;
+}
+
+}  // namespace barid::tools
