@@ -144,6 +144,13 @@ std::optional<Job> Lease::take() {
   return job;
 }
 
+bool Lease::pass(Job& job, const Route& route) {
+  if (job.passed || !dispatcher_.has_transport(route.transport)) return false;
+  job.passed = true;
+  dispatcher_.enqueue(route, std::move(job));
+  return true;
+}
+
 void Lease::put_back(Job job) { destination_.waiting_.push_front(std::move(job)); }
 
 }  // namespace barid::schedule

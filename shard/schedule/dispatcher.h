@@ -31,6 +31,7 @@ struct Job {
   queue::Message* message = nullptr;
   absl::InlinedVector<uint32_t, 4> recipients;  ///< indices into the envelope, all pending
   MonoTime queued_at{};
+  bool passed = false;  ///< came from another transport by Lease::pass()
 };
 
 /// Transport and next hop: what mail queues for (Postfix's destination key).
@@ -174,6 +175,9 @@ class Lease {
   void finish(Job job) { dispatcher_.sink_.on_job_done(std::move(job)); }
   /// The job was not attempted: it goes to the head of its queue again.
   void put_back(Job job);
+  /// Gives the job to another transport (best_mx_transport), once in its life. False if it may not:
+  /// the transport is not registered, or the job was passed on before.
+  [[nodiscard]] bool pass(Job& job, const Route& route);
 
  private:
   static constexpr uint32_t kQuantumJobs = 100;  // then others get the slot, if any wait

@@ -15,7 +15,8 @@ struct RetryPolicy {
   /// retry_schedule: delays after the first, second, … failed attempt; the last repeats. Empty =
   /// Postfix's backoff, clamp(age, minimal, maximal).
   std::vector<Duration> retry_schedule;
-  Duration queue_lifetime = std::chrono::days(5);   ///< maximal_queue_lifetime
+  Duration queue_lifetime = std::chrono::days(5);  ///< maximal_queue_lifetime
+  bool soft_bounce = false;  ///< a permanent failure is tried again until the lifetime is over
   Duration bounce_lifetime = std::chrono::days(5);  ///< bounce_queue_lifetime: null sender
 };
 

@@ -26,7 +26,8 @@ void QueueManager::on_outcome(const Job& job, uint32_t recipient, const Outcome&
   RecipientStatus& status = message.status[recipient];
   BARID_ASSERT(status.state == RecipientState::kPending);
   status.dsn = outcome.dsn;
-  switch (outcome.disposition) {
+  const bool softened = retry_.soft_bounce && outcome.disposition == Disposition::kFailed;
+  switch (softened ? Disposition::kDeferred : outcome.disposition) {
     case Disposition::kDelivered:
       status.state = RecipientState::kDelivered;
       counters_.add(Counter::kDelivered);
@@ -50,8 +51,9 @@ void QueueManager::on_outcome(const Job& job, uint32_t recipient, const Outcome&
   }
   message.attempted = true;
   const Recipient& who = message.envelope.recipients[recipient];
-  log_.write({.pid = outcome.log_pid},
-             delivery_done(program_of(outcome.agent), message.id, who.address, outcome));
+  DeliveryDone done = delivery_done(program_of(outcome.agent), message.id, who.address, outcome);
+  if (softened) done.status = DeliveryStatus::kSoftBounce;
+  log_.write({.pid = outcome.log_pid}, done);
 }
 
 void QueueManager::on_job_done(Job job) {

@@ -13,6 +13,7 @@ namespace barid::smtp {
 namespace {
 
 constexpr uint32_t kUnluckyMax = 3;
+constexpr DsnCode kLoopsToMyself{5, 4, 6};
 constexpr Duration kRoutePatience = std::chrono::seconds(60);
 
 /// Whether bytes above 127 occur, and whether in the header. Eight bytes a step.
@@ -169,7 +170,27 @@ rt::Task<void> DeliveryRun::work_through_destinations() {
   end.last = std::move(session_failure_);
   FinalFailure failure = final_failure(std::move(end));
   if (!failure.warning.empty()) note(LogSeverity::kWarning, {}, failure.warning);
+  if (failure.outcome.dsn == kLoopsToMyself && !settings_->best_mx_transport.empty()) {
+    pass_pending(settings_->best_mx_transport);
+  }
   fail_pending(failure.outcome);
+}
+
+/// We are the best MX of what is pending, and another transport knows what to do with such mail.
+void DeliveryRun::pass_pending(std::string_view transport) {
+  const size_t colon = std::min(transport.find(':'), transport.size());
+  const std::string_view nexthop = transport.substr(std::min(colon + 1, transport.size()));
+  const schedule::Route route{
+      .transport = std::string(transport.substr(0, colon)),
+      .nexthop = nexthop.empty() ? lease_.route().nexthop : std::string(nexthop)};
+  std::erase_if(pending_, [&](const std::unique_ptr<Flight>& flight) {
+    Work* const work = flight->work;
+    const bool whole = work->unreported == work->job.recipients.size() &&
+                       flight->recipients.size() == work->job.recipients.size();
+    if (!flight->last.empty() || !whole || !lease_.pass(work->job, route)) return false;
+    std::erase_if(works_, [&](const auto& candidate) { return candidate.get() == work; });
+    return true;
+  });
 }
 
 rt::Task<void> DeliveryRun::work_through_hops(const dns::Destination& destination,
@@ -345,7 +366,8 @@ void DeliveryRun::on_result(const RecipientResult& result) {
                   .remote_mta = std::string(result.remote_mta),
                   .diagnostic = std::string(result.diagnostic),
                   .connection_use = result.connection_use};
-  if (result.try_next_server && has_next_server_) {
+  const bool softened = settings_->soft_bounce && outcome.disposition == Disposition::kFailed;
+  if ((result.try_next_server || softened) && has_next_server_) {
     const auto& left = flight.carried_outcomes;
     if (left.empty() || left.back().text != outcome.text) {
       note(LogSeverity::kInfo, flight.work->job.message->id, outcome.text);

@@ -33,7 +33,9 @@ struct ClientSettings {
   dns::RouteOptions route;
   dns::DestinationDefaults destination;
   std::vector<dns::Destination> fallback;  ///< smtp_fallback_relay, lmtp_fallback_relay
-  std::string relayhost;                   ///< a next hop that is this is our own configuration
+  bool soft_bounce = false;
+  std::string best_mx_transport;  ///< transport:nexthop for mail that loops back to us; or empty
+  std::string relayhost;          ///< a next hop that is this is our own configuration
   ClientTimeouts timeouts;
   std::optional<net::SocketAddress> source_v4;  ///< smtp_bind_address
   std::optional<net::SocketAddress> source_v6;  ///< smtp_bind_address6

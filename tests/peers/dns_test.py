@@ -168,6 +168,18 @@ class Dns(Scenario):
         self.assertIn("dsn=5.4.6", line)
         self.assertIn("(mail for loop.example loops back to myself)", line)
 
+    def test_best_mx_transport(self):
+        """Mail that would loop goes where the operator says, once."""
+        self.server.stop()
+        self.server.main.update(smtp_tcp_port=None, best_mx_transport=f"mine:{self.out.relayhost}")
+        self.server.services.append("mine unix - - n - - smtp")
+        self.server.start()
+        self.assertIn("relay=127.0.0.11[127.0.0.11]", self.status_of(self.send("loop.example", sender=""), "sent"))
+        self.server.stop()
+        self.server.main.update(best_mx_transport="smtp")  # back to where it came from: once is enough
+        self.server.start()
+        self.assertIn("dsn=5.4.6", self.status_of(self.send("loop.example", sender=""), "bounced"))
+
     def test_server_failure(self):
         self.deferred("broken.example", "4.4.3", "(Host or domain name not found. Name service error for "
                       "name=broken.example type=MX: Host not found, try again)")

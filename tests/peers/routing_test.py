@@ -163,6 +163,18 @@ class Routing(Scenario):
         commands = [c for s in out.sessions for c in s.commands]
         self.assertEqual(sum("grey@" in c for c in commands), 1, commands)
 
+    def test_soft_bounce(self):
+        """A refusal goes to the next server, and at the last one the mail stays."""
+        harsh = [self.sink(at("rcpt", "550 5.1.1 unknown")) for _ in range(2)]
+        server = self.barid(relayhost=", ".join(s.relayhost for s in harsh), soft_bounce="yes", **NO_RETRY)
+        name = self.send(server)
+        line = self.line(server, name, "SOFTBOUNCE")
+        self.assertIn(f"]:{harsh[1].port}, ", line)
+        self.assertIn("dsn=5.1.1", line)
+        self.assertTrue(server.log_matches(rf"{name}: host .* said: 550 5.1.1 unknown"))
+        entry = server.wait_queue(lambda q: q and q[0]["queue_name"] == "deferred", "it stays")[0]
+        self.assertEqual(entry["queue_id"], name)
+
     def test_slow_server_that_goes_on_reading(self):
         """smtp_data_xfer_timeout is for each write: 8 MB may take longer than it."""
         taken = []

@@ -113,6 +113,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
   settings.retry = {.minimal_backoff = configuration.get_time("minimal_backoff_time"),
                     .maximal_backoff = configuration.get_time("maximal_backoff_time"),
                     .queue_lifetime = configuration.get_time("maximal_queue_lifetime"),
+                    .soft_bounce = configuration.get_bool("soft_bounce"),
                     .bounce_lifetime = configuration.get_time("bounce_queue_lifetime")};
   for (const std::chrono::seconds delay : configuration.get_times("retry_schedule")) {
     settings.retry.retry_schedule.push_back(delay);

@@ -151,7 +151,11 @@ smtp::ClientSettings client_settings(const Configuration& configuration,
   settings.reuse_count_limit =
       static_cast<uint32_t>(scope.get_int(prefix + "connection_reuse_count_limit"));
   settings.route.unix_directory = configuration.get("queue_directory");
-  if (!lmtp) settings.relayhost = configuration.get("relayhost");
+  settings.soft_bounce = scope.get_bool("soft_bounce");
+  if (!lmtp) {
+    settings.relayhost = configuration.get("relayhost");
+    settings.best_mx_transport = scope.get("best_mx_transport");
+  }
   settings.agent = lmtp ? "lmtp" : "smtp";
   return settings;
 }
