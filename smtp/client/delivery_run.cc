@@ -133,13 +133,14 @@ rt::Task<bool> DeliveryRun::take_from_lease() {
 }
 
 rt::Task<void> DeliveryRun::work_through_destinations() {
-  session_failure_ = Outcome{.dsn = {4, 4, 1}, .text = "no server could be tried", .relay = "none"};
+  session_failure_ = Outcome{.relay = "none"};
   const std::string& nexthop = lease_.route().nexthop;
   dns::ParsedDestinations parsed = dns::parse_destinations(nexthop, settings_->destination);
   if (!parsed.error.empty()) {
     fail_pending(Outcome{.dsn = {4, 3, 5},
                          .text = "mail system configuration error: " + parsed.error,
-                         .relay = "none"});
+                         .relay = "none"},
+                 /*some_failed=*/false);
     co_return;
   }
   std::vector<dns::Destination> destinations = std::move(parsed.destinations);
@@ -164,16 +165,21 @@ rt::Task<void> DeliveryRun::work_through_destinations() {
           .relay = "none"};
     }
     if (is_last) break;
-    end.soft_seen |= session_failure_.disposition == Disposition::kDeferred;
+    end.soft_seen |= session_failure_.dsn.klass == 4;
   }
   if (pending_.empty()) co_return;
+  const bool some_failed = session_failure_.dsn.klass != 0;
+  if (!some_failed) {  // all that was left had left it to others before
+    session_failure_.dsn = {4, 3, 0};
+    session_failure_.text = "server unavailable or unable to receive mail";
+  }
   end.last = std::move(session_failure_);
   FinalFailure failure = final_failure(std::move(end));
   if (!failure.warning.empty()) note(LogSeverity::kWarning, {}, failure.warning);
   if (failure.outcome.dsn == kLoopsToMyself && !settings_->best_mx_transport.empty()) {
     pass_pending(settings_->best_mx_transport);
   }
-  fail_pending(failure.outcome);
+  fail_pending(failure.outcome, some_failed);
 }
 
 /// We are the best MX of what is pending, and another transport knows what to do with such mail.
@@ -444,9 +450,10 @@ void DeliveryRun::finish_reported() {
   });
 }
 
-/// No server is left for what is pending: the last word is each recipient's own, else `outcome`.
+/// No server is left for what is pending: the last word is each recipient's own, else `outcome`,
+/// which may outweigh it if some server or route failed.
 /// Recipients that were never attempted, on sessions that broke for others, go back to the queue.
-void DeliveryRun::fail_pending(const Outcome& outcome) {
+void DeliveryRun::fail_pending(const Outcome& outcome, bool some_failed) {
   std::deque<std::unique_ptr<Flight>> pending = std::move(pending_);
   pending_.clear();
   for (const std::unique_ptr<Flight>& flight : pending) {
@@ -461,8 +468,13 @@ void DeliveryRun::fail_pending(const Outcome& outcome) {
       continue;
     }
     for (size_t i = 0; i < flight->recipients.size(); ++i) {
-      report(work, flight->recipients[i],
-             flight->last.empty() ? outcome : final_word(std::move(flight->last[i]), outcome));
+      if (flight->last.empty()) {
+        report(work, flight->recipients[i], outcome);
+      } else if (some_failed) {
+        report(work, flight->recipients[i], final_word(std::move(flight->last[i]), outcome));
+      } else {
+        report(work, flight->recipients[i], std::move(flight->last[i]));
+      }
     }
   }
   sort_landed();

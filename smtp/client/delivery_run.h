@@ -63,7 +63,7 @@ class DeliveryRun final : private ClientSink {
   void finish_reported();
   void part_with(std::unique_ptr<ClientSession> session);
   void pass_pending(std::string_view transport);
-  void fail_pending(const Outcome& outcome);
+  void fail_pending(const Outcome& outcome, bool some_failed);
   void report(Work& work, uint32_t recipient, Outcome outcome);
   [[nodiscard]] Delays delays_of(const Work& work) const noexcept;
 

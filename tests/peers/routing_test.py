@@ -13,7 +13,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from barid_harness import RawClient, Scenario, SinkSession, free_port  # noqa: E402
+from barid_harness import RawClient, Scenario, Sink, SinkSession, free_port, queue_id  # noqa: E402
 
 NO_RETRY = {"minimal_backoff_time": "1h", "maximal_backoff_time": "1h"}
 
@@ -52,6 +52,16 @@ class UnixLmtp:
                 LmtpSession(self, connection, address).start()
         except OSError:
             pass
+
+
+class Six(Sink):
+    """A sink on ::1."""
+
+    def __init__(self):
+        self.script, self.offers, self.messages, self.sessions = None, Sink.OFFERS, [], []
+        self.listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
 
 
 class ScriptedServer:
@@ -162,6 +172,139 @@ class Routing(Scenario):
         self.line(server, self.send(server, ["grey@sink.example"]), "deferred")
         commands = [c for s in out.sessions for c in s.commands]
         self.assertEqual(sum("grey@" in c for c in commands), 1, commands)
+
+    def test_what_a_server_does_not_offer(self):
+        """8BITMIME is converted, SMTPUTF8 and SIZE decide, DSN parameters go only where they are known."""
+        full = self.sink(offers=Sink.OFFERS + ("DSN",))
+        bare, small = self.sink(offers=()), self.sink(offers=("SIZE 100",))
+        maps = {"full": full, "bare": bare, "small": small}
+        server = self.barid(transport_maps="inline:{ %s }" % ", ".join(
+            "%s.example=smtp:%s" % (name, sink.relayhost) for name, sink in maps.items())
+            + "", **NO_RETRY)
+        parameters = " RET=HDRS ENVID=env+2B1 BODY=8BITMIME"
+        eight = "Subject: x\r\n\r\ngrüße\r\n".encode()
+        with RawClient(server.port) as client:
+            for name in ("full", "bare"):
+                client.command(f"MAIL FROM:<s@client.example>{parameters}", 250)
+                client.command(f"RCPT TO:<r@{name}.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;o+2B@x.example", 250)
+                client.command("DATA", 354)
+                client.send(eight + b".\r\n")
+                client.expect(250)
+            full.wait_messages(1)
+            bare.wait_messages(1)
+            commands = [c for s in full.sessions for c in s.commands]
+            self.assertRegex(commands[1], r"MAIL FROM:<s@client.example> SIZE=\d+ BODY=8BITMIME RET=HDRS ENVID=env\+2B1$")
+            self.assertEqual(commands[2], "RCPT TO:<r@full.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;o+2B@x.example")
+            self.assertTrue(full.messages[0].content.endswith(eight[-8:]))
+            commands = [c for s in bare.sessions for c in s.commands]
+            self.assertEqual(commands[1:3], ["MAIL FROM:<s@client.example>", "RCPT TO:<r@bare.example>"])
+            self.assertTrue(bare.messages[0].content.isascii())
+            self.assertIn(b"quoted-printable", bare.messages[0].content.lower())
+            # SIZE: no other server is asked, and nothing of the message is sent.
+            name = client.submit(sender="", recipients=["r@small.example"])
+            self.assertRegex(self.line(server, name, "bounced"),
+                             r"dsn=5.3.4.*\(message size \d+ exceeds size limit 100 of server 127.0.0.1\[127.0.0.1\]\)")
+            client.command("MAIL FROM:<> SMTPUTF8", 250)
+            client.command("RCPT TO:<grün@bare.example>", 250)
+            client.command("DATA", 354)
+            client.send(b"Subject: x\r\n\r\nx\r\n.\r\n")
+            name = queue_id(client.expect(250))
+            self.assertRegex(self.line(server, name, "bounced"),
+                             r"dsn=5.6.7.*\(SMTPUTF8 is required, but was not offered by host 127.0.0.1\[127.0.0.1\]\)")
+        self.assertFalse([c for s in small.sessions for c in s.commands if c.startswith("MAIL")])
+
+    def test_server_with_our_own_name(self):
+        """On port 25 only, for behind another port another server answers."""
+        try:
+            greeter = self.sink(at("helo", "250-mx.barid.example\r\n250 PIPELINING"), host="127.0.0.78", port=25)
+        except OSError as error:
+            self.skipTest(f"port 25 of 127.0.0.78: {error}")
+        other = self.sink(at("helo", "250-mx.barid.example\r\n250 PIPELINING"))
+        server = self.barid(transport_maps="inline:{ own.example=smtp:[127.0.0.78], other.example=smtp:%s }"
+                            % other.relayhost, **NO_RETRY)
+        self.assertRegex(self.line(server, self.send(server, ["r@own.example"], ""), "bounced"),
+                         r"dsn=5.4.6.*\(mail for .*127.0.0.78.* loops back to myself\)")
+        self.assertEqual(len(greeter.sessions), 1)
+        self.line(server, self.send(server, ["r@other.example"]), "sent")
+
+    def test_kinds_of_next_hops(self):
+        """Names of /etc/hosts without DNS, IPv6 literals, LMTP over TCP in its three spellings."""
+        named = self.sink()
+        tcp = self.server(lambda connection, lines: self.lmtp(connection, lines))
+        port = tcp.relayhost.rpartition(":")[2]
+        maps = {"name": f"smtp:localhost:{named.port}", "bracket": f"smtp:[localhost]:{named.port}",
+                "inet": f"lmtp:inet:127.0.0.1:{port}", "host": f"lmtp:localhost:{port}",
+                "literal": f"lmtp:[127.0.0.1]:{port}"}
+        six = None
+        with contextlib.suppress(OSError):
+            six = Six()
+            self.addCleanup(six.close)
+            maps["six"] = f"smtp:[ipv6:::1]:{six.port}"
+        server = self.barid(transport_maps="inline:{ %s }" % ", ".join(
+            "%s.example=%s" % item for item in maps.items()), inet_protocols="all", **NO_RETRY)
+        for name, route in maps.items():
+            line = self.line(server, self.send(server, [f"r@{name}.example"]), "sent")
+            host = {"six": "::1[::1]", "literal": "127.0.0.1[127.0.0.1]", "inet": "127.0.0.1[127.0.0.1]"}.get(
+                name, "localhost[127.0.0.1]")
+            self.assertIn(f"relay={host}:{route.rpartition(':')[2]},", line)
+
+    def lmtp(self, connection, lines):
+        connection.sendall(b"220 lmtp.example LMTP\r\n")
+        body = False
+        for line in lines:
+            if body:
+                body = line != b".\r\n"
+                if body:
+                    continue
+            connection.sendall({b"LHLO": b"250-lmtp.example\r\n250 PIPELINING\r\n", b"DATA": b"354 go\r\n"}.get(
+                line[:4], b"250 2.0.0 ok\r\n"))
+            body = line == b"DATA\r\n"
+
+    def test_replies_without_end(self):
+        """Endless lines, endless lists, lists that contradict themselves, replies a byte at a time."""
+        def speaking(stage, words, slowly=False):
+            def serve(connection, lines):
+                def say(now, text):
+                    data = words if now == stage else text
+                    pieces = [data[i:i + 1] for i in range(len(data))] if slowly and now == stage else [data]
+                    for piece in pieces:
+                        connection.sendall(piece)
+                say("connect", b"220 x.example ESMTP\r\n")
+                body = False
+                for line in lines:
+                    verb = line[:4].upper()
+                    if body:
+                        if line == b".\r\n":
+                            body = False
+                            say("dot", b"250 2.0.0 ok\r\n")
+                        continue
+                    if verb == b"DATA":
+                        body = True
+                        say("data", b"354 go\r\n")
+                    else:
+                        say(verb.decode().lower(), b"250 2.0.0 ok\r\n")
+            return self.server(serve)
+
+        endless_line, endless_list = b"2" * 100_000, b"250-more\r\n" * 10_000
+        cases = {"a": ("connect", b"220-" + b"x" * 100_000, "deferred"),
+                 "b": ("ehlo", endless_list, "deferred"), "c": ("mail", endless_line, "deferred"),
+                 "d": ("rcpt", b"250-2.1.5 yes\r\n550 5.1.1 no\r\n", "deferred"),
+                 "e": ("mail", b"250-" + b"y" * 1500 + b"\r\n250 2.1.0 ok\r\n", "sent"),
+                 "f": ("mail", b"650 what\r\n", "bounced"), "g": ("ehlo", b"099 what\r\n", "sent"),
+                 "h": ("mail", b"250-2.1.0 slow\r\n250 2.1.0 but right\r\n", "sent", True),
+                 "i": ("dot", b"450 4.2.0 " + b"z" * 1900 + b"\r\n", "deferred")}
+        servers = {name: (speaking(*case[:2], *case[3:]), case[2]) for name, case in cases.items()}
+        server = self.barid(transport_maps="inline:{ %s }" % ", ".join(
+            f"{name}.example=smtp:{peer.relayhost}" for name, (peer, _) in servers.items()),
+            relayhost=self.sink().relayhost, **NO_RETRY)
+        names = {name: self.send(server, [f"r@{name}.example"]) for name in servers}
+        for name, (_, status) in servers.items():
+            with self.subTest(case=name):
+                line = self.line(server, names[name], status)
+                self.assertLess(len(line), 2500)
+                if name == "f":
+                    self.assertIn("dsn=5.5.0", line)
+                    self.assertIn("(Protocol error: host ", line)
 
     def test_soft_bounce(self):
         """A refusal goes to the next server, and at the last one the mail stays."""
