@@ -46,13 +46,10 @@ class Loader {
     snapshot_->directory_ = options_.directory;
     snapshot_->domain_to_ascii_ = options_.domain_to_ascii;
     snapshot_->interfaces_ = options_.host.interfaces;
-    read_main_cf();
+    if (!options_.builtin_values) read_main_cf();
     read_master_cf();
     name_transport_parameters();
-    take_environment();
-    for (const auto& [name, value] : options_.overrides) {
-      snapshot_->settings_.insert_or_assign(name, Setting{value, "command line", 0});
-    }
+    if (!options_.builtin_values) take_stronger_settings();
     LoadResult result;
     if (diagnostics_.ok()) finish_values();
     if (diagnostics_.ok()) result.configuration = std::move(snapshot_);
@@ -113,6 +110,13 @@ class Loader {
       if (lookup::equals_ignore_case(name, upper)) return name;
     }
     return {};
+  }
+
+  void take_stronger_settings() {
+    take_environment();
+    for (const auto& [name, value] : options_.overrides) {
+      snapshot_->settings_.insert_or_assign(name, Setting{value, "command line", 0});
+    }
   }
 
   void take_environment() {

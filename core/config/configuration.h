@@ -39,6 +39,7 @@ struct LoadOptions {
   std::vector<NameAndValue> overrides;    ///< `-o name=value` of the command line, strongest
   lookup::FileReader read_file = lookup::read_whole_file;
   DomainToAscii domain_to_ascii = nullptr;
+  bool builtin_values = false;  ///< main.cf, environment and overrides are left out (-d)
   bool check_values = true;  ///< false: only syntax is checked and getters may abort (for listings)
 };
 

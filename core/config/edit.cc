@@ -137,30 +137,86 @@ Edited edit_master_cf(std::string_view contents, EditKind kind,
   return edited;
 }
 
-std::string format_service(const ServiceEntry& entry, Folding folding) {
-  const std::array<std::string_view, 8> columns = {
-      entry.name,   entry.type,   entry.is_private,    entry.unprivileged,
-      entry.chroot, entry.wakeup, entry.process_limit, entry.command};
-  std::string out;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    if (i > 0) out.append(out.size() < kColumns[i] ? kColumns[i] - out.size() : 1, ' ');
-    out += columns[i];
+std::string format_override(std::string_view name, std::string_view value) {
+  const bool needs_group = value.find_first_of(" \t{}") != std::string_view::npos;
+  return needs_group ? fmt::format("{{{}={}}}", name, value) : fmt::format("{}={}", name, value);
+}
+
+namespace {
+
+/// Appends the arguments of an entry behind its columns, wrapped as postconf does when folded.
+class ArgumentWriter {
+ public:
+  ArgumentWriter(std::string& out, Folding folding)
+      : out_(out), line_start_(0), folded_(folding == Folding::kFolded) {}
+
+  void add(std::string_view word, bool wrap_before) {
+    const size_t width = out_.size() - line_start_ + 1 + word.size();
+    // A line that starts with '#' would be a comment.
+    const bool wrap =
+        folded_ && (wrap_before || wrap_next_ || width >= kLineBytesMax) && word.front() != '#';
+    wrap_next_ = false;
+    if (wrap) {
+      out_ += '\n';
+      line_start_ = out_.size();
+    }
+    out_ += wrap ? "    " : " ";
+    out_ += word;
   }
+  void wrap_next() { wrap_next_ = true; }
+
+ private:
+  static constexpr size_t kLineBytesMax = 80;
+
+  std::string& out_;
+  size_t line_start_;
+  bool folded_;
+  bool wrap_next_ = false;
+};
+
+/// The word behind an `-o`, in one spelling; `expand` is applied to its value.
+std::string normal_setting(const std::string& word, const ExpandValue& expand) {
+  const lookup::NameValue setting = lookup::split_name_value(lookup::strip_braces(word));
+  if (setting.error != nullptr) return word;
+  const std::string value =
+      expand ? expand(std::string(setting.value)) : std::string(setting.value);
+  return format_override(setting.name, value);
+}
+
+}  // namespace
+
+std::string format_command(const ServiceEntry& entry, Folding folding, const ExpandValue& expand,
+                           size_t indent) {
+  std::string out(indent, ' ');
+  out += entry.command;
+  ArgumentWriter writer(out, folding);
   bool in_options = true;
   for (size_t i = 0; i < entry.arguments.size(); ++i) {
-    std::string word = entry.arguments[i];
+    const std::string& word = entry.arguments[i];
     const bool is_option = in_options && word.size() > 1 && word.front() == '-' && word != "--";
-    const bool starts_command = in_options && !is_option;
     if (!is_option) in_options = false;
-    const bool takes_value = is_option && word.ends_with('o') && i + 1 < entry.arguments.size();
-    if (takes_value) word += " " + entry.arguments[++i];
-    // A line that starts with '#' would be a comment.
-    const bool own_line =
-        folding == Folding::kFolded && (takes_value || starts_command) && word.front() != '#';
-    out += own_line ? "\n    " : " ";
-    out += word;
+    if (is_option && word.ends_with('o') && i + 1 < entry.arguments.size()) {
+      writer.add(word + " " + normal_setting(entry.arguments[++i], expand), /*wrap_before=*/true);
+      writer.wrap_next();
+    } else {
+      const bool is_group = lookup::strip_braces(word).size() != word.size();
+      writer.add(is_group ? fmt::format("{{{}}}", lookup::strip_braces(word)) : word,
+                 /*wrap_before=*/false);
+    }
   }
-  return out;
+  return out.substr(indent);
+}
+
+std::string format_service(const ServiceEntry& entry, Folding folding, const ExpandValue& expand) {
+  const std::array<std::string_view, 7> columns = {
+      entry.name,   entry.type,   entry.is_private,   entry.unprivileged,
+      entry.chroot, entry.wakeup, entry.process_limit};
+  std::string out;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    out += columns[i];
+    out.append(out.size() < kColumns[i + 1] ? kColumns[i + 1] - out.size() : 1, ' ');
+  }
+  return out + format_command(entry, folding, expand, out.size());
 }
 
 namespace {
@@ -203,9 +259,7 @@ void erase_words(std::vector<std::string>& words, const Option& option) {
 }  // namespace
 
 void set_override(ServiceEntry& entry, std::string_view name, std::string_view value) {
-  const bool needs_group = value.find_first_of(" \t{}") != std::string_view::npos;
-  const std::string setting =
-      needs_group ? fmt::format("{{ {} = {} }}", name, value) : fmt::format("{}={}", name, value);
+  const std::string setting = format_override(name, value);
   const std::vector<Option> options = find_options(entry.arguments);
   size_t at = options.empty() ? 0 : options.back().first + options.back().count;
   for (auto it = options.rbegin(); it != options.rend(); ++it) {

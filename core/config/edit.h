@@ -2,7 +2,9 @@
 // are. The text functions are pure; rewrite_file() replaces a file atomically. Layer: core/config.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,10 +50,19 @@ struct ServiceEdit {
 [[nodiscard]] Edited edit_master_cf(std::string_view contents, EditKind kind,
                                     std::span<const ServiceEdit> edits);
 
-/// `smtp  inet  n  -  n  -  -  smtpd -o a=b`, columns aligned; `folded` puts each -o on its own
-/// line.
+/// Folded puts each -o on its own line and wraps the rest near 80 columns.
 enum class Folding : uint8_t { kOneLine, kFolded };
-[[nodiscard]] std::string format_service(const ServiceEntry& entry, Folding folding);
+/// What becomes of the value of an -o when it is shown; empty = it stays as it is.
+using ExpandValue = std::function<std::string(const std::string& value)>;
+
+/// `name=value`, or `{name=value}` where the value has blanks or braces.
+[[nodiscard]] std::string format_override(std::string_view name, std::string_view value);
+/// `smtpd -o a=b`; folding counts from column `indent`.
+[[nodiscard]] std::string format_command(const ServiceEntry& entry, Folding folding,
+                                         const ExpandValue& expand = {}, size_t indent = 0);
+/// `smtp  inet  n  -  n  -  -  smtpd -o a=b`, columns aligned.
+[[nodiscard]] std::string format_service(const ServiceEntry& entry, Folding folding,
+                                         const ExpandValue& expand = {});
 
 /// Sets `-o name=value` of an entry: in place of the last such option, else behind the other
 /// options.

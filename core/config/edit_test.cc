@@ -90,10 +90,10 @@ TEST(FormatService, OneLineAndFolded) {
   ASSERT_EQ(entries.size(), 2u);
   EXPECT_EQ(
       format_service(entries[0], Folding::kOneLine),
-      "smtp       inet  n       -       n       -       -       smtpd -v -o a=b -o { c = d e }");
+      "smtp       inet  n       -       n       -       -       smtpd -v -o a=b -o {c=d e}");
   EXPECT_EQ(format_service(entries[0], Folding::kFolded),
             "smtp       inet  n       -       n       -       -       smtpd -v\n"
-            "    -o a=b\n    -o { c = d e }");
+            "    -o a=b\n    -o {c=d e}");
   EXPECT_EQ(format_service(entries[1], Folding::kFolded),
             "a_very_long_service_name unix - n n      -       10      pipe\n"
             "    -o x=y\n    flags=R argv=/bin/x -o z");
@@ -107,7 +107,7 @@ TEST(Overrides, SetAndRemove) {
       {"", "a", "1", "-o a=1", ""},
       {"-v", "a", "1", "-v -o a=1", "-v"},
       {"-o b=2 -o a=0 -v", "a", "1", "-o b=2 -o a=1 -v", "-o b=2 -v"},
-      {"-o b=2 flags=x", "a", "two words", "-o b=2 -o { a = two words } flags=x", "-o b=2 flags=x"},
+      {"-o b=2 flags=x", "a", "two words", "-o b=2 -o {a=two words} flags=x", "-o b=2 flags=x"},
       {"-oa=0 -o { a = 2 }", "a", "", "-oa=0 -o a=", ""},
       {"flags=x -o a=0", "a", "1", "-o a=1 flags=x -o a=0", "flags=x -o a=0"},
   };

@@ -15,7 +15,6 @@ using lookup::find_closing_brace;
 using lookup::is_blank;
 using lookup::is_digit;
 using lookup::is_name_char;
-using lookup::strip_braces;
 using lookup::trim;
 using lookup::trim_left;
 
@@ -42,14 +41,14 @@ std::string_view take_name(std::string_view& text) noexcept {
   return name;
 }
 
-/// Takes a leading `{…}` off `text` and returns what is inside, trimmed; nullopt when there is
-/// none.
+/// Takes a leading `{…}` and blanks around it off `text` and returns what is inside, blanks
+/// included; nullopt when there is none.
 std::optional<std::string_view> take_group(std::string_view& text) noexcept {
   text = trim_left(text);
   if (text.empty() || text.front() != '{') return std::nullopt;
   const size_t close = find_closing_brace(text, 0);
   if (close == std::string_view::npos) return std::nullopt;
-  const std::string_view inside = trim(text.substr(1, close - 1));
+  const std::string_view inside = text.substr(1, close - 1);
   text = trim_left(text.substr(close + 1));
   return inside;
 }
@@ -186,7 +185,7 @@ class Expander {
     if (close == std::string_view::npos) {
       return fail(fmt::format("truncated macro reference: \"${}\"", clip(text)));
     }
-    const std::string_view body = trim(text.substr(1, close - 1));
+    const std::string_view body = trim_left(text.substr(1, close - 1));
     text.remove_prefix(close + 1);
     return expand_body(body, out);
   }
@@ -233,7 +232,7 @@ class Expander {
     if (!expand_into(*left, left_text) || !expand_into(*right, right_text)) return false;
     const std::optional<bool> condition = evaluate(left_text, op, right_text);
     if (!condition) return false;
-    if (rest.empty()) return append(*condition ? "bool:true" : "", out);
+    if (rest.empty()) return append(*condition ? "true" : "", out);
     if (rest.front() != '?' && rest.front() != ':') {
       return fail(fmt::format("bad operator in: \"${{{}}}\"", clip(body)));
     }
@@ -276,7 +275,7 @@ class Expander {
       return fail(fmt::format("unknown function: \"{}\"", function));
     }
     std::string domain;
-    if (!expand_into(*argument, domain)) return false;
+    if (!expand_into(trim(*argument), domain)) return false;
     const std::optional<std::string> ascii = source_.domain_to_ascii(domain);
     if (!ascii) return fail(fmt::format("domain_to_ascii: bad domain: \"{}\"", clip(domain)));
     return append(*ascii, out);

@@ -57,13 +57,13 @@ class ConfigCommand {
            diagnostic.text.starts_with("undefined parameter: ");
   }
 
-  /// What a listing complains about: names only in full listings, as postconf does.
+  /// What a listing complains about: unused names only in full ones, as postconf does.
   void print_warnings(const LoadResult& result) {
     for (const Diagnostic& warning : result.diagnostics.warnings) {
-      if (!is_about_names(warning)) {
+      const bool unused = warning.text.find("unused parameter: ") != std::string::npos;
+      if (!unused && !warning.text.starts_with("undefined parameter: ")) {
         context_.warn(warning.str());
-      } else if (!context_.options().quiet && !context_.options().defaults &&
-                 context_.options().words.empty()) {
+      } else if (!context_.options().quiet && (!unused || context_.options().words.empty())) {
         context_.warn(fmt::format("{}: {}", warning.file, warning.text));
       }
     }
@@ -78,8 +78,11 @@ class ConfigCommand {
   int show() {
     const LoadResult result = context_.load(/*check_values=*/false);
     if (!result.ok()) return load_failure(result);
-    if (context_.options().target != Target::kMain)
-      return show_master(context_, *result.configuration);
+    if (context_.options().target != Target::kMain) {
+      const int status = show_master(context_, *result.configuration);
+      print_warnings(result);
+      return status;
+    }
     const Configuration& configuration = *result.configuration;
     const bool all = context_.options().words.empty();
     int status = 0;
@@ -150,7 +153,11 @@ class ConfigCommand {
     for (const std::string& word : context_.options().words) {
       EditArgument edit = parse_edit_argument(context_.edit_kind(), word);
       if (!edit.error.empty()) return context_.fatal(kExitData, edit.error);
-      std::erase_if(edits, [&](const EditArgument& other) { return other.name == edit.name; });
+      std::erase_if(edits, [&](const EditArgument& other) {
+        if (other.name != edit.name) return false;
+        context_.warn(fmt::format("ignoring earlier request: '{} = {}'", other.name, other.value));
+        return true;
+      });
       edits.push_back(std::move(edit));
     }
     Result<std::string> content = lookup::read_whole_file(path);

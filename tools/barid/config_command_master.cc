@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <map>
 #include <optional>
 
 #include "core/lookup/split.h"
@@ -92,9 +93,17 @@ class MasterCommand {
   /// Prints what `pattern` selects of an entry; false if that is nothing.
   bool show_service(const Configuration& configuration, const ServiceEntry& entry,
                     const ServicePattern& pattern) {
+    ExpandValue expand;
+    if (context_.options().expand) {
+      expand = [&](const std::string& value) {
+        Expansion expansion = configuration.service(entry).expand_text(value);
+        if (!expansion.ok()) context_.warn(fmt::format("{}: {}", entry.id(), expansion.error));
+        return std::move(expansion.text);
+      };
+    }
     if (context_.options().target == Target::kService) {
       const Folding folding = context_.options().style.fold ? Folding::kFolded : Folding::kOneLine;
-      const std::string line = format_service(entry, folding);
+      const std::string line = format_service(entry, folding, expand);
       if (context_.options().style.json) {
         context_.print(format_setting(entry.id(), line, context_.options().style));
       } else {
@@ -103,27 +112,26 @@ class MasterCommand {
       return true;
     }
     bool matched = false;
-    const auto print = [&](std::string_view part, std::string value) {
+    const auto print = [&](std::string_view part, std::string_view value) {
       if (pattern.rest != "*" && pattern.rest != part) return;
       matched = true;
-      if (context_.options().expand) {
-        Expansion expansion = configuration.service(entry).expand_text(value);
-        if (!expansion.ok()) context_.warn(fmt::format("{}: {}", entry.id(), expansion.error));
-        value = std::move(expansion.text);
-      }
       const std::string name = fmt::format("{}/{}", entry.id(), part);
       context_.print(format_setting(name, value, context_.options().style));
     };
     if (context_.options().target == Target::kField) {
       for (const Field& field : kFields) {
-        std::string value = entry.*field.column;
-        if (field.name == "command") {
-          for (const std::string& argument : entry.arguments) value += " " + argument;
-        }
-        print(field.name, std::move(value));
+        print(field.name, field.name == "command"
+                              ? format_command(entry, Folding::kOneLine, expand)
+                              : entry.*field.column);
       }
     } else {
-      for (const ServiceOverride& setting : entry.overrides) print(setting.name, setting.value);
+      std::map<std::string_view, std::string_view> settings;  // sorted; the last of a name counts
+      for (const ServiceOverride& setting : entry.overrides) {
+        settings.insert_or_assign(setting.name, setting.value);
+      }
+      for (const auto& [name, value] : settings) {
+        print(name, expand ? expand(std::string(value)) : std::string(value));
+      }
     }
     return matched;
   }

@@ -274,6 +274,7 @@ config::LoadResult Context::load(bool check_values) const {
   options.host = read_host_facts();
   options.environment = read_environment();
   options.overrides = options_.overrides;
+  options.builtin_values = options_.defaults && options_.action == Action::kShow;
   options.check_values = check_values;
   return config::Configuration::load(options);
 }

@@ -152,7 +152,8 @@ TEST_F(ConfigCommandTest, Warnings) {
   const Outcome unknown = run({"smtpd_baner", "mail_name"});
   EXPECT_EQ(unknown.status, 0);
   EXPECT_EQ(unknown.out, "mail_name = b\n");
-  EXPECT_EQ(unknown.err, "postconf: warning: smtpd_baner: unknown parameter\n" + syntax);
+  EXPECT_EQ(unknown.err, "postconf: warning: smtpd_baner: unknown parameter\n" + syntax +
+                             "postconf: warning: DIR/main.cf: undefined parameter: nowhere\n");
 }
 
 TEST_F(ConfigCommandTest, ShowsMasterCf) {
@@ -167,12 +168,16 @@ TEST_F(ConfigCommandTest, ShowsMasterCf) {
       {{"-M", "*/unix"}, "slow       unix  -       -       n       -       2       smtp\n"},
       {{"-Mf", "587/inet"},
        "587        inet  n       -       n       -       -       smtpd\n"
-       "    -o smtpd_banner=$service_name\n    -o { relayhost = a b }\n"},
+       "    -o smtpd_banner=$service_name\n    -o {relayhost=a b}\n"},
       {{"-F", "slow/unix/process_limit", "*/inet/service"},
        "slow/unix/process_limit = 2\nsmtp/inet/service = smtp\n587/inet/service = 587\n"},
-      {{"-Fh", "587/inet/command"}, "smtpd -o smtpd_banner=$service_name -o { relayhost = a b }\n"},
-      {{"-P"}, "587/inet/smtpd_banner = $service_name\n587/inet/relayhost = a b\n"},
+      {{"-Fh", "587/inet/command"}, "smtpd -o smtpd_banner=$service_name -o {relayhost=a b}\n"},
+      {{"-P"}, "587/inet/relayhost = a b\n587/inet/smtpd_banner = $service_name\n"},
       {{"-Px", "587/inet/smtpd_banner"}, "587/inet/smtpd_banner = 587\n"},
+      {{"-Mx", "587/inet"},
+       "587        inet  n       -       n       -       -       smtpd -o smtpd_banner=587 "
+       "-o {relayhost=a b}\n"},
+      {{"-Fxh", "587/inet/command"}, "smtpd -o smtpd_banner=587 -o {relayhost=a b}\n"},
       {{"slow_destination_recipient_limit"},
        "slow_destination_recipient_limit = $default_destination_recipient_limit\n"},
   };
@@ -184,6 +189,19 @@ TEST_F(ConfigCommandTest, ShowsMasterCf) {
     EXPECT_EQ(got.err, "");
   }
   EXPECT_EQ(run({"-M", "none/inet"}).err, "postconf: warning: unmatched request: \"none/inet\"\n");
+}
+
+TEST_F(ConfigCommandTest, DefaultsAreThoseOfAnEmptyFile) {
+  const std::string empty = run({"-dx", "smtpd_banner", "myorigin"}).out;
+  put("main.cf", kMain);
+  EXPECT_EQ(run({"-dx", "smtpd_banner", "myorigin"}).out, empty);
+  EXPECT_EQ(run({"-d", "-o", "mail_name=other", "mail_name"}).out, "mail_name = Barid\n");
+}
+
+TEST_F(ConfigCommandTest, TheLastRequestOfANameCounts) {
+  const Outcome got = run({"-e", "a=1", "a=2"});
+  EXPECT_EQ(got.err, "postconf: warning: ignoring earlier request: 'a = 1'\n");
+  EXPECT_EQ(get("main.cf"), "a = 2\n");
 }
 
 TEST_F(ConfigCommandTest, EditsMainCf) {
@@ -245,7 +263,7 @@ TEST_F(ConfigCommandTest, EditsMasterCf) {
             "smtp       inet  n       -       n       -       -       smtpd\n"
             "    -o stress=yes\n"
             "587        inet  n       -       n       -       -       smtpd\n"
-            "    -o { smtpd_banner = hi there }\n"
+            "    -o {smtpd_banner=hi there}\n"
             "    -o stress=yes\n"
             "# comment\n"
             "slow       unix  -       -       n       -       7       smtp\n"
