@@ -24,7 +24,8 @@ help: ## this list
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
 
-run: build ## install what is missing, build, start an MTA that needs no configuration
+run: deps ## install what is missing, build, start an MTA that needs no configuration
+	@$(call build,release,barid)
 	@exec build/release/bin/barid dev $(ARGS)
 
 build: deps ## release build: build/release/bin/barid

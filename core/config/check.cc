@@ -82,6 +82,8 @@ void Checker::check_parameter(const ServiceEntry* entry, std::string_view name,
         return other.file == place->file && other.line == place->line && other.line != 0;
       });
   if (inherited && known) return;
+  // postscreen_dnsbl_max_ttl appends a unit to postscreen_dnsbl_ttl: harmless where neither acts.
+  if (inherited && rules.effect == Effect::kNone) return;
   std::string text = entry == nullptr ? error : fmt::format("service {}: {}", entry->id(), error);
   const Diagnostic found{place->file, place->line, std::move(text)};
   auto& errors = diagnostics_.errors;

@@ -329,6 +329,19 @@ std::optional<std::string_view> Configuration::Scope::find_value(std::string_vie
   return all.default_of(name);
 }
 
+std::string Configuration::Scope::place_of(std::string_view name) const {
+  Diagnostic place;
+  const auto is_named = [name](const ServiceOverride& setting) { return setting.name == name; };
+  if (entry_ != nullptr &&
+      std::any_of(entry_->overrides.begin(), entry_->overrides.end(), is_named)) {
+    place = {entry_->file, entry_->line, {}};
+  } else if (const auto it = configuration_.settings_.find(name);
+             it != configuration_.settings_.end()) {
+    place = {it->second.file, it->second.line, {}};
+  }
+  return place.file.empty() ? std::string() : place.str();
+}
+
 std::optional<std::string> Configuration::Scope::domain_to_ascii(std::string_view domain) const {
   if (configuration_.domain_to_ascii_ != nullptr) return configuration_.domain_to_ascii_(domain);
   const bool ascii = std::all_of(domain.begin(), domain.end(),

@@ -142,6 +142,10 @@ class Configuration::Scope final : public NameSource {
   /// Expands `$name`; text parameters that are expanded per use come as they are.
   [[nodiscard]] Expansion expand_parameter(std::string_view name) const;
 
+  /// Where the value of `name` comes from, as the start of a complaint: "FILE, line 3: ", or empty
+  /// for a default.
+  [[nodiscard]] std::string place_of(std::string_view name) const;
+
   [[nodiscard]] std::optional<std::string_view> find_value(std::string_view name) const override;
   [[nodiscard]] std::optional<std::string> domain_to_ascii(std::string_view domain) const override;
 

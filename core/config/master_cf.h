@@ -17,6 +17,7 @@ enum class ServiceType : uint8_t { kInet, kUnix, kFifo, kPass, kUnixDgram };
 /// What a command name means to this product.
 enum class CommandUse : uint8_t {
   kServed,       ///< implemented as a service
+  kNotYet,       ///< a delivery service that is checked, and nothing runs for it
   kBuiltIn,      ///< part of every shard: the entry may stand there and has no effect
   kUnsupported,  ///< known from Postfix, not available here: the entry is skipped with a warning
 };

@@ -150,9 +150,11 @@ ParsedNetwork parse_network(std::string_view pattern) {
   if (!prefix) return {.error = fmt::format("bad net/mask pattern: \"{}/{}\"", host, length)};
   const IpAddress network = address->network(*prefix);
   if (network != *address) {
-    return {.error = fmt::format("non-null host address bits in \"{}/{}\", perhaps you should use "
+    return {.network = std::nullopt,
+            .error = fmt::format("non-null host address bits in \"{}/{}\", perhaps you should use "
                                  "\"{}/{}\" instead",
-                                 host, length, network.text(), *prefix)};
+                                 host, length, network.text(), *prefix),
+            .has_host_bits = true};
   }
   return {.network = IpNetwork::make(network, *prefix)};
 }

@@ -55,6 +55,7 @@ struct IpNetwork {
 struct ParsedNetwork {
   std::optional<IpNetwork> network;
   std::string error;
+  bool has_host_bits = false;  ///< the error is only that: Postfix lets it fail when it is reached
 };
 
 /// Reads `addr`, `addr/len`, `[addr]`, `[addr]/len` or `[addr/len]`. Host bits must be zero.

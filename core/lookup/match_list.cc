@@ -81,7 +81,11 @@ class Parser {
     if (parsed.network) return push(negated, Network{*parsed.network});
     const bool is_v6 = text.find(':') != std::string_view::npos;
     std::string reason = fmt::format("{}: {}", list_name_, parsed.error);
-    context_.warn(reason);
+    if (parsed.has_host_bits) {
+      context_.warn(reason);
+    } else {
+      context_.error(reason);
+    }
     push(negated, BadNetwork{.is_v6 = is_v6, .reason = std::move(reason)});
   }
 

@@ -151,5 +151,23 @@ TEST(AddressList, WarnsOnceAtLoad) {
                                     "mynetworks: open /none: No such file or directory"));
 }
 
+TEST(AddressListOpen, WhatCannotBeANetworkIsAnError) {
+  struct Case {
+    std::string_view item;
+    bool error;
+  };
+  const Case cases[] = {{"127.0.0.1/99", true}, {"[::1", true},        {"[::1]/200", true},
+                        {"10.0.0.1/8", false},  {"10.0.0.0/8", false}, {"host.example", false}};
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.item);
+    std::vector<std::string> errors;
+    OpenContext open = context();
+    open.errors = &errors;
+    const AddressList list("mynetworks", c.item, Subdomains::kParent, open);
+    EXPECT_EQ(errors.size(), c.error ? 1u : 0u);
+    if (c.error) EXPECT_TRUE(errors[0].starts_with("mynetworks: "));
+  }
+}
+
 }  // namespace
 }  // namespace barid::lookup

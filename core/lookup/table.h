@@ -90,7 +90,12 @@ class Table {
 struct OpenContext {
   FileReader read_file = read_no_file;
   std::vector<std::string>* warnings = nullptr;  ///< may be null: warnings are dropped
+  std::vector<std::string>* errors = nullptr;    ///< values that cannot be meant; null: as warnings
 
+  void error(std::string text) const {
+    if (errors == nullptr) return warn(std::move(text));
+    errors->push_back(std::move(text));
+  }
   void warn(std::string text) const {
     if (warnings != nullptr) warnings->push_back(std::move(text));
   }

@@ -326,7 +326,7 @@ size_t LogFormatter::write(char* out, WallTime now, const LogOrigin& origin,
   const Tag tag{.syslog_name = origin.syslog_name.empty() ? std::string_view(format_.syslog_name)
                                                           : origin.syslog_name,
                 .program = program_of(event),
-                .pid = origin.pid,
+                .pid = origin.pid != 0 ? origin.pid : format_.process_id,
                 .severity = severity_of(event)};
   char* end = nullptr;
   if (format_.style == LogStyle::kPostfix) {

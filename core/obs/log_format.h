@@ -23,6 +23,7 @@ struct LogFormat {
   LogZone zone = LogZone::kLocal;  ///< of the Postfix shape; JSON is always UTC
   std::string host_name = "localhost";
   std::string syslog_name = "postfix";
+  uint32_t process_id = 0;     ///< stands where an event has no pid of its own
   int delay_decimals_max = 2;  ///< delay_logging_resolution_limit, 0..6
 };
 

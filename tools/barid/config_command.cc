@@ -21,7 +21,8 @@ using namespace barid::tools::config_command;
 /// One run of the command: main.cf, check and explain.
 class ConfigCommand {
  public:
-  explicit ConfigCommand(const Context& context) : context_(context) {}
+  ConfigCommand(const Context& context, CheckUse check_use)
+      : context_(context), check_use_(check_use) {}
 
   int run() {
     const bool is_main = context_.options().target == Target::kMain;
@@ -184,19 +185,39 @@ class ConfigCommand {
     for (const Diagnostic& warning : result.diagnostics.warnings) report("warning", warning);
     if (!result.ok()) return kExitConfig;
     const Configuration& configuration = *result.configuration;
+    const UseProblems use = check_use_ == nullptr ? UseProblems{} : check_use_(configuration);
+    for (const std::string& error : use.errors) report("error", {"", 0, error});
+    for (const std::string& warning : use.warnings) report("warning", {"", 0, warning});
     for (const auto& [name, setting] : configuration.settings()) {
-      const Parameter* rules = configuration.parameter_of(name);
-      if (rules == nullptr || rules->effect != Effect::kNone) continue;
-      report("note", {setting.file, setting.line,
-                      fmt::format("{} has no effect: {}", name, rules->description)});
+      note_effect(configuration, "", name, setting.file, setting.line);
     }
-    for (const ServiceEntry& entry : configuration.services()) {
-      if (find_command(entry.command)->use != CommandUse::kBuiltIn) continue;
+    for (const ServiceEntry& entry : configuration.services()) note_service(configuration, entry);
+    return use.errors.empty() ? 0 : kExitConfig;
+  }
+
+  /// A setting that is accepted and does nothing.
+  void note_effect(const Configuration& configuration, std::string_view prefix,
+                   std::string_view name, const std::string& file, int32_t line) {
+    const Parameter* rules = configuration.parameter_of(name);
+    if (rules == nullptr || rules->effect != Effect::kNone) return;
+    report("note",
+           {file, line, fmt::format("{}{} has no effect: {}", prefix, name, rules->description)});
+  }
+
+  void note_service(const Configuration& configuration, const ServiceEntry& entry) {
+    const CommandUse use = find_command(entry.command)->use;
+    const bool built_in = use == CommandUse::kBuiltIn;
+    if (built_in || use == CommandUse::kNotYet) {
       report("note", {entry.file, entry.line,
-                      fmt::format("service {} has no effect: {} is part of every shard", entry.id(),
-                                  entry.command)});
+                      fmt::format("service {} has no effect: {} {}", entry.id(), entry.command,
+                                  built_in ? "is part of every shard"
+                                           : "deliveries are not made by this version")});
+      return;
     }
-    return 0;
+    const std::string prefix = fmt::format("service {}: ", entry.id());
+    for (const ServiceOverride& setting : entry.overrides) {
+      note_effect(configuration, prefix, setting.name, entry.file, entry.line);
+    }
   }
 
   int explain() {
@@ -251,12 +272,13 @@ class ConfigCommand {
   }
 
   const Context& context_;
+  CheckUse check_use_;
 };
 
 }  // namespace
 
 int run_config_command(std::span<const char* const> args, std::string_view argv0, std::FILE* out,
-                       std::FILE* err) {
+                       std::FILE* err, CheckUse check_use) {
   Options options;
   std::string error;
   if (!parse_options(args, options, error)) {
@@ -264,7 +286,7 @@ int run_config_command(std::span<const char* const> args, std::string_view argv0
     return kExitUsage;
   }
   const Context context(std::move(options), argv0, out, err);
-  return ConfigCommand(context).run();
+  return ConfigCommand(context, check_use).run();
 }
 
 }  // namespace barid::tools

@@ -22,10 +22,18 @@ namespace barid::tools {
 /// The configuration directory: `option` (of -c) if not empty, else $MAIL_CONFIG, else /etc/barid.
 [[nodiscard]] std::string configuration_directory(std::string_view option);
 
-/// Runs the command. `args` are the words behind the command name; `argv0` names the program in
-/// messages. Returns an exit status: 0, 64 usage, 65 bad edit, 69 file not writable, 78 bad
-/// configuration.
+/// What only shows when a valid configuration is put to use: errors and warnings, each with its
+/// place and parameter.
+struct UseProblems {
+  std::vector<std::string> errors;
+  std::vector<std::string> warnings;
+};
+using CheckUse = UseProblems (*)(const config::Configuration& configuration);
+
+/// Runs the command; `check_use` adds to `check`. `args` are the words behind the command name;
+/// `argv0` names the program in messages. Returns an exit status: 0, 64 usage, 65 bad edit, 69 file
+/// not writable, 78 bad configuration.
 int run_config_command(std::span<const char* const> args, std::string_view argv0, std::FILE* out,
-                       std::FILE* err);
+                       std::FILE* err, CheckUse check_use = nullptr);
 
 }  // namespace barid::tools

@@ -296,6 +296,17 @@ TEST_F(ConfigCommandTest, Check) {
       "every retry starts at its exact time\n"
       "postconf: note: DIR/master.cf, line 2: service qmgr/unix has no effect: qmgr is part "
       "of every shard\n");
+  put("master.cf", "smtp inet n - n - - smtpd -o biff=no\nlists unix - n n - - pipe argv=x\n");
+  EXPECT_EQ(
+      run({"check"}).err,
+      "postconf: warning: DIR/main.cf, line 2: unused parameter: smtpd_baner=x (did you mean "
+      "smtpd_banner?)\n"
+      "postconf: note: DIR/main.cf, line 1: queue_run_delay has no effect: nothing is polled: "
+      "every retry starts at its exact time\n"
+      "postconf: note: DIR/master.cf, line 1: service smtp/inet: biff has no "
+      "effect: not used by this version\n"
+      "postconf: note: DIR/master.cf, line 2: service lists/unix has no effect: pipe "
+      "deliveries are not made by this version\n");
   put("main.cf", "smtpd_helo_required = maybe\n");
   const Outcome bad = run({"check", "--json"});
   EXPECT_EQ(bad.status, 78);

@@ -4,6 +4,9 @@
 
 #include <memory>
 
+#include "shard/queue/queue_directory.h"
+#include "tools/barid/config_command.h"
+
 namespace barid::tools {
 namespace {
 
@@ -31,6 +34,24 @@ struct FreeCurl {
 };
 
 }  // namespace
+
+config::LoadResult load_client_configuration(const std::string& directory, bool check_values) {
+  return config::Configuration::load({.directory = configuration_directory(directory),
+                                      .host = read_host_facts(),
+                                      .environment = read_environment(),
+                                      .check_values = check_values});
+}
+
+std::string client_queue_directory(const config::Configuration& configuration) {
+  constexpr const char* kDevQueue = "barid-data/queue";
+  std::string queue = configuration.get("queue_directory");
+  const bool is_default = !configuration.settings().contains("queue_directory");
+  if (is_default && queue::QueueDirectory::holder(queue) == 0 &&
+      queue::QueueDirectory::holder(kDevQueue) != 0) {
+    return kDevQueue;
+  }
+  return queue;
+}
 
 Result<ControlAnswer> ask_server(const std::string& queue_directory, const std::string& method,
                                  const std::string& path, LineSink* lines) {

@@ -5,8 +5,18 @@
 #include <string>
 
 #include "core/base/result.h"
+#include "core/config/configuration.h"
 
 namespace barid::tools {
+
+/// The configuration as a command sees it: directory as in configuration_directory(). Without
+/// `check_values` only text getters may be used.
+[[nodiscard]] config::LoadResult load_client_configuration(const std::string& directory,
+                                                           bool check_values = false);
+
+/// Where the server that a command talks to keeps its queue: queue_directory. Where nothing says
+/// otherwise and no server runs there, it is that of a `barid dev` started in this directory.
+[[nodiscard]] std::string client_queue_directory(const config::Configuration& configuration);
 
 /// What the server answered.
 struct ControlAnswer {

@@ -1,15 +1,16 @@
-// barid control (postfix) and barid links.
+// barid control, also known as postfix.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,19 +26,47 @@ namespace {
 
 using Arguments = std::span<const char* const>;
 
-constexpr std::string_view kControlHelp =
-    "usage: {} [-c DIRECTORY] COMMAND\n\n"
-    "  start    start the server in the background\n"
-    "  stop     end it: open transactions finish, everything is stored (waits)\n"
-    "  reload   read the configuration again, without dropping a session\n"
-    "  drain    stop accepting, keep delivering; --exit [--timeout SECONDS]: end when the queue is "
-    "empty\n"
-    "  check    check the configuration\n"
-    "  status   0 and the pid if it runs, else 1; --json: what its shards do\n\n"
-    "examples:\n  barid control start\n  barid control drain --exit --timeout 600\n"
-    "exit status: 0, 1 not running or already running, 64 usage, 78 configuration\n";
+constexpr std::string_view kHelp =
+    R"(barid control - start, stop and steer the server (also: postfix)
+
+SYNOPSIS
+  barid control [-c DIR] COMMAND [OPTION]...
+
+COMMANDS
+  start      start the server in the background; waits until it serves. Where maillog_file is
+             /dev/stdout the log goes to the file maillog in the queue directory instead
+  start-fg   become the server, in the foreground (the same as barid serve)
+  stop       end it in order: open transactions finish, everything is stored; waits for that
+  abort      end it at once, as a crash would; nothing that was acknowledged is lost
+  reload     read the configuration again, without dropping a session. A configuration that is
+             not valid is refused here, and the server goes on with the one it has
+  drain      stop accepting (421), keep delivering
+  check      errors and warnings of the configuration; silent when there are none
+  status     whether it runs, and its pid
+
+OPTIONS
+  -c DIR         directory of main.cf and master.cf; else $MAIL_CONFIG, else /etc/barid
+  --exit         drain: end the server when the queue is empty
+  --timeout N    drain --exit: end it after N seconds in any case (default 3600)
+  --json         status: what each shard does, and all counters, as one JSON object
+  -v             accepted, without effect
+
+EXIT STATUS
+  0   done            1   not running, or (start) already running
+  64  bad usage       69  the server does not answer, or the queue or a port is in use
+  78  the configuration is not valid
+
+EXAMPLES
+  barid control start
+  barid control status --json | jq .counters.messages_queued
+  barid control drain --exit --timeout 600
+  postfix -c ./etc reload
+)";
 
 constexpr uint32_t kTimeoutSecondsMax = 365 * 24 * 3600;
+constexpr auto kStartPatience = std::chrono::seconds(30);
+constexpr auto kStopPatience = std::chrono::seconds(60);
+constexpr auto kPollInterval = std::chrono::milliseconds(20);
 
 struct ControlOptions {
   std::string directory;
@@ -47,63 +76,81 @@ struct ControlOptions {
   uint32_t timeout_seconds = 3600;
 };
 
-/// The configuration, or null after having said why.
-std::unique_ptr<const config::Configuration> load(const std::string& directory,
-                                                  std::string_view name) {
-  config::LoadResult loaded =
-      config::Configuration::load({.directory = configuration_directory(directory),
-                                   .host = read_host_facts(),
-                                   .environment = read_environment()});
-  for (const config::Diagnostic& error : loaded.diagnostics.errors) {
-    fmt::print(stderr, "{}: fatal: {}\n", name, error.str());
+/// How the command speaks. As `postfix` it says what postfix(1) says, for scripts that match it.
+struct Voice {
+  std::string prefix;
+  std::string_view system;
+
+  void say(std::string_view text) const { fmt::print(stderr, "{}: {}\n", prefix, text); }
+  int fatal(int status, std::string_view text) const {
+    say(fmt::format("fatal: {}", text));
+    return status;
   }
-  return std::move(loaded.configuration);
+};
+
+/// Waits until `condition` holds; false when `patience` is over.
+template <typename Condition>
+bool wait_for(std::chrono::seconds patience, Condition condition) {
+  const auto give_up = std::chrono::steady_clock::now() + patience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > give_up) return false;
+    std::this_thread::sleep_for(kPollInterval);
+  }
+  return true;
+}
+
+[[noreturn]] void become_server(const std::vector<std::string>& words) {
+  std::vector<char*> arguments;
+  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  execv("/proc/self/exe", arguments.data());
+  _exit(EX_OSERR);
+}
+
+std::vector<std::string> serve_words(const config::Configuration& configuration) {
+  return {"barid", "serve", "-c", configuration.directory()};
 }
 
 int start(const config::Configuration& configuration, const std::string& queue,
-          std::string_view name) {
+          const Voice& voice) {
   if (queue::QueueDirectory::holder(queue) != 0) {
-    fmt::print(stderr, "{}: fatal: the mail system is already running\n", name);
-    return 1;
+    return voice.fatal(1, fmt::format("{} is already running", voice.system));
   }
-  fmt::print(stderr, "{}: starting the mail system\n", name);
+  voice.say(fmt::format("starting {}", voice.system));
+  std::vector<std::string> words = serve_words(configuration);
+  words.emplace_back("--background");
+  if (configuration.get("maillog_file").starts_with("/dev/std")) {
+    words.insert(words.end(), {"-o", "maillog_file_prefixes=" + queue, "-o",
+                               "maillog_file=" + queue + "/maillog"});
+  }
   std::fflush(nullptr);
   const pid_t child = fork();
-  if (child < 0) {
-    fmt::print(stderr, "{}: fatal: fork: {}\n", name, std::strerror(errno));
-    return EX_OSERR;
-  }
+  if (child < 0) return voice.fatal(EX_OSERR, fmt::format("fork: {}", std::strerror(errno)));
   if (child == 0) {
     setsid();
-    execl("/proc/self/exe", "barid", "serve", "-c", configuration.directory().c_str(),
-          static_cast<char*>(nullptr));
-    _exit(EX_OSERR);
+    become_server(words);
   }
   // It runs once it holds the queue and answers on its socket.
-  for (int i = 0; i < 300; ++i) {
+  int ended = -1;
+  const bool answered = wait_for(kStartPatience, [&] {
     int status = 0;
     if (waitpid(child, &status, WNOHANG) == child) {
-      return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+      ended = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
     }
-    if (ask_server(queue, "GET", "/admin/v1/status").ok()) return 0;
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  fmt::print(stderr, "{}: fatal: process {} does not answer\n", name, child);
-  return EX_UNAVAILABLE;
+    return ended >= 0 || ask_server(queue, "GET", "/admin/v1/status").ok();
+  });
+  if (ended >= 0) return ended == 0 ? EX_UNAVAILABLE : ended;
+  if (answered) return 0;
+  return voice.fatal(EX_UNAVAILABLE, fmt::format("process {} does not answer", child));
 }
 
-int stop(const std::string& queue, int pid, std::string_view name) {
-  fmt::print(stderr, "{}: stopping the mail system\n", name);
-  if (kill(pid, SIGTERM) != 0) {
-    fmt::print(stderr, "{}: fatal: process {}: {}\n", name, pid, std::strerror(errno));
-    return EX_NOPERM;
+int end_process(const std::string& queue, int pid, int signal, const Voice& voice) {
+  if (kill(pid, signal) != 0) {
+    return voice.fatal(EX_NOPERM, fmt::format("process {}: {}", pid, std::strerror(errno)));
   }
-  for (int i = 0; i < 600; ++i) {
-    if (queue::QueueDirectory::holder(queue) != pid) return 0;
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  fmt::print(stderr, "{}: fatal: process {} does not end\n", name, pid);
-  return 1;
+  const auto is_gone = [&] { return queue::QueueDirectory::holder(queue) != pid; };
+  if (wait_for(kStopPatience, is_gone)) return 0;
+  return voice.fatal(1, fmt::format("process {} does not end", pid));
 }
 
 class LineCounter final : public LineSink {
@@ -112,48 +159,51 @@ class LineCounter final : public LineSink {
   uint64_t count = 0;
 };
 
-int drain(const std::string& queue, int pid, const ControlOptions& options, std::string_view name) {
+int drain(const std::string& queue, int pid, const ControlOptions& options, const Voice& voice) {
   const Result<ControlAnswer> answer = ask_server(queue, "POST", "/admin/v1/drain");
-  if (!answer.ok()) {
-    fmt::print(stderr, "{}: fatal: the server does not answer\n", name);
-    return EX_UNAVAILABLE;
+  if (!answer.ok() || answer->status / 100 != 2) {
+    return voice.fatal(EX_UNAVAILABLE, "the server does not answer");
   }
   if (!options.exit_when_empty) return 0;
-  const auto give_up =
-      std::chrono::steady_clock::now() + std::chrono::seconds(options.timeout_seconds);
-  while (std::chrono::steady_clock::now() < give_up) {
+  static_cast<void>(wait_for(std::chrono::seconds(options.timeout_seconds), [&] {
     LineCounter counter;
-    if (ask_server(queue, "GET", "/admin/v1/queue", &counter).ok() && counter.count == 0) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));
-  }
-  return stop(queue, pid, name);
+    return ask_server(queue, "GET", "/admin/v1/queue", &counter).ok() && counter.count == 0;
+  }));
+  voice.say(fmt::format("stopping {}", voice.system));
+  return end_process(queue, pid, SIGTERM, voice);
 }
 
-int status(const std::string& queue, int pid, const ControlOptions& options,
-           std::string_view name) {
+int status(const std::string& queue, int pid, const ControlOptions& options, const Voice& voice) {
   if (options.json) {
     const Result<ControlAnswer> answer = ask_server(queue, "GET", "/admin/v1/status");
-    if (!answer.ok()) return 1;
+    if (!answer.ok()) return voice.fatal(EX_UNAVAILABLE, "the server does not answer");
     fmt::print("{}", answer->body);
     return 0;
   }
-  fmt::print(stderr, "{}: the mail system is running: PID: {}\n", name, pid);
+  voice.say(fmt::format("{} is running: PID: {}", voice.system, pid));
   return 0;
 }
 
-int check(const config::Configuration& configuration, std::string_view name) {
+/// Errors and warnings beyond those of loading; false if there are errors.
+bool check_settings(const config::Configuration& configuration, bool with_warnings,
+                    const Voice& voice) {
   Problems problems;
   static_cast<void>(build_shard_settings(configuration, 1, &problems));
-  for (const std::string& warning : problems.warnings)
-    fmt::print(stderr, "{}: warning: {}\n", name, warning);
-  for (const std::string& error : problems.errors)
-    fmt::print(stderr, "{}: fatal: {}\n", name, error);
-  return problems.errors.empty() ? 0 : EX_CONFIG;
+  for (const std::string& warning : problems.warnings) {
+    if (with_warnings) voice.say("warning: " + warning);
+  }
+  for (const std::string& error : problems.errors) voice.say("fatal: " + error);
+  return problems.errors.empty();
 }
 
 /// Empty command = help was asked for or something was wrong (`*exit_status` says which).
 ControlOptions parse(Arguments arguments, std::string_view name, int* exit_status) {
   ControlOptions options;
+  const auto fail = [&](const std::string& text) {
+    fmt::print(stderr, "{}: fatal: {}\n", name, text);
+    *exit_status = EX_USAGE;
+    return ControlOptions{};
+  };
   *exit_status = 0;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string_view word = arguments[i];
@@ -165,34 +215,28 @@ ControlOptions parse(Arguments arguments, std::string_view name, int* exit_statu
       const char* const end = text.data() + text.size();
       const auto [after, error] = std::from_chars(text.data(), end, options.timeout_seconds);
       if (error != std::errc() || after != end || options.timeout_seconds > kTimeoutSecondsMax) {
-        fmt::print(stderr, "{}: fatal: --timeout: \"{}\" is no number of seconds\n", name, text);
-        *exit_status = EX_USAGE;
-        return {};
+        return fail(fmt::format("--timeout: \"{}\" is no number of seconds", text));
       }
     } else if (word == "--exit") {
       options.exit_when_empty = true;
     } else if (word == "--json") {
       options.json = true;
     } else if (word == "--help" || word == "-h") {
-      fmt::print(fmt::runtime(kControlHelp), name);
+      fmt::print("{}", kHelp);
       return {};
     } else if (!word.starts_with('-') && options.command.empty()) {
       options.command = word;
-    } else {
-      fmt::print(stderr, "{}: fatal: unexpected \"{}\"\n", name, word);
-      *exit_status = EX_USAGE;
-      return {};
+    } else if (word != "-v") {
+      return fail(fmt::format("unexpected \"{}\"", word));
     }
   }
-  constexpr std::array<std::string_view, 6> kKnown = {"start", "stop",  "reload",
-                                                      "drain", "check", "status"};
+  constexpr std::array<std::string_view, 8> kKnown = {"start",  "start-fg", "stop",  "abort",
+                                                      "reload", "drain",    "check", "status"};
   if (std::find(kKnown.begin(), kKnown.end(), options.command) == kKnown.end()) {
-    fmt::print(stderr,
-               "{}: fatal: unknown command: '{}'. Usage: {} start (or stop, reload, drain, check, "
-               "status)\n",
-               name, options.command, name);
-    *exit_status = EX_USAGE;
-    return {};
+    return fail(
+        fmt::format("unknown command: '{}'. Usage: {} start (or stop, abort, reload, drain, "
+                    "check, status, start-fg)",
+                    options.command, name));
   }
   return options;
 }
@@ -202,48 +246,42 @@ ControlOptions parse(Arguments arguments, std::string_view name, int* exit_statu
 int run_control_command(Arguments arguments, std::string_view name) {
   int exit_status = 0;
   const ControlOptions options = parse(arguments, name, &exit_status);
-  if (options.command.empty()) return exit_status;
-  const auto configuration = load(options.directory, name);
-  if (!configuration) return EX_CONFIG;
-  if (options.command == "check") return check(*configuration, name);
-  const std::string queue = configuration->get("queue_directory");
-  if (options.command == "start") return start(*configuration, queue, name);
+  const std::string& command = options.command;
+  if (command.empty()) return exit_status;
+  const Voice voice = name == "postfix" ? Voice{"postfix/postfix-script", "the Postfix mail system"}
+                                        : Voice{std::string(name), "the mail system"};
+  // Who only talks to the server needs to know where it is, even while main.cf has a bad value.
+  const bool uses_values =
+      command == "start" || command == "start-fg" || command == "reload" || command == "check";
+  const config::LoadResult loaded = load_client_configuration(options.directory, uses_values);
+  for (const config::Diagnostic& warning : loaded.diagnostics.warnings) {
+    if (command == "check") voice.say("warning: " + warning.str());
+  }
+  for (const config::Diagnostic& error : loaded.diagnostics.errors) {
+    voice.say("fatal: " + error.str());
+  }
+  if (!loaded.ok()) return EX_CONFIG;
+  const config::Configuration& configuration = *loaded.configuration;
+  if (uses_values && !check_settings(configuration, command == "check", voice)) return EX_CONFIG;
+  if (command == "check") return 0;
+  const std::string queue = client_queue_directory(configuration);
+  if (command == "start") return start(configuration, queue, voice);
+  if (command == "start-fg") become_server(serve_words(configuration));
   const int pid = queue::QueueDirectory::holder(queue);
   if (pid == 0) {
-    fmt::print(stderr, "{}: {}the mail system is not running\n", name,
-               options.command == "status" ? "" : "fatal: ");
+    voice.say(
+        fmt::format("{}{} is not running", command == "status" ? "" : "fatal: ", voice.system));
     return 1;
   }
-  if (options.command == "stop") return stop(queue, pid, name);
-  if (options.command == "drain") return drain(queue, pid, options, name);
-  if (options.command == "status") return status(queue, pid, options, name);
-  fmt::print(stderr, "{}: refreshing the mail system\n", name);
+  if (command == "drain") return drain(queue, pid, options, voice);
+  if (command == "status") return status(queue, pid, options, voice);
+  if (command == "stop" || command == "abort") {
+    const bool stop = command == "stop";
+    voice.say(fmt::format("{} {}", stop ? "stopping" : "aborting", voice.system));
+    return end_process(queue, pid, stop ? SIGTERM : SIGKILL, voice);
+  }
+  voice.say(fmt::format("refreshing {}", voice.system));
   return kill(pid, SIGHUP) == 0 ? 0 : EX_NOPERM;
-}
-
-int run_links_command(Arguments arguments, std::string_view name) {
-  constexpr std::array<std::string_view, 4> kNames = {"postfix", "postconf", "postqueue", "mailq"};
-  if (arguments.size() != 1 || std::string_view(arguments[0]).starts_with('-')) {
-    const bool help = arguments.size() == 1 && std::string_view(arguments[0]) == "--help";
-    fmt::print(
-        help ? stdout : stderr,
-        "usage: {} DIRECTORY\nmakes symbolic links to this program under the names it answers to.\n"
-        "example:\n  barid links /usr/local/bin\n",
-        name);
-    return help ? 0 : EX_USAGE;
-  }
-  std::error_code error;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  for (const std::string_view link : kNames) {
-    const std::filesystem::path path = std::filesystem::path(arguments[0]) / link;
-    if (std::filesystem::is_symlink(path, error)) std::filesystem::remove(path, error);
-    std::filesystem::create_symlink(self, path, error);
-    if (error) {
-      fmt::print(stderr, "{}: {}: {}\n", name, path.string(), error.message());
-      return EX_CANTCREAT;
-    }
-  }
-  return 0;
 }
 
 }  // namespace barid::tools

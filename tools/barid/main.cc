@@ -11,14 +11,21 @@
 
 #include "tools/barid/commands.h"
 #include "tools/barid/config_command.h"
+#include "tools/barid/settings.h"
 
 namespace barid::tools {
 namespace {
 
 using Arguments = std::span<const char* const>;
 
+UseProblems check_use(const config::Configuration& configuration) {
+  Problems problems;
+  static_cast<void>(build_shard_settings(configuration, 1, &problems));
+  return {.errors = std::move(problems.errors), .warnings = std::move(problems.warnings)};
+}
+
 int run_config(Arguments arguments, std::string_view name) {
-  return run_config_command(arguments, name, stdout, stderr);
+  return run_config_command(arguments, name, stdout, stderr, check_use);
 }
 
 struct Command {

@@ -75,10 +75,7 @@ int run_queue_command(Arguments arguments, std::string_view name) {
     fmt::print(stderr, fmt::runtime(kHelp), name);
     return EX_USAGE;
   }
-  const config::LoadResult loaded =
-      config::Configuration::load({.directory = configuration_directory(directory),
-                                   .host = read_host_facts(),
-                                   .environment = read_environment()});
+  const config::LoadResult loaded = load_client_configuration(directory);
   if (!loaded.ok()) {
     for (const config::Diagnostic& error : loaded.diagnostics.errors) {
       fmt::print(stderr, "{}: fatal: {}\n", name, error.str());
@@ -87,7 +84,7 @@ int run_queue_command(Arguments arguments, std::string_view name) {
   }
   Lister lister(json);
   const Result<ControlAnswer> answer =
-      ask_server(loaded.configuration->get("queue_directory"), "GET", "/admin/v1/queue", &lister);
+      ask_server(client_queue_directory(*loaded.configuration), "GET", "/admin/v1/queue", &lister);
   if (!answer.ok()) {
     fmt::print(stderr, "{}: fatal: Queue report unavailable - mail system is down\n", name);
     return EX_UNAVAILABLE;

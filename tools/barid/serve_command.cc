@@ -46,6 +46,9 @@ int run_serve_command(Arguments arguments, std::string_view name) {
   std::vector<std::string> overrides_text;
   app.add_option("-c,--config", directory, "configuration directory ($MAIL_CONFIG, /etc/barid)");
   app.add_option("-o", overrides_text, "name=value, stronger than main.cf");
+  bool background = false;
+  app.add_flag("--background", background,
+               "let go of terminal and pipes once it serves (barid control start does this)");
   app.footer(
       "examples:\n  barid serve -c /etc/barid\n  BARID_SHARD_COUNT=4 barid serve\n"
       "exit status: 0 after an orderly end, 69 queue or listener unavailable, 78 configuration");
@@ -59,7 +62,10 @@ int run_serve_command(Arguments arguments, std::string_view name) {
     }
     overrides.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
-  return run_server({.load = load_options(directory, overrides)}, stderr);
+  ServerOptions options;
+  options.load = load_options(directory, overrides);
+  options.background = background;
+  return run_server(options, stderr);
 }
 
 int run_dev_command(Arguments arguments, std::string_view name) {

@@ -1,5 +1,6 @@
 #include "tools/barid/server.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -8,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <map>
 #include <thread>
 #include <vector>
 
@@ -32,14 +34,20 @@ class Server {
   void serve_signals();
   void reload();
   void stop_shards();
+  [[nodiscard]] std::vector<std::string> changes_that_wait(const config::Configuration& next) const;
   void print(const config::Diagnostics& diagnostics) const;
-  void complain(std::string_view text) const { fmt::print(err_, "barid: {}\n", text); }
+  /// Standard error may be gone (a closed pipe, a full disk): that is no reason to end.
+  void complain(std::string_view text) const {
+    const std::string line = fmt::format("barid: {}\n", text);
+    static_cast<void>(std::fwrite(line.data(), 1, line.size(), err_));
+  }
   /// Partition numbers of shard `index`: its own first, then adopted ones.
   [[nodiscard]] std::vector<uint16_t> partitions_of(uint16_t index) const;
 
   const ServerOptions& options_;
   std::FILE* err_;
   std::unique_ptr<const config::Configuration> configuration_;
+  std::map<std::string_view, std::string> values_at_start_;  ///< of parameters that need a restart
   ProcessSettings process_;
   queue::QueueDirectory directory_;
   std::unique_ptr<LogWriter> log_writer_;
@@ -49,6 +57,7 @@ class Server {
   smtp::ClientTable clients_;
   std::atomic<uint32_t> log_pids_{0};
   std::vector<std::vector<OpenedPartition>> opened_;
+  std::vector<ShardSettings> shard_settings_;  ///< until the shards have them
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
   int signal_fd_ = -1;
@@ -70,6 +79,14 @@ void raise_descriptor_limit() {
       setrlimit(RLIMIT_NOFILE, &limit));  // the old limit then stays, and is reported by accept
 }
 
+/// Whoever started us reads our output to its end; what is said from here on goes to the log.
+void let_go_of_terminal() {
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0) return;
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
+  ::close(null);
+}
+
 void Server::print(const config::Diagnostics& diagnostics) const {
   for (const config::Diagnostic& warning : diagnostics.warnings)
     complain("warning: " + warning.str());
@@ -82,7 +99,20 @@ bool Server::load_configuration() {
   if (!loaded.ok()) return false;
   configuration_ = std::move(loaded.configuration);
   process_ = build_process_settings(*configuration_);
-  return true;
+  for (const config::Parameter& parameter : config::all_parameters()) {
+    if (parameter.effect == config::Effect::kRestart) {
+      values_at_start_.emplace(parameter.name, configuration_->get(parameter.name));
+    }
+  }
+  Problems problems;
+  for (uint16_t index = 0; index < process_.shards_count; ++index) {
+    problems = {};
+    shard_settings_.push_back(
+        build_shard_settings(*configuration_, process_.shards_count, &problems));
+  }
+  for (const std::string& warning : problems.warnings) complain("warning: " + warning);
+  for (const std::string& error : problems.errors) complain("fatal: " + error);
+  return problems.errors.empty();
 }
 
 std::vector<uint16_t> Server::partitions_of(uint16_t index) const {
@@ -140,21 +170,14 @@ bool Server::start_shards() {
   const LogFormat format{.style = process_.log_json ? LogStyle::kJson : LogStyle::kPostfix,
                          .host_name = configuration_->get("myhostname"),
                          .syslog_name = process_.syslog_name,
+                         .process_id = static_cast<uint32_t>(getpid()),
                          .delay_decimals_max = process_.delay_decimals};
   for (uint16_t index = 0; index < process_.shards_count; ++index) {
-    Problems problems;
-    ShardSettings settings =
-        build_shard_settings(*configuration_, process_.shards_count, &problems);
-    if (index == 0) {
-      for (const std::string& warning : problems.warnings) complain("warning: " + warning);
-    }
-    if (!problems.errors.empty()) {
-      for (const std::string& error : problems.errors) complain("fatal: " + error);
-      return false;
-    }
     shards_.push_back(std::make_unique<Shard>(index, commons, log_writer_->add_buffer(), format,
-                                              std::move(opened_[index]), std::move(settings)));
+                                              std::move(opened_[index]),
+                                              std::move(shard_settings_[index])));
   }
+  shard_settings_.clear();
   log_thread_ = std::thread([this] { log_writer_->run(); });
   for (const std::unique_ptr<Shard>& shard : shards_)
     threads_.emplace_back([&shard] { shard->run(); });
@@ -178,6 +201,21 @@ void Server::stop_shards() {
   }
 }
 
+/// What `next` changes although the value is read only at start, one complaint each.
+std::vector<std::string> Server::changes_that_wait(const config::Configuration& next) const {
+  std::vector<std::string> texts;
+  for (const config::Parameter& parameter : config::all_parameters()) {
+    if (parameter.effect != config::Effect::kRestart) continue;
+    const auto at_start = values_at_start_.find(parameter.name);
+    if (at_start == values_at_start_.end() || at_start->second == next.get(parameter.name))
+      continue;
+    texts.push_back(fmt::format("{}{} is read at start: \"{}\" stays in use until a restart",
+                                next.global().place_of(parameter.name), parameter.name,
+                                at_start->second));
+  }
+  return texts;
+}
+
 /// A bad new configuration is refused as a whole; the running one stays.
 void Server::reload() {
   const auto say = [this](LogSeverity severity, const std::string& text) {
@@ -198,6 +236,12 @@ void Server::reload() {
     for (const std::string& error : problems.errors)
       say(LogSeverity::kError, "reload refused: " + error);
     if (!problems.errors.empty()) return;
+  }
+  for (const config::Diagnostic& warning : loaded.diagnostics.warnings) {
+    say(LogSeverity::kWarning, warning.str());
+  }
+  for (const std::string& text : changes_that_wait(*loaded.configuration)) {
+    say(LogSeverity::kWarning, text);
   }
   configuration_ = std::move(loaded.configuration);
   for (size_t i = 0; i < shards_.size(); ++i) {
@@ -234,12 +278,11 @@ int Server::run() {
   signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC);
   raise_descriptor_limit();
   if (!load_configuration()) return EX_CONFIG;
-  if (!open_log()) return EX_UNAVAILABLE;
   if (!open_queue()) return EX_UNAVAILABLE;
+  if (!open_log()) return EX_UNAVAILABLE;  // it may be a file in the queue directory
   if (!start_shards()) {
-    const bool configuration_problem = threads_.empty();
     stop_shards();
-    return configuration_problem ? EX_CONFIG : EX_UNAVAILABLE;
+    return EX_UNAVAILABLE;
   }
   std::vector<Shard*> all;
   for (const std::unique_ptr<Shard>& shard : shards_) all.push_back(shard.get());
@@ -251,6 +294,7 @@ int Server::run() {
     if (!problem.empty()) shard_log(inside, LogSeverity::kError, problem);
     if (options_.on_first_shard) options_.on_first_shard(inside);
   });
+  if (options_.background) let_go_of_terminal();
   if (!options_.greeting.empty()) {
     fmt::print("{}\n", options_.greeting);
     std::fflush(stdout);

@@ -18,6 +18,8 @@ struct ServerOptions {
   std::function<void(Shard::Inside&)> on_first_shard;
   /// Printed to standard output once all shards serve.
   std::string greeting;
+  /// Standard input, output and error become /dev/null once all shards serve.
+  bool background = false;
 };
 
 /// Serves until SIGTERM or SIGINT. Returns a sysexits.h status: 0 after an orderly end, 69 if the

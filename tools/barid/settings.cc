@@ -38,7 +38,14 @@ policy::AddressClasses address_classes(const Configuration& configuration,
 lookup::AddressList address_list(const Configuration& configuration,
                                  const ConfigurationScope& scope, std::string_view name,
                                  const lookup::OpenContext& context) {
-  return lookup::AddressList(name, scope.get(name), subdomains(configuration, name), context);
+  std::vector<std::string> errors;
+  lookup::OpenContext own = context;
+  own.errors = &errors;
+  lookup::AddressList list(name, scope.get(name), subdomains(configuration, name), own);
+  const std::string place = scope.place_of(name);
+  if (place.empty()) return list;  // by default it is $mynetworks, which is told about by itself
+  for (const std::string& error : errors) context.error(place + error);
+  return list;
 }
 
 namespace {
@@ -77,14 +84,27 @@ dns::UnboundOptions dns_options(const Configuration& configuration, Problems* pr
     options.mode = dns::UnboundMode::kRecursive;
   } else if (!forwarders.empty()) {
     dns::ParsedForwarders parsed = dns::parse_forwarders(forwarders);
-    if (!parsed.error.empty()) problems->errors.push_back("dns_forwarders: " + parsed.error);
+    if (!parsed.error.empty())
+      problems->errors.push_back(configuration.global().place_of("dns_forwarders") +
+                                 "dns_forwarders: " + parsed.error);
     options.mode = dns::UnboundMode::kForward;
     options.forwarders = std::move(parsed.forwarders);
   }
   return options;
 }
 
+void drop_repeated(std::vector<std::string>* texts) {
+  std::vector<std::string> first_ones;
+  for (std::string& text : *texts) {
+    if (std::find(first_ones.begin(), first_ones.end(), text) == first_ones.end()) {
+      first_ones.push_back(std::move(text));
+    }
+  }
+  *texts = std::move(first_ones);
+}
+
 }  // namespace
+
 ProcessSettings build_process_settings(const Configuration& configuration) {
   ProcessSettings process;
   const int64_t shards = configuration.get_int("shard_count");
@@ -108,7 +128,8 @@ ProcessSettings build_process_settings(const Configuration& configuration) {
 ShardSettings build_shard_settings(const Configuration& configuration, uint16_t shards_count,
                                    Problems* problems) {
   lookup::OpenContext context{.read_file = lookup::read_whole_file,
-                              .warnings = &problems->warnings};
+                              .warnings = &problems->warnings,
+                              .errors = &problems->errors};
   ShardSettings settings;
   settings.retry = {.minimal_backoff = configuration.get_time("minimal_backoff_time"),
                     .maximal_backoff = configuration.get_time("maximal_backoff_time"),
@@ -133,7 +154,9 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
   settings.transports = all_transports(configuration, shards_count, problems);
   if (const std::string relayhost = configuration.get("relayhost"); !relayhost.empty()) {
     const std::string error = dns::parse_destinations(relayhost, {}).error;
-    if (!error.empty()) problems->errors.push_back("relayhost: " + error);
+    if (!error.empty())
+      problems->errors.push_back(configuration.global().place_of("relayhost") +
+                                 "relayhost: " + error);
   }
   for (const config::ServiceEntry& entry : configuration.services()) {
     if (!entry.is_inet() || entry.command != "smtpd") continue;
@@ -149,6 +172,8 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
       .mail_name = configuration.get("mail_name"),
       .bounce_size_limit = static_cast<uint64_t>(configuration.get_int("bounce_size_limit"))};
   settings.dns = dns_options(configuration, problems);
+  drop_repeated(&problems->errors);  // each service sees the same values
+  drop_repeated(&problems->warnings);
   return settings;
 }
 

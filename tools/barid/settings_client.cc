@@ -20,7 +20,8 @@ smtp::FeatureSet discarded_features(const ConfigurationScope& scope, const std::
     if (const auto feature = smtp::feature_from_keyword(word)) {
       set.insert(*feature);
     } else if (word != "silent-discard") {
-      problems->warnings.push_back(fmt::format("{}: unknown keyword \"{}\"", name, word));
+      problems->warnings.push_back(
+          fmt::format("{}{}: unknown keyword \"{}\"", scope.place_of(name), name, word));
     }
   }
   return set;
@@ -86,8 +87,8 @@ std::optional<net::SocketAddress> bind_address(const ConfigurationScope& scope,
   if (text.empty()) return std::nullopt;
   const auto address = net::SocketAddress::from_ip(text, 0);
   if (address && address->family() == family) return address;
-  problems->errors.push_back(
-      fmt::format("{}: \"{}\" is not an address of that family", name, text));
+  problems->errors.push_back(fmt::format("{}{}: \"{}\" is not an address of that family",
+                                         scope.place_of(name), name, text));
   return std::nullopt;
 }
 
@@ -113,7 +114,7 @@ smtp::ClientSettings client_settings(const Configuration& configuration,
   machine.lmtp = lmtp;
   machine.helo_name = scope.get(lmtp ? "lmtp_lhlo_name" : "smtp_helo_name");
   machine.discard = discarded_features(scope, prefix, problems);
-  if (!scope.get_bool("smtp_chunking_enable")) machine.discard.insert(smtp::Feature::kChunking);
+  if (!scope.get_bool(prefix + "chunking_enable")) machine.discard.insert(smtp::Feature::kChunking);
   machine.skip_5xx_greeting = scope.get_bool(prefix + "skip_5xx_greeting");
   if (!lmtp) {
     machine.always_send_ehlo = scope.get_bool("smtp_always_send_ehlo");
@@ -123,21 +124,23 @@ smtp::ClientSettings client_settings(const Configuration& configuration,
   machine.convert_8bit = !scope.get_bool("disable_mime_output_conversion");
   machine.line_length_max = static_cast<uint32_t>(scope.get_int(prefix + "line_length_limit"));
   machine.pipeline_messages_limit =
-      static_cast<uint32_t>(scope.get_int("smtp_pipeline_messages_limit"));
+      static_cast<uint32_t>(scope.get_int(prefix + "pipeline_messages_limit"));
   settings.my_hostname = scope.get("myhostname");
   settings.route =
       route_options(configuration, scope, prefix, lmtp, own_socket_addresses(configuration));
   const auto port = dns::parse_port(scope.get(prefix + "tcp_port"));
   if (!port)
-    problems->errors.push_back(
-        fmt::format("{}tcp_port: \"{}\" is no port", prefix, scope.get(prefix + "tcp_port")));
+    problems->errors.push_back(fmt::format("{}{}tcp_port: \"{}\" is no port",
+                                           scope.place_of(prefix + "tcp_port"), prefix,
+                                           scope.get(prefix + "tcp_port")));
   settings.destination = {
       .syntax = lmtp ? dns::DestinationSyntax::kLmtp : dns::DestinationSyntax::kSmtp,
       .port = port.value_or(25)};
   if (const std::string fallback = scope.get(prefix + "fallback_relay"); !fallback.empty()) {
     dns::ParsedDestinations parsed = dns::parse_destinations(fallback, settings.destination);
     if (!parsed.error.empty()) {
-      problems->errors.push_back(prefix + "fallback_relay: " + parsed.error);
+      problems->errors.push_back(scope.place_of(prefix + "fallback_relay") + prefix +
+                                 "fallback_relay: " + parsed.error);
     }
     settings.fallback = std::move(parsed.destinations);
   }

@@ -42,8 +42,10 @@ smtp::ServerPolicy server_policy(const ConfigurationScope& scope, Problems* prob
   if (discard.ok()) {
     policy.keywords &= ~*discard;
   } else {
-    problems->errors.push_back(fmt::format("smtpd_discard_ehlo_keywords: unknown keyword at \"{}\"",
-                                           discard_text.substr(discard.error().detail)));
+    problems->errors.push_back(
+        fmt::format("{}smtpd_discard_ehlo_keywords: unknown keyword at \"{}\"",
+                    scope.place_of("smtpd_discard_ehlo_keywords"),
+                    discard_text.substr(discard.error().detail)));
   }
   return policy;
 }
@@ -54,7 +56,8 @@ smtp::BareNewline bare_newline_mode(const ConfigurationScope& scope, Problems* p
   if (value == "note") return smtp::BareNewline::kNote;
   if (value == "reject") return smtp::BareNewline::kReject;
   if (value != "normalize" && value != "yes") {
-    problems->errors.push_back(fmt::format("smtpd_forbid_bare_newline: bad value \"{}\"", value));
+    problems->errors.push_back(fmt::format("{}smtpd_forbid_bare_newline: bad value \"{}\"",
+                                           scope.place_of("smtpd_forbid_bare_newline"), value));
   }
   return smtp::BareNewline::kNormalize;
 }
@@ -80,12 +83,15 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
                 .defer = static_cast<uint16_t>(scope.get_int("defer_code")),
                 .non_fqdn = static_cast<uint16_t>(scope.get_int("non_fqdn_reject_code"))}});
   if (!relay.is_safe()) {
-    problems->errors.push_back(
-        fmt::format("{}: in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, "
-                    "specify at least "
-                    "one working instance of: reject_unauth_destination, defer_unauth_destination, "
-                    "reject, defer",
-                    entry.id()));
+    problems->errors.push_back(fmt::format(
+        "{}service {}: in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, "
+        "specify at least "
+        "one working instance of: reject_unauth_destination, defer_unauth_destination, "
+        "reject, defer",
+        scope.place_of(scope.place_of("smtpd_relay_restrictions").empty()
+                           ? "smtpd_recipient_restrictions"
+                           : "smtpd_relay_restrictions"),
+        entry.id()));
   }
   const std::string syslog_name = scope.get("syslog_name");
   return std::make_shared<const smtp::ServerSettings>(smtp::ServerSettings{

@@ -81,7 +81,8 @@ struct Shard::Inside final : private rt::TurnHook, private smtp::ContentSource {
 
   std::atomic<uint32_t>& log_pids() noexcept { return shard.commons_.log_pids; }
   void apply_transports(std::vector<TransportSettings> transports);
-  std::string open_listeners(const std::vector<ListenSettings>& listeners);
+  std::string open_service(const ListenSettings& listen);
+  void apply_services(const std::vector<ListenSettings>& listeners);
   rt::Task<void> stop();
 
   Shard& shard;
@@ -201,22 +202,45 @@ void Shard::Inside::apply_transports(std::vector<TransportSettings> transports) 
   }
 }
 
-std::string Shard::Inside::open_listeners(const std::vector<ListenSettings>& listeners) {
+/// Adds a service with all its listeners; what is wrong as text.
+std::string Shard::Inside::open_service(const ListenSettings& listen) {
   const smtp::ServerEnv env{
       .reactor = reactor, .queue = queue, .log = log, .counters = counters, .stop = sessions_stop};
-  for (const ListenSettings& listen : listeners) {
-    auto service = std::make_unique<smtp::SmtpService>(env, listen.server, shard.commons_.clients,
-                                                       shard.commons_.log_pids);
-    for (const net::SocketAddress& address : listen.addresses) {
-      const Status status = service->listen(address);
-      if (!status.ok()) {
-        return fmt::format("{}: cannot listen on {}: {}", listen.service, address.text(),
-                           std::strerror(status.error().error_number));
-      }
-    }
-    services.emplace_back(listen.service, std::move(service));
+  services.emplace_back(listen.service,
+                        std::make_unique<smtp::SmtpService>(
+                            env, listen.server, shard.commons_.clients, shard.commons_.log_pids));
+  smtp::SmtpService& service = *services.back().second;
+  for (const net::SocketAddress& address : listen.addresses) {
+    const Status status = service.listen(address);
+    if (status.ok()) continue;
+    service.close_listeners();
+    services.back().first.clear();
+    return fmt::format("{}: cannot listen on {}: {}", listen.service, address.text(),
+                       std::strerror(status.error().error_number));
   }
   return {};
+}
+
+/// After a reload: known services go on with new settings, new ones open, and those that are gone
+/// stop listening while their sessions end by themselves (their name is empty from then on).
+void Shard::Inside::apply_services(const std::vector<ListenSettings>& listeners) {
+  for (auto& [name, service] : services) {
+    const bool stays = std::any_of(listeners.begin(), listeners.end(),
+                                   [&name](const auto& listen) { return listen.service == name; });
+    if (stays || name.empty()) continue;
+    service->close_listeners();
+    name.clear();
+  }
+  for (const ListenSettings& listen : listeners) {
+    const auto known = std::find_if(services.begin(), services.end(), [&](const auto& entry) {
+      return entry.first == listen.service;
+    });
+    if (known != services.end()) {
+      known->second->reload(listen.server);
+    } else if (const std::string problem = open_service(listen); !problem.empty()) {
+      log.write({}, LogNote{.severity = LogSeverity::kError, .text = problem});
+    }
+  }
 }
 
 std::string Shard::set_up() {
@@ -255,8 +279,9 @@ std::string Shard::set_up() {
     inside.queue.add_partition(*inside.partitions.back(), *id_mark);
   }
   inside.apply_transports(std::move(settings_.transports));
-  if (std::string problem = inside.open_listeners(settings_.listeners); !problem.empty())
-    return problem;
+  for (const ListenSettings& listen : settings_.listeners) {
+    if (std::string problem = inside.open_service(listen); !problem.empty()) return problem;
+  }
   inside.reactor.add_mailbox(*inbox_);
   inbox_->attach(&inside);
   inside.queue.start();
@@ -337,11 +362,7 @@ void shard_reload(Shard::Inside& inside, ShardSettings settings) {
   inside.notices.set(std::move(settings.notices));
   inside.queue.set_policy(settings.retry, settings.limits);
   inside.apply_transports(std::move(settings.transports));
-  for (ListenSettings& listen : settings.listeners) {
-    for (auto& [name, service] : inside.services) {
-      if (name == listen.service) service->reload(listen.server);
-    }
-  }
+  inside.apply_services(settings.listeners);
 }
 
 void shard_set_draining(Shard::Inside& inside, bool draining) {
