@@ -88,9 +88,8 @@ TEST(FormatService, OneLineAndFolded) {
       "a_very_long_service_name unix - n n - 10 pipe -o x=y flags=R argv=/bin/x -o z\n",
       "m", diagnostics);
   ASSERT_EQ(entries.size(), 2u);
-  EXPECT_EQ(
-      format_service(entries[0], Folding::kOneLine),
-      "smtp       inet  n       -       n       -       -       smtpd -v -o a=b -o {c=d e}");
+  EXPECT_EQ(format_service(entries[0], Folding::kOneLine),
+            "smtp       inet  n       -       n       -       -       smtpd -v -o a=b -o {c=d e}");
   EXPECT_EQ(format_service(entries[0], Folding::kFolded),
             "smtp       inet  n       -       n       -       -       smtpd -v\n"
             "    -o a=b\n    -o {c=d e}");

@@ -120,9 +120,8 @@ class MasterCommand {
     };
     if (context_.options().target == Target::kField) {
       for (const Field& field : kFields) {
-        print(field.name, field.name == "command"
-                              ? format_command(entry, Folding::kOneLine, expand)
-                              : entry.*field.column);
+        print(field.name, field.name == "command" ? format_command(entry, Folding::kOneLine, expand)
+                                                  : entry.*field.column);
       }
     } else {
       std::map<std::string_view, std::string_view> settings;  // sorted; the last of a name counts
