@@ -138,7 +138,7 @@ Edited edit_master_cf(std::string_view contents, EditKind kind,
 }
 
 std::string format_override(std::string_view name, std::string_view value) {
-  const bool needs_group = value.find_first_of(" \t{}") != std::string_view::npos;
+  const bool needs_group = value.find_first_of(" \t") != std::string_view::npos;
   return needs_group ? fmt::format("{{{}={}}}", name, value) : fmt::format("{}={}", name, value);
 }
 
@@ -177,7 +177,9 @@ class ArgumentWriter {
 /// The word behind an `-o`, in one spelling; `expand` is applied to its value.
 std::string normal_setting(const std::string& word, const ExpandValue& expand) {
   const lookup::NameValue setting = lookup::split_name_value(lookup::strip_braces(word));
-  if (setting.error != nullptr) return word;
+  const bool is_name = setting.error == nullptr &&
+                       std::all_of(setting.name.begin(), setting.name.end(), lookup::is_name_char);
+  if (!is_name) return word;  // braces in a name would not come back as they went
   const std::string value =
       expand ? expand(std::string(setting.value)) : std::string(setting.value);
   return format_override(setting.name, value);

@@ -55,7 +55,7 @@ enum class Folding : uint8_t { kOneLine, kFolded };
 /// What becomes of the value of an -o when it is shown; empty = it stays as it is.
 using ExpandValue = std::function<std::string(const std::string& value)>;
 
-/// `name=value`, or `{name=value}` where the value has blanks or braces.
+/// `name=value`, or `{name=value}` where the value has blanks.
 [[nodiscard]] std::string format_override(std::string_view name, std::string_view value);
 /// `smtpd -o a=b`; folding counts from column `indent`.
 [[nodiscard]] std::string format_command(const ServiceEntry& entry, Folding folding,

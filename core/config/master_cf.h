@@ -34,6 +34,8 @@ struct CommandInfo {
 struct ServiceOverride {
   std::string name;
   std::string value;
+
+  bool operator==(const ServiceOverride&) const = default;
 };
 
 struct ServiceEntry {

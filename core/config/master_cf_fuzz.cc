@@ -19,8 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       BARID_ASSERT(again_diagnostics.ok());
       BARID_ASSERT(again.size() == 1);
       BARID_ASSERT(again[0].id() == entry.id());
-      BARID_ASSERT(again[0].arguments == entry.arguments);
-      BARID_ASSERT(again[0].overrides.size() == entry.overrides.size());
+      BARID_ASSERT(format_service(again[0], folding) == format_service(entry, folding));
+      BARID_ASSERT(again[0].overrides == entry.overrides);
       BARID_ASSERT(again[0].command_arguments == entry.command_arguments);
     }
   }
