@@ -10,6 +10,7 @@ namespace barid::tools {
 int run_serve_command(std::span<const char* const> arguments, std::string_view name);
 int run_dev_command(std::span<const char* const> arguments, std::string_view name);
 int run_control_command(std::span<const char* const> arguments, std::string_view name);
+int run_map_command(std::span<const char* const> arguments, std::string_view name);
 int run_queue_command(std::span<const char* const> arguments, std::string_view name);
 int run_links_command(std::span<const char* const> arguments, std::string_view name);
 

@@ -12,7 +12,8 @@
 namespace barid::tools {
 namespace {
 
-constexpr std::array<std::string_view, 4> kNames = {"postfix", "postconf", "postqueue", "mailq"};
+constexpr std::array<std::string_view, 6> kNames = {"postfix", "postconf", "postqueue",
+                                                    "mailq",   "postmap",  "postalias"};
 
 constexpr std::string_view kHelp =
     R"(barid links - make the names this program answers to
@@ -20,8 +21,8 @@ constexpr std::string_view kHelp =
 SYNOPSIS
   barid links DIRECTORY
 
-  Makes symbolic links postfix, postconf, postqueue and mailq in DIRECTORY. They lead to the program
-  in DIRECTORY if there is one of its name, else to the running program itself. Links that exist are
+  Makes symbolic links postfix, postconf, postqueue, mailq, postmap and postalias in DIRECTORY.
+  They lead to the program in DIRECTORY if there is one of its name, else to the running program itself. Links that exist are
   replaced; other files are left alone and reported.
 
 EXIT STATUS

@@ -41,6 +41,7 @@ constexpr std::array kCommands = {
     Command{"control", "postfix", run_control_command, "start, stop, reload, drain, check, status"},
     Command{"config", "postconf", run_config,
             "show, explain, check and edit main.cf and master.cf"},
+    Command{"map", "postmap", run_map_command, "query lookup tables"},
     Command{"queue", "postqueue", run_queue_command, "list the queue"},
     Command{"links", "", run_links_command, "make the names this program answers to"},
 };
@@ -67,6 +68,7 @@ int run(int argc, char** argv) {
   for (const Command& command : kCommands) {
     if (!command.alias.empty() && command.alias == program) return command.run(arguments, program);
   }
+  if (program == "postalias") return run_map_command(arguments, program);
   if (program == "mailq") return run_queue_command(arguments, program);
   if (arguments.empty()) {
     print_help(stderr);
