@@ -177,9 +177,7 @@ class ArgumentWriter {
 /// The word behind an `-o`, in one spelling; `expand` is applied to its value.
 std::string normal_setting(const std::string& word, const ExpandValue& expand) {
   const lookup::NameValue setting = lookup::split_name_value(lookup::strip_braces(word));
-  const bool is_name = setting.error == nullptr &&
-                       std::all_of(setting.name.begin(), setting.name.end(), lookup::is_name_char);
-  if (!is_name) return word;  // braces in a name would not come back as they went
+  if (setting.error != nullptr) return word;
   const std::string value =
       expand ? expand(std::string(setting.value)) : std::string(setting.value);
   return format_override(setting.name, value);

@@ -243,6 +243,13 @@ class EntryParser {
     if (setting.error != nullptr) {
       return fail(fmt::format("service {}: -o {}: {}", entry_.id(), text, setting.error));
     }
+    if (text.starts_with('{') && lookup::strip_braces(text) == text) {
+      return fail(fmt::format("service {}: -o {}: missing '}}'", entry_.id(), text));
+    }
+    if (!std::all_of(setting.name.begin(), setting.name.end(), lookup::is_name_char)) {
+      return fail(fmt::format("service {}: -o {}: bad parameter name \"{}\"", entry_.id(), text,
+                              setting.name));
+    }
     entry_.overrides.push_back({std::string(setting.name), std::string(setting.value)});
     return true;
   }
