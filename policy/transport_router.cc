@@ -25,23 +25,30 @@ Route lookup_failure(std::string_view parameter) {
                .nexthop = "4.3.0 " + std::string(parameter) + ": lookup failure"};
 }
 
-/// What a table says of a sender; DUNNO ends the search and counts as nothing found.
-lookup::LookupResult find_for_sender(const lookup::TableList& tables, std::string_view sender,
-                                     std::string_view null_key, std::string_view delimiter) {
-  lookup::LookupResult found = lookup::find_by_sender(
-      tables, {.address = sender, .recipient_delimiter = delimiter, .null_key = null_key});
-  if (found.is_found() && text::equals_ignore_case(found.value(), "DUNNO")) {
-    return lookup::LookupResult::not_found();
-  }
-  return found;
-}
-
 }  // namespace
 
 TransportSpec split_transport(std::string_view text) noexcept {
   const size_t colon = text.find(':');
   if (colon == std::string_view::npos) return TransportSpec{.transport = text, .nexthop = {}};
   return TransportSpec{.transport = text.substr(0, colon), .nexthop = text.substr(colon + 1)};
+}
+
+/// What a table says of a sender; DUNNO ends the search and counts as nothing found.
+lookup::LookupResult TransportRouter::find_for_sender(const lookup::TableList& tables,
+                                                      std::string_view sender,
+                                                      std::string_view null_key) const {
+  if (tables.empty()) return lookup::LookupResult::not_found();
+  const std::string_view domain = domain_of(sender);
+  lookup::LookupResult found = lookup::find_by_sender(
+      tables, {.address = sender,
+               .recipient_delimiter = rules_.recipient_delimiter,
+               .null_key = null_key,
+               .is_local = classes_.class_of(domain) == AddressClass::kLocal ||
+                           text::equals_ignore_case(domain, rules_.my_origin)});
+  if (found.is_found() && text::equals_ignore_case(found.value(), "DUNNO")) {
+    return lookup::LookupResult::not_found();
+  }
+  return found;
 }
 
 // Next hops as configured keep their spelling: they may be texts or paths. Domains are folded.
@@ -65,8 +72,8 @@ Route TransportRouter::by_class(AddressClass address_class, std::string_view sen
       break;
     case AddressClass::kDefault:
       relayed = true;
-      by_sender = find_for_sender(rules_.sender_transport_maps, sender,
-                                  rules_.sender_transport_null_key, rules_.recipient_delimiter);
+      by_sender =
+          find_for_sender(rules_.sender_transport_maps, sender, rules_.sender_transport_null_key);
       if (by_sender.is_temporary()) {
         return lookup_failure("sender_dependent_default_transport_maps");
       }
@@ -82,8 +89,7 @@ Route TransportRouter::by_class(AddressClass address_class, std::string_view sen
   if (!route.nexthop.empty()) return route;
   if (relayed) {
     const lookup::LookupResult own =
-        find_for_sender(rules_.sender_relayhost_maps, sender, rules_.sender_relayhost_null_key,
-                        rules_.recipient_delimiter);
+        find_for_sender(rules_.sender_relayhost_maps, sender, rules_.sender_relayhost_null_key);
     if (own.is_temporary()) return lookup_failure("sender_dependent_relayhost_maps");
     route.nexthop = own.is_found() ? own.value() : std::string_view(rules_.relayhost);
   }

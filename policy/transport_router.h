@@ -27,6 +27,7 @@ struct RoutingRules {
   bool transport_maps_bare_parents = false;
   std::string recipient_delimiter;
   std::string my_hostname;
+  std::string my_origin;              ///< local like mydestination, as far as tables by sender go
   std::string double_bounce_address;  ///< mail to it is discarded
 };
 
@@ -40,6 +41,9 @@ class TransportRouter final : public schedule::Router {
   [[nodiscard]] const AddressClasses& classes() const noexcept { return classes_; }
 
  private:
+  [[nodiscard]] lookup::LookupResult find_for_sender(const lookup::TableList& tables,
+                                                     std::string_view sender,
+                                                     std::string_view null_key) const;
   [[nodiscard]] schedule::Route by_class(AddressClass address_class, std::string_view sender,
                                          std::string_view domain) const;
 

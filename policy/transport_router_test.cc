@@ -165,9 +165,11 @@ TEST(TransportRouter, BySender) {
   RoutingRules rules =
       with_maps("inline:{ {map.example=:[map.hop]} {own.example=slow:} }", "[all.hop]");
   rules.recipient_delimiter = "+";
+  rules.my_origin = "origin.example";
   rules.sender_relayhost_maps = {"sender_dependent_relayhost_maps",
                                  "inline:{ {a@s.example=[a.hop]:26} {@s.example=[S.hop]} "
-                                 "{no@s.example=DUNNO} {<>=[null.hop]} }",
+                                 "{no@s.example=DUNNO} {<>=[null.hop]} {boss=[boss.hop]} "
+                                 "{boss+out=[out.hop]} {@local.example=[local.hop]} }",
                                  context};
   rules.sender_transport_maps = {"sender_dependent_default_transport_maps",
                                  "inline:{ {t@s.example=slow} {h@s.example=slow:[h.hop]} "
@@ -193,6 +195,11 @@ TEST(TransportRouter, BySender) {
       {"x@t.example", "u@far.example", "fast:[all.hop]"},
       {"d@t.example", "u@far.example", "smtp:[all.hop]"},
       {"x@t.example", "u@relay.example", "relay:[all.hop]"},
+      {"boss@local.example", "u@far.example", "smtp:[boss.hop]"},
+      {"boss+x@Origin.example", "u@far.example", "smtp:[boss.hop]"},
+      {"boss+out@local.example", "u@far.example", "smtp:[out.hop]"},
+      {"boss@far.example", "u@far.example", "smtp:[all.hop]"},
+      {"other@local.example", "u@far.example", "smtp:[local.hop]"},
       // transport_maps has the last word.
       {"a@s.example", "u@map.example", "smtp:[map.hop]"},
       {"x@t.example", "u@map.example", "fast:[map.hop]"},

@@ -282,6 +282,11 @@ std::vector<lookup::IpAddress> Configuration::own_addresses() const {
   return addresses;
 }
 
+std::optional<lookup::IpAddress> Configuration::sole_interface_address(bool v6) const {
+  return sole_address(select_interfaces(interfaces_, get("inet_interfaces"), get("inet_protocols")),
+                      v6);
+}
+
 const ServiceEntry* Configuration::find_transport(std::string_view name) const noexcept {
   const auto matches = [name](const ServiceEntry& entry) {
     return entry.name == name && !entry.is_inet() && is_delivery_command(entry.command);

@@ -79,6 +79,9 @@ class Configuration {
   /// Addresses of this host that count as own: inet_interfaces, and literal proxy_interfaces.
   [[nodiscard]] std::vector<lookup::IpAddress> own_addresses() const;
 
+  /// sole_address() of what inet_interfaces selects.
+  [[nodiscard]] std::optional<lookup::IpAddress> sole_interface_address(bool v6) const;
+
   /// Entries of master.cf (or its default), in file order, without those that
   /// master_service_disable switches off.
   [[nodiscard]] const std::vector<ServiceEntry>& services() const noexcept { return services_; }

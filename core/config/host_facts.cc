@@ -67,6 +67,17 @@ std::string default_mydomain(std::string_view myhostname) {
   return std::string(myhostname.substr(dot + 1));
 }
 
+std::optional<lookup::IpAddress> sole_address(const std::vector<InterfaceAddress>& selected,
+                                              bool v6) {
+  std::optional<lookup::IpAddress> sole;
+  for (const InterfaceAddress& own : selected) {
+    if (own.address.is_v6 != v6) continue;
+    if (sole && *sole != own.address) return std::nullopt;
+    sole = own.address;
+  }
+  return sole && !sole->is_loopback() ? sole : std::nullopt;
+}
+
 std::vector<InterfaceAddress> select_interfaces(const std::vector<InterfaceAddress>& interfaces,
                                                 std::string_view inet_interfaces,
                                                 std::string_view inet_protocols) {

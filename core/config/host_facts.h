@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,11 @@ struct HostFacts {
 [[nodiscard]] std::vector<InterfaceAddress> select_interfaces(
     const std::vector<InterfaceAddress>& interfaces, std::string_view inet_interfaces,
     std::string_view inet_protocols);
+
+/// The address that mail goes out from unless smtp_bind_address says another: the only one of its
+/// family among the selected ones, if that is no loopback address.
+[[nodiscard]] std::optional<lookup::IpAddress> sole_address(
+    const std::vector<InterfaceAddress>& selected, bool v6);
 
 /// Default of mynetworks for a style host, subnet or class; each network once, in order.
 [[nodiscard]] std::string default_mynetworks(const std::vector<InterfaceAddress>& interfaces,

@@ -45,5 +45,29 @@ TEST(HostFacts, Networks) {
   }
 }
 
+TEST(HostFacts, SoleAddress) {
+  struct Case {
+    std::string_view selected, protocols, v4, v6;
+  };
+  const Case cases[] = {
+      {"all", "all", "", ""},
+      {"192.0.2.5", "all", "192.0.2.5", ""},
+      {"192.0.2.5, [2001:db8::5]", "all", "192.0.2.5", "2001:db8::5"},
+      {"192.0.2.5, [2001:db8::5]", "ipv6", "", "2001:db8::5"},
+      {"192.0.2.5, 127.0.0.1", "all", "", ""},  // two: the kernel chooses
+      {"192.0.2.5, 130.1.2.3", "all", "", ""},
+      {"loopback-only", "all", "", ""},
+      {"", "all", "", ""},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.selected);
+    const auto selected = select_interfaces(interfaces(), c.selected, c.protocols);
+    const auto v4 = sole_address(selected, /*v6=*/false);
+    const auto v6 = sole_address(selected, /*v6=*/true);
+    EXPECT_EQ(v4 ? v4->text() : "", c.v4);
+    EXPECT_EQ(v6 ? v6->text() : "", c.v6);
+  }
+}
+
 }  // namespace
 }  // namespace barid::config

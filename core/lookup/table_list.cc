@@ -117,6 +117,14 @@ LookupResult find_by_sender(const TableList& tables, const SenderQuery& query) {
     result = find_without_extension(tables, local_part.substr(0, extension), address.substr(at));
     if (result.status() != LookupResult::Status::kNotFound) return result;
   }
+  if (query.is_local) {
+    result = tables.find(local_part, KeyExtent::kPartial);
+    if (result.status() != LookupResult::Status::kNotFound) return result;
+    if (extension != std::string_view::npos) {
+      result = tables.find(local_part.substr(0, extension), KeyExtent::kPartial);
+      if (result.status() != LookupResult::Status::kNotFound) return result;
+    }
+  }
   return tables.find(address.substr(at), KeyExtent::kPartial);
 }
 

@@ -47,9 +47,11 @@ struct SenderQuery {
   std::string_view address;              ///< envelope sender without brackets; empty for `<>`
   std::string_view recipient_delimiter;  ///< set of characters; empty disables extensions
   std::string_view null_key = "<>";      ///< asked instead of an empty address
+  bool is_local = false;                 ///< the domain is this host's: the local part is asked too
 };
 
-/// Tables by sender (sender_dependent_*_maps): user+ext@domain, user@domain, @domain.
+/// Tables by sender (sender_dependent_*_maps): user+ext@domain, user@domain, for local domains
+/// user+ext, user, and last @domain.
 [[nodiscard]] LookupResult find_by_sender(const TableList& tables, const SenderQuery& query);
 
 /// Start of the extension in a local part (the index of the delimiter), or npos. A delimiter at the

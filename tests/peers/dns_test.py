@@ -168,6 +168,22 @@ class Dns(Scenario):
         self.assertIn("dsn=5.4.6", line)
         self.assertIn("(mail for loop.example loops back to myself)", line)
 
+    def test_address_limit(self):
+        """smtp_mx_address_limit: the third address is never tried."""
+        self.server.stop()
+        self.server.main.update(smtp_mx_address_limit=2)
+        self.server.start()
+        line = self.status_of(self.send("fallback.example"), "deferred")
+        self.assertRegex(line, r"relay=busy.example\[127.0.0.12\]:\d+,.*dsn=4.3.2")
+        self.assertFalse(self.out.sessions)
+
+    def test_null_mx_with_a_fallback_relay(self):
+        self.server.stop()
+        self.server.main.update(smtp_fallback_relay=self.out.relayhost)
+        self.server.start()
+        for domain in ("null.example", "missing.example", "broken.example"):
+            self.assertIn("relay=127.0.0.11[127.0.0.11]", self.status_of(self.send(domain), "sent"))
+
     def test_best_mx_transport(self):
         """Mail that would loop goes where the operator says, once."""
         self.server.stop()

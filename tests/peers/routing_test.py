@@ -364,6 +364,19 @@ class Routing(Scenario):
         self.assertIn("dsn=4.4.0, status=deferred (server configuration error)", line)
         self.assertEqual(len(out.messages), 2)
 
+    def test_source_address_of_a_single_interface(self):
+        """inet_interfaces names one address of the family: mail goes out from it."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            with contextlib.suppress(OSError):
+                probe.connect(("203.0.113.1", 9))  # sends nothing; the kernel picks our address
+            own = probe.getsockname()[0]
+        if own == "0.0.0.0" or own.startswith("127."):
+            self.skipTest("this host has loopback addresses only")
+        out = self.sink()
+        server = self.barid(relayhost=out.relayhost, inet_interfaces=own)
+        self.line(server, self.send(server), "sent")
+        self.assertEqual(out.sessions[-1].address[0], own)
+
     def test_relays_of_senders(self):
         """Tables of type texthash, inline and static; transport_maps has the last word."""
         own, general, mapped = self.sink(), self.sink(), self.sink()

@@ -72,6 +72,7 @@ policy::RoutingRules routing_rules(const Configuration& configuration,
       .transport_maps_bare_parents = configuration.parent_matches_subdomains("transport_maps"),
       .recipient_delimiter = configuration.get("recipient_delimiter"),
       .my_hostname = configuration.get("myhostname"),
+      .my_origin = configuration.get("myorigin"),
       .double_bounce_address =
           configuration.get("double_bounce_sender") + "@" + configuration.get("myhostname")};
 }

@@ -80,11 +80,16 @@ dns::RouteOptions route_options(const Configuration& configuration, const Config
   return options;
 }
 
-std::optional<net::SocketAddress> bind_address(const ConfigurationScope& scope,
+/// smtp_bind_address or smtp_bind_address6; unset, the only address that inet_interfaces names.
+std::optional<net::SocketAddress> bind_address(const Configuration& configuration,
+                                               const ConfigurationScope& scope,
                                                const std::string& name, int family,
                                                Problems* problems) {
   const std::string text = scope.get(name);
-  if (text.empty()) return std::nullopt;
+  if (text.empty()) {
+    const auto sole = configuration.sole_interface_address(family == AF_INET6);
+    return sole ? net::SocketAddress::from_ip(sole->text(), 0) : std::nullopt;
+  }
   const auto address = net::SocketAddress::from_ip(text, 0);
   if (address && address->family() == family) return address;
   problems->errors.push_back(fmt::format("{}{}: \"{}\" is not an address of that family",
@@ -145,8 +150,10 @@ smtp::ClientSettings client_settings(const Configuration& configuration,
     settings.fallback = std::move(parsed.destinations);
   }
   settings.timeouts = client_timeouts(scope, prefix);
-  settings.source_v4 = bind_address(scope, prefix + "bind_address", AF_INET, problems);
-  settings.source_v6 = bind_address(scope, prefix + "bind_address6", AF_INET6, problems);
+  settings.source_v4 =
+      bind_address(configuration, scope, prefix + "bind_address", AF_INET, problems);
+  settings.source_v6 =
+      bind_address(configuration, scope, prefix + "bind_address6", AF_INET6, problems);
   settings.source_enforced = scope.get_bool(prefix + "bind_address_enforce");
   settings.session_limit = static_cast<uint32_t>(scope.get_int(prefix + "mx_session_limit"));
   settings.idle_limit = scope.get_time(prefix + "connection_cache_time_limit");
