@@ -5,11 +5,11 @@
 namespace barid {
 
 std::string_view program_name(LogProgram program) noexcept {
-  static constexpr std::array<std::string_view, 17> kNames = {
-      "smtpd", "cleanup", "qmgr",   "smtp",   "lmtp",   "local",    "virtual",         "pipe",
-      "error", "discard", "bounce", "master", "pickup", "postlogd", "trivial-rewrite", "anvil",
-      "httpd"};
-  static_assert(kNames.size() == static_cast<size_t>(LogProgram::kHttpd) + 1);
+  static constexpr std::array<std::string_view, 18> kNames = {
+      "smtpd", "cleanup",  "qmgr",   "smtp",   "lmtp",   "local",    "virtual",         "pipe",
+      "error", "discard",  "bounce", "master", "pickup", "postlogd", "trivial-rewrite", "anvil",
+      "httpd", "postsuper"};
+  static_assert(kNames.size() == static_cast<size_t>(LogProgram::kPostsuper) + 1);
   return kNames[static_cast<size_t>(program)];
 }
 

@@ -33,6 +33,7 @@ enum class LogProgram : uint8_t {
   kTrivialRewrite,
   kAnvil,
   kHttpd,
+  kPostsuper,
 };
 [[nodiscard]] std::string_view program_name(LogProgram program) noexcept;
 

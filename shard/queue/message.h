@@ -32,6 +32,9 @@ struct RecipientStatus {
   std::string diagnostic;
 };
 
+/// What an operator wants done with a message that is being tried, once its attempt ended.
+enum class Order : uint8_t { kNone, kDelete, kRequeue };
+
 /// Where the message's record is.
 enum class Area : uint8_t {
   kNone,    ///< not in the store yet
@@ -62,6 +65,12 @@ struct Message {
   uint32_t jobs_open = 0;  ///< destinations whose attempt has not ended
   bool attempted = false;  ///< some agent really tried in this round
   bool is_notice = false;  ///< made here: no client would send it again if the store refused it
+  Order order = Order::kNone;
+
+  /// No attempt is to begin any more.
+  [[nodiscard]] bool withdrawn() const noexcept {
+    return hold || force_expired || order != Order::kNone;
+  }
 
   [[nodiscard]] size_t pending_count() const noexcept {
     size_t count = 0;

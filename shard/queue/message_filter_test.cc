@@ -18,7 +18,8 @@ Message message() {
   m.envelope.sender = "News@Example.org";
   m.envelope.tenant = "acme";
   m.envelope.stream = Stream::kBulk;
-  m.envelope.recipients = {{.address = "Done@done.example"}, {.address = "Ann@Example.net"},
+  m.envelope.recipients = {{.address = "Done@done.example"},
+                           {.address = "Ann@Example.net"},
                            {.address = "bob@other.example"}};
   m.status.resize(3);
   m.status[0].state = RecipientState::kDelivered;

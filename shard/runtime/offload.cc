@@ -126,6 +126,7 @@ InlineOffload::InlineOffload(Reactor& reactor, size_t queue_limit)
 
 InlineOffload::~InlineOffload() {
   reactor_.remove_mailbox(*this);
+  for (const auto& [back_at, job] : executed_) finish(*job);
   for (OffloadJob* job : jobs_) finish(*job);
 }
 
@@ -140,9 +141,23 @@ bool InlineOffload::drain() {
   jobs.swap(jobs_);
   for (OffloadJob* job : jobs) {
     if (!job->abandoned_.load(std::memory_order_relaxed)) job->execute();
-    finish(*job);
+    if (latency > Duration::zero()) {
+      executed_.emplace_back(reactor_.now() + latency, job);
+      if (!armed()) reactor_.timers().arm(*this, executed_.front().first);
+    } else {
+      finish(*job);
+    }
   }
   return !jobs.empty();
+}
+
+void InlineOffload::on_timer() {
+  while (!executed_.empty() && executed_.front().first <= reactor_.now()) {
+    OffloadJob* const job = executed_.front().second;
+    executed_.pop_front();
+    finish(*job);
+  }
+  if (!executed_.empty()) reactor_.timers().arm(*this, executed_.front().first);
 }
 
 }  // namespace barid::rt

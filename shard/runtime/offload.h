@@ -14,6 +14,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -187,18 +188,23 @@ class ShardOffload final : public Offload, private Mailbox {
 };
 
 /// The twin for simulation and tests: runs each job on the shard itself, one turn later, in order.
-class InlineOffload final : public Offload, private Mailbox {
+/// With `latency` its result is that much older when it comes back.
+class InlineOffload final : public Offload, private Mailbox, private Timer {
  public:
   explicit InlineOffload(Reactor& reactor, size_t queue_limit = 1024);
   ~InlineOffload() override;
+
+  Duration latency{};
 
  private:
   bool submit(OffloadJob& job) override;
   bool drain() override;
   bool has_mail() const noexcept override { return !jobs_.empty(); }
+  void on_timer() override;
 
   const size_t queue_limit_;
   std::vector<OffloadJob*> jobs_;
+  std::deque<std::pair<MonoTime, OffloadJob*>> executed_;  // and when each comes back
 };
 
 template <typename F>

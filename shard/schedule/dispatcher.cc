@@ -129,6 +129,29 @@ void Dispatcher::resume() {
   pump();
 }
 
+void Dispatcher::withdraw() {
+  std::vector<Job> taken;
+  std::vector<std::string> emptied;
+  for (const auto& [key, destination] : destinations_) {
+    std::deque<Job> kept;
+    for (Job& job : destination->waiting_) {
+      if (job.message->withdrawn()) {
+        taken.push_back(std::move(job));
+      } else {
+        kept.push_back(std::move(job));
+      }
+    }
+    destination->waiting_ = std::move(kept);
+    if (destination->waiting_.empty()) emptied.push_back(key);
+  }
+  for (const std::string& key : emptied) forget_if_idle(*destinations_.at(key));
+  std::sort(taken.begin(), taken.end(), [](const Job& a, const Job& b) {
+    return std::pair(a.message->id, a.recipients.front()) <
+           std::pair(b.message->id, b.recipients.front());
+  });
+  for (Job& job : taken) sink_.on_job_done(std::move(job));
+}
+
 rt::Task<Code> Dispatcher::drain(MonoTime deadline) {
   draining_ = true;
   co_return co_await scope_.join(deadline);
@@ -146,11 +169,21 @@ std::optional<Job> Lease::take() {
 
 bool Lease::pass(Job& job, const Route& route) {
   if (job.passed || !dispatcher_.has_transport(route.transport)) return false;
+  if (job.message->withdrawn()) {
+    finish(std::move(job));
+    return true;
+  }
   job.passed = true;
   dispatcher_.enqueue(route, std::move(job));
   return true;
 }
 
-void Lease::put_back(Job job) { destination_.waiting_.push_front(std::move(job)); }
+void Lease::put_back(Job job) {
+  if (job.message->withdrawn()) {
+    finish(std::move(job));
+  } else {
+    destination_.waiting_.push_front(std::move(job));
+  }
+}
 
 }  // namespace barid::schedule

@@ -88,6 +88,10 @@ class Dispatcher {
   /// The transport must be registered.
   void enqueue(const Route& route, Job job);
 
+  /// Takes the jobs of withdrawn messages back, as done without an attempt. Those that an agent has
+  /// end by themselves. Costs a look at every waiting job.
+  void withdraw();
+
   /// While paused no job is handed out (the store cannot record outcomes). Leases end by
   /// themselves.
   void pause() noexcept { paused_ = true; }

@@ -85,22 +85,30 @@ uint64_t QueueManager::stage(Submission submission) {
   message->created = submission.arrival;
   message->content = std::move(submission.content);
   message->is_notice = submission.is_notice;
+  message->hold = submission.hold;
   counters_.add(Counter::kMessagesAccepted);
   counters_.add(Counter::kBytesAccepted, message->size);
   counters_.add(Counter::kRecipientsAccepted, message->status.size());
+  return stage_in(home(), std::move(message));
+}
 
+uint64_t QueueManager::stage_in(queue::Partition& partition,
+                                std::unique_ptr<queue::Message> message) {
   // A notice takes the place of the message that it is about.
-  const bool to_memory =
+  const bool room =
       message->is_notice || active_.size() + staged_count_ < limits_.active_messages_max;
-  if (!to_memory) {
-    counters_.reach(Limit::kActiveMessages);
-    message->filed_under = destinations_of(*message);
-    message->due = reactor_.wall_now();
-    ++changing_[message->id];
-  } else {
+  const bool to_memory = room && !message->hold;
+  if (to_memory) {
     ++staged_count_;
+  } else {
+    ++changing_[message->id];
+    if (!message->hold) {
+      counters_.reach(Limit::kActiveMessages);
+      message->filed_under = destinations_of(*message);
+      message->due = reactor_.wall_now();
+    }
   }
-  return home().stage(std::move(message), to_memory);
+  return partition.stage(std::move(message), to_memory);
 }
 
 void QueueManager::on_accepted(std::unique_ptr<queue::Message> message) {
@@ -149,6 +157,10 @@ void QueueManager::activate(std::unique_ptr<queue::Message> owned) {
   message.attempted = false;
   message.jobs_open = 0;
   if (message.content) hold_content(message, message.content);
+  if (message.force_expired) {  // goes back to its sender without another attempt
+    settle(message);
+    return;
+  }
 
   struct Batch {
     Route route;
@@ -234,10 +246,19 @@ std::vector<QueueId> QueueManager::active_ids() const {
 
 void QueueManager::on_removed(QueueId id) {
   on_changed(id);
-  log_.write({}, QmgrRemoved{.queue_id = id});
+  const auto ordered = ordered_removals_.find(id);
+  if (ordered == ordered_removals_.end()) {
+    log_.write({}, QmgrRemoved{.queue_id = id});
+    return;
+  }
+  if (ordered->second == queue::Order::kDelete) {  // one that was requeued lives on
+    log_.write({}, LogNote{.program = LogProgram::kPostsuper, .queue_id = id, .text = "removed"});
+  }
+  ordered_removals_.erase(ordered);
 }
 
 void QueueManager::on_changed(QueueId id) {
+  change_watch_.note(id);
   const auto found = changing_.find(id);
   if (found != changing_.end() && --found->second == 0) changing_.erase(found);
 }
@@ -250,6 +271,7 @@ void QueueManager::rewrite(queue::Message& message, std::vector<std::string> fil
 
 void QueueManager::remove(queue::Message& message) {
   ++changing_[message.id];
+  if (message.order != queue::Order::kNone) ordered_removals_[message.id] = message.order;
   message.partition->remove(message);
 }
 

@@ -22,6 +22,7 @@
 #include "shard/queue/partition.h"
 #include "shard/queue/reader.h"
 #include "shard/runtime/scope.h"
+#include "shard/schedule/change_watch.h"
 #include "shard/schedule/deferred_index.h"
 #include "shard/schedule/dispatcher.h"
 #include "shard/schedule/policy.h"
@@ -90,6 +91,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
     ContentRef content;
     WallTime arrival;
     bool is_notice = false;  ///< kept and stored later, not refused, if the store fails
+    bool hold = false;       ///< stored on hold, not tried until it is released
   };
   /// Stages a new message in home(); wait with home().committed(group). refuse_mail() must have
   /// been empty in this turn.
@@ -109,6 +111,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   rt::Task<Code> shut_down(MonoTime deadline);
 
  private:
+  friend class QueueOperation;
   /// One partition with what waits in it.
   struct Source final : rt::Timer {
     Source(QueueManager& owner, queue::Partition& p, rt::Offload& offload)
@@ -136,6 +139,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   void drop_content(queue::Message& message);
   void forget(queue::Message& message);
   void stage_kept_notices();
+  uint64_t stage_in(queue::Partition& partition, std::unique_ptr<queue::Message> message);
   /// Changes of records, counted until they are on disk.
   void rewrite(queue::Message& message, std::vector<std::string> filed_under, WallTime due);
   void remove(queue::Message& message);
@@ -153,6 +157,12 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   void expire(queue::Message& message);
   void finish(queue::Message& message);
   void defer(queue::Message& message);
+
+  // queue_operation.cc: what operators ordered
+  void file_on_hold(queue::Message& message);
+  void release(queue::Message& message);
+  rt::Task<void> requeue(queue::Message* message);
+  void replace(queue::Message& message, ContentRef content);
 
   // queue_manager_load.cc
   rt::Task<void> recover(Source* source);
@@ -182,7 +192,9 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   std::vector<std::unique_ptr<Source>> partitions_;
   absl::flat_hash_map<QueueId, std::unique_ptr<queue::Message>> active_;
   absl::flat_hash_map<QueueId, uint32_t> changing_;  // changes of this record not yet on disk
-  std::vector<std::unique_ptr<queue::Message>> kept_notices_;  // for when the store is back
+  ChangeWatch change_watch_;                         // completed ones, for those who read
+  absl::flat_hash_map<QueueId, queue::Order> ordered_removals_;  // of changing_: an operator's
+  std::vector<std::unique_ptr<queue::Message>> kept_notices_;    // for when the store is back
   uint64_t content_memory_bytes_ = 0;
   uint32_t staged_count_ = 0;
   uint32_t recovering_count_ = 0;

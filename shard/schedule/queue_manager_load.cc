@@ -74,6 +74,10 @@ void QueueManager::adopt(Source& source, Family from, const RawRecord& raw) {
   std::unique_ptr<Message> message = *std::move(decoded);
   message->partition = source.partition;
   message->area = from == Family::kFresh ? queue::Area::kFresh : queue::Area::kQueued;
+  if (message->hold) {  // put on hold during an attempt that the process did not survive
+    file_on_hold(*message);
+    return;
+  }
   activate(std::move(message));
 }
 
@@ -123,6 +127,7 @@ rt::Task<bool> QueueManager::load_destination(Source* source, std::string destin
   const MonoTime deadline = reactor_.now() + kReadPatience;
   // What is in memory still has its entry: look behind it.
   const auto limit = static_cast<uint32_t>(kLoadBatch + active_.size() + changing_.size());
+  const ChangeWatch::Reading reading(change_watch_);
   const auto due = co_await source->reader.load_due(destination, now, limit, deadline);
   if (!due.ok()) {
     source->deferred.note(destination, now);
@@ -154,8 +159,10 @@ rt::Task<bool> QueueManager::load_destination(Source* source, std::string destin
     source->deferred.note(destination, now);
     co_return false;
   }
-  for (size_t i = 0; i < records->size(); ++i)
+  for (size_t i = 0; i < records->size(); ++i) {
+    if (reading.changed(entries[i].id)) continue;  // its new entry was noted then
     adopt_due(*source, destination, entries[i], (*records)[i]);
+  }
   co_return true;
 }
 

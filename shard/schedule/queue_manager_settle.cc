@@ -70,7 +70,13 @@ void QueueManager::on_job_done(Job job) {
 
 void QueueManager::settle(Message& message) {
   if (message.attempted) ++message.attempts;
-  if (message.pending_count() > 0) expire(message);
+  if (message.order == queue::Order::kDelete) {
+    remove(message);
+    forget(message);
+    return;
+  }
+  const bool stays = message.hold || message.order == queue::Order::kRequeue;
+  if (message.pending_count() > 0 && !stays) expire(message);
   for (const RecipientStatus& status : message.status) {
     if (status.state == RecipientState::kFailed) {
       scope_.spawn(settle_with_notice(&message));
@@ -90,7 +96,11 @@ void QueueManager::expire(Message& message) {
                              .forced = message.force_expired});
   counters_.add(Counter::kExpired);
   for (RecipientStatus& status : message.status) {
-    if (status.state == RecipientState::kPending) status.state = RecipientState::kFailed;
+    if (status.state != RecipientState::kPending) continue;
+    status.state = RecipientState::kFailed;
+    if (!status.reason.empty()) continue;
+    status.dsn = {.klass = 4, .subject = 7, .detail = 0};
+    status.reason = "message is administratively expired";
   }
 }
 
@@ -138,6 +148,20 @@ void QueueManager::finish(Message& message) {
 }
 
 void QueueManager::defer(Message& message) {
+  if (message.order == queue::Order::kDelete) {
+    remove(message);
+    forget(message);
+    return;
+  }
+  if (message.order == queue::Order::kRequeue) {
+    scope_.spawn(requeue(&message));
+    return;
+  }
+  if (message.hold) {
+    file_on_hold(message);
+    forget(message);
+    return;
+  }
   const WallTime now = reactor_.wall_now();
   const Duration age = std::max<Duration>(now - message.created, Duration::zero());
   const Duration delay = next_retry_delay(retry_, age, std::max(message.attempts, 1u));

@@ -1,0 +1,407 @@
+// Goal: what an operator orders is done to every message that is meant, once and as a whole, while
+// mail is delivered, deferred and read back; no message is lost, delivered twice or left half done.
+// Method: the real queue manager and partition on the store twin; an agent that answers by address;
+// virtual time; races provoked at every offset.
+#include "shard/schedule/queue_operation.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "shard/queue/record.h"
+#include "shard/runtime/test_shard.h"
+#include "shard/sim/sim_store.h"
+
+namespace barid::schedule {
+namespace {
+
+using namespace std::chrono_literals;
+using queue::Family;
+
+struct DomainRouter final : Router {
+  Route route(const Envelope&, const Recipient& recipient) const override {
+    return {.transport = "smtp",
+            .nexthop = recipient.address.substr(recipient.address.rfind('@') + 1)};
+  }
+};
+
+struct Notices final : NoticeComposer {
+  std::optional<Notice> compose_failure(const queue::Message& message,
+                                        const std::vector<std::string_view>&, QueueId,
+                                        WallTime) const override {
+    reasons.push_back(message.status.front().reason);
+    if (message.envelope.sender.empty()) return std::nullopt;
+    Notice notice;
+    notice.envelope.recipients = {{.address = message.envelope.sender}};
+    notice.content = ContentRef::make();
+    notice.content->append("notice");
+    return notice;
+  }
+  mutable std::vector<std::string> reasons;
+};
+
+/// Defers what goes to "later…", delivers the rest; each job takes `work`.
+struct ScriptedAgent final : Agent {
+  explicit ScriptedAgent(rt::Reactor& r) : reactor(r) {}
+  rt::Task<void> deliver(Lease& lease) override {
+    for (std::optional<Job> job = lease.take(); job; job = lease.take()) {
+      if (work > Duration::zero()) co_await rt::Sleep(reactor, reactor.now() + work);
+      for (const uint32_t recipient : job->recipients) {
+        const std::string& address = job->message->envelope.recipients[recipient].address;
+        ++tries[address];
+        Outcome outcome{.disposition = Disposition::kDelivered, .dsn = {2, 0, 0}};
+        if (address.starts_with("later")) {
+          outcome.disposition = Disposition::kDeferred;
+          outcome.text = "not now";
+        } else {
+          ++delivered[address];
+        }
+        lease.report(*job, recipient, outcome);
+      }
+      lease.finish(std::move(*job));
+    }
+  }
+  rt::Reactor& reactor;
+  Duration work{};
+  std::map<std::string, int> tries;
+  std::map<std::string, int> delivered;
+};
+
+struct Node final : rt::TurnHook {
+  Node(rt::TestShard& s, sim::SimDisk& disk) : shard(s), store(s.reactor, disk, 1) {
+    shard.reactor.add_turn_hook(*this);
+    manager.set_policy({.minimal_backoff = 1h, .maximal_backoff = 1h}, {});
+    for (const char* transport : {"smtp", "retry"}) {
+      manager.dispatcher().set_transport(transport, agent, {.destination_concurrency = 1});
+    }
+    manager.add_partition(partition, *queue::read_id_mark(store));
+    manager.start();
+  }
+  ~Node() override { shard.reactor.remove_turn_hook(*this); }
+  void on_turn_end() override {
+    store.seal();
+    log.publish();
+    for (auto part = buffer.peek(); !part.empty(); part = buffer.peek()) {
+      log_text += part;
+      buffer.consume(part.size());
+    }
+  }
+  QueueId stage(const std::string& recipient, bool hold = false) {
+    QueueManager::Submission in{.id = manager.home().allocate_id(),
+                                .envelope = {.sender = "s@from.example"},
+                                .content = ContentRef::make(),
+                                .arrival = shard.reactor.wall_now(),
+                                .hold = hold};
+    in.envelope.recipients.push_back({.address = recipient});
+    in.content->append("text");
+    const QueueId id = in.id;
+    manager.stage(std::move(in));
+    return id;
+  }
+  [[nodiscard]] size_t log_count(std::string_view text) const {
+    size_t count = 0;
+    for (size_t at = log_text.find(text); at != std::string::npos; at = log_text.find(text, at + 1))
+      ++count;
+    return count;
+  }
+
+  rt::TestShard& shard;
+  std::string log_text;
+  LogBuffer buffer;
+  Log log{{.zone = LogZone::kUtc, .host_name = "mta"}, buffer};
+  Counters counters;
+  DomainRouter router;
+  Notices notices;
+  ScriptedAgent agent{shard.reactor};
+  rt::InlineOffload offload{shard.reactor};
+  sim::SimStore store;
+  QueueManager manager{{.reactor = shard.reactor,
+                        .offload = offload,
+                        .log = log,
+                        .counters = counters,
+                        .router = router,
+                        .notices = notices}};
+  queue::Partition partition{shard.reactor, store, manager, 0};
+};
+
+class QueueOperationTest : public ::testing::Test {
+ protected:
+  void SetUp() override { node = std::make_unique<Node>(shard, disk); }
+  void TearDown() override { end(); }
+  void end() {
+    if (!node) return;
+    std::optional<Code> ended;
+    rt::Scope scope(shard.reactor);
+    scope.spawn(stop(&ended));
+    EXPECT_TRUE(shard.run_until([&] { return ended.has_value(); }, 1h));
+    run_for(5s);
+    node.reset();
+  }
+  rt::Task<void> stop(std::optional<Code>* ended) {
+    *ended = co_await node->manager.shut_down(shard.reactor.now() + 30min);
+  }
+  void run_for(Duration time) {
+    const MonoTime end = shard.clock.now + time;
+    static_cast<void>(shard.run_until([&] { return shard.clock.now >= end; }, time));
+    shard.clock.now = std::max(shard.clock.now, end);
+    shard.turn();
+  }
+  OperationProgress operate(OperationRequest request) {
+    QueueOperation operation(node->manager, std::move(request));
+    operation.start();
+    EXPECT_TRUE(shard.run_until([&] { return operation.progress().finished; }, 10min));
+    shard.turn();  // its lines
+    return operation.progress();
+  }
+  OperationProgress operate(QueueAction action, std::vector<QueueId> ids = {}) {
+    return operate({.action = action, .ids = std::move(ids)});
+  }
+  [[nodiscard]] size_t rows(Family family) const { return disk.table(family).size(); }
+  std::unique_ptr<queue::Message> stored(QueueId id) {
+    const auto key = id.key();
+    const auto record = node->store.get(Family::kQueued, {key.data(), key.size()});
+    if (!record.ok()) return nullptr;
+    return *queue::decode_message(id, *record);
+  }
+
+  rt::TestShard shard;
+  sim::SimDisk disk;
+  std::unique_ptr<Node> node;
+};
+
+TEST_F(QueueOperationTest, HeldMailLeavesTheScheduleAndComesBack) {
+  const QueueId id = node->stage("later@a.example");
+  run_for(1s);
+  ASSERT_EQ(rows(Family::kSchedule), 1u);
+  OperationProgress progress = operate(QueueAction::kHold);
+  EXPECT_EQ(progress.matched, 1u);
+  EXPECT_EQ(progress.code, Code::kOk);
+  EXPECT_EQ(rows(Family::kSchedule), 0u);
+  EXPECT_TRUE(stored(id)->hold);
+  EXPECT_EQ(node->log_count(id.text() + ": placed on hold"), 1u);
+  EXPECT_EQ(operate(QueueAction::kHold).matched, 0u);  // it is already
+  EXPECT_EQ(operate(QueueAction::kFlush).matched, 0u);
+  run_for(48h);
+  EXPECT_EQ(node->agent.tries["later@a.example"], 1);
+
+  progress = operate(QueueAction::kRelease);
+  EXPECT_EQ(progress.matched, 1u);
+  EXPECT_EQ(progress.released, 1u);
+  run_for(1s);
+  EXPECT_EQ(node->agent.tries["later@a.example"], 2);
+  EXPECT_FALSE(stored(id)->hold);
+  EXPECT_EQ(node->log_count(id.text() + ": released from hold"), 1u);
+}
+
+TEST_F(QueueOperationTest, MailMayComeInOnHold) {
+  const QueueId id = node->stage("x@a.example", /*hold=*/true);
+  run_for(48h);
+  EXPECT_EQ(node->agent.tries.size(), 0u);
+  EXPECT_TRUE(stored(id)->hold);
+  EXPECT_EQ(rows(Family::kSchedule), 0u);
+  end();  // and stays so over a restart
+  node = std::make_unique<Node>(shard, disk);
+  run_for(48h);
+  EXPECT_EQ(node->agent.tries.size(), 0u);
+  EXPECT_EQ(operate(QueueAction::kRelease, {id}).matched, 1u);
+  run_for(1s);
+  EXPECT_EQ(node->agent.delivered["x@a.example"], 1);
+}
+
+TEST_F(QueueOperationTest, DeletesByFilterAndLeavesNothing) {
+  for (int i = 0; i < 1200; ++i) node->stage(fmt::format("later{}@a.example", i));
+  node->stage("later@keep.example");
+  run_for(10s);
+  OperationRequest request{.action = QueueAction::kDelete, .dry_run = true};
+  ASSERT_EQ(request.filter.add("domain", "a.example"), "");
+  EXPECT_EQ(operate(request).matched, 1200u);
+  EXPECT_EQ(rows(Family::kQueued), 1201u);  // counted, not touched
+  request.dry_run = false;
+  EXPECT_EQ(operate(request).matched, 1200u);
+  EXPECT_EQ(rows(Family::kQueued), 1u);
+  EXPECT_EQ(rows(Family::kSchedule), 1u);
+  EXPECT_EQ(rows(Family::kContent), 1u);
+  EXPECT_EQ(node->log_count("postsuper[0]: "), 1200u);
+  EXPECT_TRUE(node->notices.reasons.empty());
+}
+
+TEST_F(QueueOperationTest, ByIdsSaysWhichExist) {
+  const QueueId there = node->stage("later@a.example");
+  run_for(1s);
+  const QueueId gone{.micros = there.micros + 5};
+  const OperationProgress progress = operate(QueueAction::kDelete, {there, gone});
+  EXPECT_EQ(progress.found, std::vector<QueueId>{there});
+  EXPECT_EQ(progress.matched, 1u);
+  EXPECT_EQ(rows(Family::kQueued), 0u);
+}
+
+TEST_F(QueueOperationTest, RequeuedMailHasANewIdAndANewLife) {
+  const QueueId old = node->stage("later@a.example");
+  const WallTime arrival = shard.reactor.wall_now();
+  run_for(30min);
+  ASSERT_EQ(stored(old)->attempts, 1u);
+  EXPECT_EQ(operate(QueueAction::kRequeue).matched, 1u);
+  run_for(1s);
+  EXPECT_EQ(stored(old), nullptr);
+  ASSERT_EQ(rows(Family::kQueued), 1u);
+  const QueueId now = *QueueId::from_key(disk.table(Family::kQueued).begin()->first);
+  const auto message = stored(now);
+  EXPECT_EQ(message->attempts, 1u);
+  EXPECT_EQ(message->arrival, arrival);
+  EXPECT_GE(message->created, arrival + 30min);
+  EXPECT_EQ(rows(Family::kContent), 1u);
+  EXPECT_EQ(node->log_count(old.text() + ": requeued"), 1u);
+  EXPECT_EQ(node->log_count(now.text() + ": uid=0 from=<s@from.example> orig_id=" + old.text()),
+            1u);
+  EXPECT_EQ(node->log_count(old.text() + ": removed"), 0u);
+}
+
+TEST_F(QueueOperationTest, ExpiredMailGoesBackWithoutAnotherAttempt) {
+  const QueueId tried = node->stage("later@a.example");
+  const QueueId held = node->stage("x@b.example", /*hold=*/true);
+  run_for(1s);
+  EXPECT_EQ(operate(QueueAction::kExpire).matched, 2u);
+  run_for(1s);
+  EXPECT_EQ(node->agent.tries["later@a.example"], 1);
+  EXPECT_EQ(node->notices.reasons, std::vector<std::string>{"not now"});
+  EXPECT_EQ(stored(tried), nullptr);
+  EXPECT_TRUE(stored(held)->force_expired);  // on hold it stays
+  EXPECT_EQ(operate(QueueAction::kExpire).matched, 0u);
+
+  const OperationProgress progress = operate(QueueAction::kExpireRelease);
+  EXPECT_EQ(progress.matched, 1u);
+  EXPECT_EQ(progress.released, 1u);
+  run_for(1s);
+  EXPECT_EQ(node->agent.tries.count("x@b.example"), 0u);
+  EXPECT_EQ(node->notices.reasons.back(), "message is administratively expired");
+  EXPECT_EQ(rows(Family::kQueued) + rows(Family::kFresh), 0u);
+  EXPECT_EQ(node->agent.delivered["s@from.example"], 2);
+}
+
+TEST_F(QueueOperationTest, FlushedMailIsDueNow) {
+  node->stage("later@a.example");
+  node->stage("later@b.example");
+  run_for(1s);
+  OperationRequest request{.action = QueueAction::kFlush};
+  ASSERT_EQ(request.filter.add("domain", "b.example"), "");
+  EXPECT_EQ(operate(request).matched, 1u);
+  run_for(1s);
+  EXPECT_EQ(node->agent.tries["later@a.example"], 1);
+  EXPECT_EQ(node->agent.tries["later@b.example"], 2);
+}
+
+// One connection, each delivery a second: the first message is under way, the others wait.
+TEST_F(QueueOperationTest, WaitingMailIsWithdrawnRunningDeliveriesEnd) {
+  struct Case {
+    QueueAction action;
+    size_t left;  ///< messages still stored an hour later, nobody having been tried again
+  };
+  for (const Case c : {Case{QueueAction::kHold, 4}, Case{QueueAction::kDelete, 0}}) {
+    node->agent.work = 1s;
+    node->agent.tries.clear();
+    for (int i = 0; i < 5; ++i) node->stage(fmt::format("{}@a.example", i == 0 ? "x" : "later"));
+    run_for(500ms);
+    const OperationProgress progress = operate(c.action);
+    EXPECT_EQ(progress.matched, 5u);
+    EXPECT_EQ(progress.busy, 1u);
+    run_for(30min);
+    EXPECT_EQ(node->agent.tries.size(), 1u);
+    EXPECT_EQ(node->agent.tries["x@a.example"], 1);
+    EXPECT_EQ(rows(Family::kQueued) + rows(Family::kFresh), c.left);
+    EXPECT_EQ(rows(Family::kSchedule), 0u);
+    if (c.left > 0) operate(QueueAction::kDelete);
+  }
+}
+
+TEST_F(QueueOperationTest, HoldDuringAnAttemptSurvivesACrash) {
+  node->agent.work = 10s;
+  const QueueId id = node->stage("later@a.example");
+  run_for(1s);
+  EXPECT_EQ(operate(QueueAction::kHold, {id}).busy, 1u);
+  run_for(1s);
+  const sim::SimDisk crashed = disk;  // what a process finds that starts now
+  end();
+  disk = crashed;
+  node = std::make_unique<Node>(shard, disk);
+  run_for(2h);
+  EXPECT_TRUE(node->agent.tries.empty());
+  EXPECT_TRUE(stored(id)->hold);
+  EXPECT_EQ(rows(Family::kSchedule), 0u);
+}
+
+TEST_F(QueueOperationTest, EndsWhenTheStoreFailsAndNothingIsLost) {
+  for (int i = 0; i < 20; ++i) node->stage(fmt::format("later{}@a.example", i));
+  run_for(1s);
+  node->store.fail_next_commit();
+  EXPECT_EQ(operate(QueueAction::kRequeue).code, Code::kUnavailable);
+  run_for(10s);  // it is back
+  EXPECT_EQ(rows(Family::kQueued), 20u);
+  EXPECT_EQ(rows(Family::kContent), 20u);
+  EXPECT_EQ(operate(QueueAction::kDelete).matched, 20u);
+  EXPECT_EQ(rows(Family::kQueued) + rows(Family::kContent), 0u);
+}
+
+TEST_F(QueueOperationTest, CancelledEndsEarly) {
+  for (int i = 0; i < 3000; ++i) node->stage(fmt::format("later{}@a.example", i));
+  run_for(10s);
+  QueueOperation operation(node->manager, {.action = QueueAction::kDelete});
+  operation.start();
+  ASSERT_TRUE(shard.run_until([&] { return operation.progress().matched > 0; }, 1min));
+  operation.cancel();
+  ASSERT_TRUE(shard.run_until([&] { return operation.progress().finished; }, 1min));
+  EXPECT_EQ(operation.progress().code, Code::kCancelled);
+  EXPECT_GT(rows(Family::kQueued), 0u);
+  EXPECT_EQ(rows(Family::kQueued) + operation.progress().matched, 3000u);
+  EXPECT_EQ(rows(Family::kSchedule), rows(Family::kQueued));
+}
+
+// Retries become due while the operation reads: at every offset each message is deleted once, and
+// none comes back to life.
+TEST_F(QueueOperationTest, DueMailIsNotResurrected) {
+  node->offload.latency = 5ms;  // what is read is old when it arrives
+  for (int offset = 0; offset < 60; ++offset) {
+    SCOPED_TRACE(offset);
+    node->agent.tries.clear();
+    for (int i = 0; i < 40; ++i) node->stage(fmt::format("later{}@a.example", i));
+    run_for(1h - 20ms + std::chrono::microseconds(offset * 700));
+    const uint64_t matched = operate(QueueAction::kDelete).matched;
+    EXPECT_EQ(matched, 40u);
+    run_for(3h);
+    EXPECT_EQ(rows(Family::kQueued) + rows(Family::kFresh) + rows(Family::kContent), 0u);
+    EXPECT_EQ(node->manager.active_count(), 0u);
+    for (const auto& [address, count] : node->agent.tries) EXPECT_LE(count, 2) << address;
+  }
+}
+
+// The same for requeueing: nobody gets two copies, nobody none.
+TEST_F(QueueOperationTest, RequeueingWhileDueMakesNoCopies) {
+  node->offload.latency = 5ms;
+  for (int offset = 0; offset < 40; ++offset) {
+    SCOPED_TRACE(offset);
+    for (int i = 0; i < 20; ++i) node->stage(fmt::format("later{}@a.example", i));
+    run_for(1h - 10ms + std::chrono::microseconds(offset * 500));
+    EXPECT_EQ(operate(QueueAction::kRequeue).matched, 20u);
+    run_for(10s);
+    std::multiset<std::string> addresses;
+    for (const auto& [key, value] : disk.table(Family::kQueued)) {
+      const auto message = stored(*QueueId::from_key(key));
+      addresses.insert(message->envelope.recipients.front().address);
+    }
+    EXPECT_EQ(addresses.size(), 20u);
+    EXPECT_EQ(std::set<std::string>(addresses.begin(), addresses.end()).size(), 20u);
+    operate(QueueAction::kDelete);
+  }
+}
+
+TEST(QueueActions, Names) {
+  for (size_t i = 0; i < kQueueActionCount; ++i) {
+    const auto action = static_cast<QueueAction>(i);
+    EXPECT_EQ(find_queue_action(queue_action_name(action)), action);
+  }
+  EXPECT_EQ(find_queue_action("burn"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace barid::schedule
