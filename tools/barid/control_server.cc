@@ -8,39 +8,44 @@
 
 #include "http/service.h"
 #include "tools/barid/admin_api.h"
+#include "tools/barid/health_api.h"
 
 namespace barid::tools {
 namespace {
 
 constexpr uint32_t kConnectionsMax = 64;
 constexpr uint64_t kBodyBytesMax = 1u << 20;
-constexpr Duration kClosePatience = std::chrono::seconds(5);
 
 class ControlServer final : public ShardGuest {
  public:
   ControlServer(Shard::Inside& inside, std::vector<Shard*> shards)
       : reactor_(shard_reactor(inside)),
         api_(inside, std::move(shards)),
+        health_(inside),
         service_(shard_http_env(inside, stop_),
                  {.body_bytes_max = kBodyBytesMax, .connections_max = kConnectionsMax}, router_,
                  shard_log_pids(inside)) {
     api_.add_routes(router_);
+    health_.add_probe_routes(router_);
+    health_.add_metrics_routes(router_);
   }
 
   Status listen(const net::SocketAddress& address) { return service_.listen(address); }
 
-  rt::Task<void> close() override {
+  rt::Task<bool> close(MonoTime deadline) override {
     service_.close_listeners();
     stop_.request();
-    static_cast<void>(co_await service_.join(reactor_.now() + kClosePatience));
+    const bool ended = co_await service_.join(deadline) == Code::kOk;
     while (!service_.listeners_closed())
       co_await rt::Sleep(reactor_, reactor_.now() + std::chrono::milliseconds(1));
+    co_return ended;
   }
 
  private:
   rt::Reactor& reactor_;
   rt::StopSource stop_;
   AdminApi api_;
+  HealthApi health_;
   http::Router router_;
   http::Service service_;
 };

@@ -57,12 +57,13 @@ class DevMailbox final : public ShardGuest, private net::ConnectionHandler {
     return listener_.open(*net::SocketAddress::from_ip("127.0.0.1", port));
   }
 
-  rt::Task<void> close() override {
+  rt::Task<bool> close(MonoTime deadline) override {
     listener_.close();
     stop_.request();
-    static_cast<void>(co_await scope_.join(reactor_.now() + std::chrono::seconds(5)));
+    const bool ended = co_await scope_.join(deadline) == Code::kOk;
     while (!listener_.closed())
       co_await rt::Sleep(reactor_, reactor_.now() + std::chrono::milliseconds(1));
+    co_return ended;
   }
 
  private:

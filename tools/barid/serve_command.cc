@@ -76,8 +76,10 @@ int run_dev_command(Arguments arguments, std::string_view name) {
   std::string data = "./barid-data";
   uint16_t port = 2525;
   uint16_t mailbox_port = 2524;
+  uint16_t http_port = 8025;
   app.add_option("--data", data, "where queue and mailbox are kept")->capture_default_str();
   app.add_option("--smtp-port", port, "port on 127.0.0.1")->capture_default_str();
+  app.add_option("--http-port", http_port, "HTTP port on 127.0.0.1")->capture_default_str();
   app.add_option("--mailbox-port", mailbox_port, "port of the built-in mailbox on 127.0.0.1")
       ->capture_default_str();
   app.footer("example:\n  barid dev --smtp-port 2526 --data /tmp/barid");
@@ -100,9 +102,10 @@ int run_dev_command(Arguments arguments, std::string_view name) {
                                   {"disable_dns_lookups", "yes"},
                                   {"relayhost", fmt::format("[127.0.0.1]:{}", mailbox_port)},
                                   {"maillog_file", "/dev/stdout"}})};
-  options.load.read_file = [root, port](const std::string& path) -> Result<std::string> {
+  options.load.read_file = [root, port, http_port](const std::string& path) -> Result<std::string> {
     if (path != root + "/master.cf") return lookup::read_whole_file(path);
-    return fmt::format("127.0.0.1:{} inet n - n - - smtpd\n", port);
+    return fmt::format("127.0.0.1:{} inet n - n - - smtpd\n127.0.0.1:{} inet n - n - - httpd\n",
+                       port, http_port);
   };
   options.on_first_shard = [mailbox_port, mailbox](Shard::Inside& inside) {
     const std::string problem = start_dev_mailbox(inside, mailbox_port, mailbox);

@@ -59,6 +59,7 @@ class Server {
   std::vector<std::vector<OpenedPartition>> opened_;
   std::vector<ShardSettings> shard_settings_;  ///< until the shards have them
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<Shard*> all_shards_;
   std::vector<std::thread> threads_;
   int signal_fd_ = -1;
 };
@@ -166,7 +167,8 @@ bool Server::start_shards() {
                              .mesh = *mesh_,
                              .offload = *offload_,
                              .clients = clients_,
-                             .log_pids = log_pids_};
+                             .log_pids = log_pids_,
+                             .shards = all_shards_};
   const LogFormat format{.style = process_.log_json ? LogStyle::kJson : LogStyle::kPostfix,
                          .host_name = configuration_->get("myhostname"),
                          .syslog_name = process_.syslog_name,
@@ -176,6 +178,7 @@ bool Server::start_shards() {
     shards_.push_back(std::make_unique<Shard>(index, commons, log_writer_->add_buffer(), format,
                                               std::move(opened_[index]),
                                               std::move(shard_settings_[index])));
+    all_shards_.push_back(shards_.back().get());
   }
   shard_settings_.clear();
   log_thread_ = std::thread([this] { log_writer_->run(); });
@@ -284,13 +287,11 @@ int Server::run() {
     stop_shards();
     return EX_UNAVAILABLE;
   }
-  std::vector<Shard*> all;
-  for (const std::unique_ptr<Shard>& shard : shards_) all.push_back(shard.get());
-  shards_.front()->post([this, all](Shard::Inside& inside) {
+  shards_.front()->post([this](Shard::Inside& inside) {
     shard_log(inside, LogSeverity::kInfo,
               fmt::format("daemon started -- version {}, configuration {}",
                           configuration_->get("mail_version"), configuration_->directory()));
-    const std::string problem = start_control_server(inside, directory_.path(), all);
+    const std::string problem = start_control_server(inside, directory_.path(), all_shards_);
     if (!problem.empty()) shard_log(inside, LogSeverity::kError, problem);
     if (options_.on_first_shard) options_.on_first_shard(inside);
   });

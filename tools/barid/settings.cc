@@ -166,6 +166,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
                        .addresses = listen_addresses(configuration, entry, problems),
                        .server = server_settings(configuration, entry, context, problems)});
   }
+  settings.http_listeners = http_listeners(configuration, shards_count, problems);
   std::string origin = configuration.get("myorigin");
   settings.notices = {
       .host_name = configuration.get("myhostname"),

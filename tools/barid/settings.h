@@ -9,6 +9,7 @@
 #include "core/config/configuration.h"
 #include "deliver/queue_notices.h"
 #include "dns/unbound_resolver.h"
+#include "http/connection.h"
 #include "policy/transport_router.h"
 #include "shard/net/socket_address.h"
 #include "shard/runtime/io_select.h"
@@ -34,6 +35,17 @@ struct ListenSettings {
   std::shared_ptr<const smtp::ServerSettings> server;
 };
 
+/// What an httpd service serves: a set.
+enum HttpRole : uint8_t { kHttpApi = 1, kHttpAdmin = 2, kHttpConsole = 4, kHttpMetrics = 8 };
+
+/// An httpd service.
+struct HttpListenSettings {
+  std::string service;  ///< "127.0.0.1:8025/inet"
+  std::vector<net::SocketAddress> addresses;
+  uint8_t roles = 0;  ///< HttpRole bits
+  http::ServiceSettings engine;
+};
+
 /// Everything one shard is told. Built once per shard: nothing in it is shared between shards.
 struct ShardSettings {
   schedule::RetryPolicy retry;
@@ -41,6 +53,7 @@ struct ShardSettings {
   std::unique_ptr<policy::TransportRouter> router;
   std::vector<TransportSettings> transports;
   std::vector<ListenSettings> listeners;
+  std::vector<HttpListenSettings> http_listeners;
   NoticeSettings notices;
   dns::UnboundOptions dns;
 };

@@ -32,6 +32,10 @@ using ConfigurationScope = config::Configuration::Scope;
     const config::Configuration& configuration, const config::ServiceEntry& entry,
     Problems* problems);
 
+// settings_http.cc
+[[nodiscard]] std::vector<HttpListenSettings> http_listeners(
+    const config::Configuration& configuration, uint16_t shards_count, Problems* problems);
+
 // settings_client.cc
 [[nodiscard]] std::vector<TransportSettings> all_transports(
     const config::Configuration& configuration, uint16_t shards_count, Problems* problems);

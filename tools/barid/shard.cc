@@ -15,6 +15,7 @@
 #include "shard/schedule/queue_manager.h"
 #include "smtp/client/agent.h"
 #include "smtp/server/service.h"
+#include "tools/barid/http_site.h"
 
 namespace barid::tools {
 namespace {
@@ -110,6 +111,8 @@ struct Shard::Inside final : private rt::TurnHook, private smtp::ContentSource {
   rt::Scope scope;
   std::string io_fallback_reason;
   uint32_t log_pid = 0;
+  HttpSite* http = nullptr;  ///< one of the guests, until they end
+  bool draining = false;
   bool stopping = false;
   bool ended_cleanly = true;  // every session and delivery was over in time
 };
@@ -282,6 +285,11 @@ std::string Shard::set_up() {
   for (const ListenSettings& listen : settings_.listeners) {
     if (std::string problem = inside.open_service(listen); !problem.empty()) return problem;
   }
+  auto site = std::make_unique<HttpSite>(inside, commons_.shards);
+  inside.http = site.get();
+  inside.guests.push_back(std::move(site));
+  if (std::string problem = inside.http->open(settings_.http_listeners); !problem.empty())
+    return problem;
   inside.reactor.add_mailbox(*inbox_);
   inbox_->attach(&inside);
   inside.queue.start();
@@ -314,8 +322,17 @@ rt::Task<void> Shard::Inside::stop() {
                             .text = "sessions still open at the end of shutdown_timeout"});
     }
   }
-  for (const std::unique_ptr<ShardGuest>& guest : guests) co_await guest->close();
-  guests.clear();
+  bool guests_ended = true;
+  for (const std::unique_ptr<ShardGuest>& guest : guests)
+    guests_ended = co_await guest->close(deadline) && guests_ended;
+  http = nullptr;
+  if (guests_ended) {
+    guests.clear();
+  } else {
+    ended_cleanly = false;
+    log.write({}, LogNote{.severity = LogSeverity::kWarning,
+                          .text = "HTTP requests still open at the end of shutdown_timeout"});
+  }
   if (co_await queue.shut_down(deadline) != Code::kOk) {
     ended_cleanly = false;
     log.write({}, LogNote{.severity = LogSeverity::kWarning,
@@ -363,14 +380,21 @@ void shard_reload(Shard::Inside& inside, ShardSettings settings) {
   inside.queue.set_policy(settings.retry, settings.limits);
   inside.apply_transports(std::move(settings.transports));
   inside.apply_services(settings.listeners);
+  if (inside.http != nullptr) inside.http->reload(settings.http_listeners);
 }
 
 void shard_set_draining(Shard::Inside& inside, bool draining) {
+  inside.draining = draining;
   for (auto& [name, service] : inside.services) service->set_draining(draining);
 }
 
 void shard_stop(Shard::Inside& inside) {
   if (!inside.stopping) inside.scope.spawn(inside.stop());
+}
+
+std::string_view shard_refusal(Shard::Inside& inside) {
+  if (inside.draining || inside.stopping) return "421 4.3.2 Service shutting down";
+  return inside.queue.refuse_mail(0);
 }
 
 ShardStatus shard_status(Shard::Inside& inside) {
@@ -380,6 +404,7 @@ ShardStatus shard_status(Shard::Inside& inside) {
                      .active_messages = inside.queue.active_count(),
                      .content_memory_bytes = inside.queue.content_memory_bytes(),
                      .recovering = inside.queue.recovering(),
+                     .refusal = std::string(shard_refusal(inside)),
                      .counters = inside.counters};
   for (const auto& [name, service] : inside.services) status.sessions += service->sessions_count();
   return status;

@@ -21,6 +21,8 @@
 
 namespace barid::tools {
 
+class Shard;
+
 /// What all shards of a process share. Outlives them.
 struct ShardCommons {
   const ProcessSettings& process;
@@ -28,6 +30,7 @@ struct ShardCommons {
   rt::OffloadPool& offload;
   smtp::ClientTable& clients;
   std::atomic<uint32_t>& log_pids;
+  const std::vector<Shard*>& shards;  ///< all of them, before the first one runs
 };
 
 /// A partition given to a shard at start.
@@ -78,6 +81,7 @@ struct ShardStatus {
   size_t active_messages = 0;
   uint64_t content_memory_bytes = 0;
   bool recovering = false;
+  std::string refusal;  ///< why new mail is turned away; empty = it is taken
   Counters counters;
 };
 
@@ -87,6 +91,8 @@ void shard_set_draining(Shard::Inside& inside, bool draining);
 /// Starts the orderly end: no new mail, open transactions finish, everything is stored, then run()
 /// returns.
 void shard_stop(Shard::Inside& inside);
+/// Why new mail is turned away now, as an SMTP reply; empty = it is taken.
+[[nodiscard]] std::string_view shard_refusal(Shard::Inside& inside);
 [[nodiscard]] ShardStatus shard_status(Shard::Inside& inside);
 [[nodiscard]] std::vector<QueueId> shard_active_ids(Shard::Inside& inside);
 [[nodiscard]] std::vector<const queue::Store*> shard_stores(Shard::Inside& inside);
@@ -100,8 +106,9 @@ void shard_log(Shard::Inside& inside, LogSeverity severity, std::string_view tex
 class ShardGuest {
  public:
   virtual ~ShardGuest() = default;
-  /// The shard stops: end soon.
-  virtual rt::Task<void> close() = 0;
+  /// The shard stops: end by the deadline. False if something still runs, which is then abandoned
+  /// with the process.
+  virtual rt::Task<bool> close(MonoTime deadline) = 0;
 };
 void shard_adopt_guest(Shard::Inside& inside, std::unique_ptr<ShardGuest> guest);
 

@@ -1,0 +1,60 @@
+#include "tools/barid/http_site.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+namespace barid::tools {
+
+HttpSite::HttpSite(Shard::Inside& inside, std::vector<Shard*> shards)
+    : inside_(inside),
+      reactor_(shard_reactor(inside)),
+      admin_(inside, std::move(shards)),
+      health_(inside) {}
+
+void HttpSite::add_routes(http::Router& router, uint8_t roles) {
+  health_.add_probe_routes(router);
+  if ((roles & kHttpMetrics) != 0) health_.add_metrics_routes(router);
+  if ((roles & kHttpAdmin) != 0) admin_.add_routes(router);
+}
+
+std::string HttpSite::open(const std::vector<HttpListenSettings>& listeners) {
+  for (const HttpListenSettings& listen : listeners) {
+    auto one = std::make_unique<Listening>();
+    one->name = listen.service;
+    add_routes(one->router, listen.roles);
+    one->service = std::make_unique<http::Service>(shard_http_env(inside_, stop_), listen.engine,
+                                                   one->router, shard_log_pids(inside_));
+    for (const net::SocketAddress& address : listen.addresses) {
+      const Status status = one->service->listen(address);
+      if (!status.ok()) {
+        return fmt::format("{}: cannot listen on {}: {}", listen.service, address.text(),
+                           std::strerror(status.error().error_number));
+      }
+    }
+    listening_.push_back(std::move(one));
+  }
+  return {};
+}
+
+void HttpSite::reload(const std::vector<HttpListenSettings>& listeners) {
+  for (const HttpListenSettings& listen : listeners) {
+    for (const std::unique_ptr<Listening>& one : listening_) {
+      if (one->name == listen.service) one->service->reload(listen.engine);
+    }
+  }
+}
+
+rt::Task<bool> HttpSite::close(MonoTime deadline) {
+  for (const std::unique_ptr<Listening>& one : listening_) one->service->close_listeners();
+  stop_.request();
+  bool ended = true;
+  for (const std::unique_ptr<Listening>& one : listening_) {
+    ended = co_await one->service->join(deadline) == Code::kOk && ended;
+    while (!one->service->listeners_closed())
+      co_await rt::Sleep(reactor_, reactor_.now() + std::chrono::milliseconds(1));
+  }
+  co_return ended;
+}
+
+}  // namespace barid::tools

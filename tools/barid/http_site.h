@@ -1,0 +1,43 @@
+// What one shard serves over HTTP: a listener for each httpd service of master.cf, with the routes
+// of its roles.
+// Layer: tools. Lives on its shard.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "http/service.h"
+#include "tools/barid/admin_api.h"
+#include "tools/barid/health_api.h"
+
+namespace barid::tools {
+
+class HttpSite final : public ShardGuest {
+ public:
+  /// `shards` outlive the site.
+  HttpSite(Shard::Inside& inside, std::vector<Shard*> shards);
+
+  /// Empty, or why it cannot listen.
+  [[nodiscard]] std::string open(const std::vector<HttpListenSettings>& listeners);
+  /// New connections get new limits; addresses and roles need a restart.
+  void reload(const std::vector<HttpListenSettings>& listeners);
+  rt::Task<bool> close(MonoTime deadline) override;
+
+ private:
+  struct Listening {
+    std::string name;
+    http::Router router;
+    std::unique_ptr<http::Service> service;
+  };
+  void add_routes(http::Router& router, uint8_t roles);
+
+  Shard::Inside& inside_;
+  rt::Reactor& reactor_;
+  rt::StopSource stop_;
+  AdminApi admin_;
+  HealthApi health_;
+  std::vector<std::unique_ptr<Listening>> listening_;
+};
+
+}  // namespace barid::tools

@@ -1,0 +1,74 @@
+// httpd services.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/lookup/ip_address.h"
+#include "tools/barid/settings_parts.h"
+
+namespace barid::tools {
+namespace {
+
+constexpr uint64_t kBodiesOfLimit = 8;  // bodies of the largest size that may arrive at once
+
+uint8_t parse_roles(const std::vector<std::string>& names, const std::string& service,
+                    Problems* problems) {
+  uint8_t roles = 0;
+  for (const std::string& name : names) {
+    if (name == "api") {
+      roles |= kHttpApi;
+    } else if (name == "admin") {
+      roles |= kHttpAdmin;
+    } else if (name == "console") {
+      roles |= kHttpConsole;
+    } else if (name == "metrics") {
+      roles |= kHttpMetrics;
+    } else {
+      problems->errors.push_back(fmt::format(
+          "{}: http_roles: \"{}\" is none of api, admin, console, metrics", service, name));
+    }
+  }
+  return roles;
+}
+
+/// Only this host can reach it.
+bool is_private(const std::vector<net::SocketAddress>& addresses) {
+  return !addresses.empty() &&
+         std::all_of(addresses.begin(), addresses.end(), [](const net::SocketAddress& address) {
+           const auto ip = lookup::IpAddress::parse(address.ip_text());
+           return ip.has_value() && ip->unmapped().is_loopback();
+         });
+}
+
+}  // namespace
+
+std::vector<HttpListenSettings> http_listeners(const config::Configuration& configuration,
+                                               uint16_t shards_count, Problems* problems) {
+  std::vector<HttpListenSettings> listeners;
+  for (const config::ServiceEntry& entry : configuration.services()) {
+    if (!entry.is_inet() || entry.command != "httpd") continue;
+    const ConfigurationScope scope = configuration.service(entry);
+    HttpListenSettings listen{.service = entry.id(),
+                              .addresses = listen_addresses(configuration, entry, problems)};
+    const std::vector<std::string> roles = scope.get_list("http_roles");
+    if (!roles.empty()) {
+      listen.roles = parse_roles(roles, entry.id(), problems);
+    } else {
+      listen.roles = is_private(listen.addresses)
+                         ? kHttpApi | kHttpAdmin | kHttpConsole | kHttpMetrics
+                         : kHttpApi;
+    }
+    const std::string syslog_name = scope.get("syslog_name");
+    if (syslog_name != configuration.get("syslog_name")) listen.engine.syslog_name = syslog_name;
+    listen.engine.body_bytes_max = static_cast<uint64_t>(scope.get_int("http_body_limit"));
+    listen.engine.bodies_bytes_max = listen.engine.body_bytes_max * kBodiesOfLimit;
+    listen.engine.timeout = scope.get_time("http_timeout");
+    listen.engine.idle_timeout = scope.get_time("http_idle_timeout");
+    listen.engine.connections_max = static_cast<uint32_t>(
+        share_of(static_cast<uint64_t>(scope.get_int("http_connection_limit")), shards_count));
+    listeners.push_back(std::move(listen));
+  }
+  return listeners;
+}
+
+}  // namespace barid::tools
