@@ -5,33 +5,30 @@
 #include <algorithm>
 #include <array>
 
+#include "core/lookup/split.h"
+#include "core/text/ascii.h"
+#include "policy/access_action.h"
+#include "policy/host_name.h"
+
 namespace barid::policy {
 namespace {
 
-struct Name {
-  std::string_view text;
-  Restriction restriction;
-};
-constexpr std::array kNames = {
-    Name{"permit", Restriction::kPermit},
-    Name{"reject", Restriction::kReject},
-    Name{"defer", Restriction::kDefer},
-    Name{"permit_mynetworks", Restriction::kPermitMynetworks},
-    Name{"permit_inet_interfaces", Restriction::kPermitInetInterfaces},
-    Name{"permit_sasl_authenticated", Restriction::kPermitSaslAuthenticated},
-    Name{"permit_auth_destination", Restriction::kPermitAuthDestination},
-    Name{"reject_unauth_destination", Restriction::kRejectUnauthDestination},
-    Name{"defer_unauth_destination", Restriction::kDeferUnauthDestination},
-    Name{"reject_non_fqdn_sender", Restriction::kRejectNonFqdnSender},
-    Name{"reject_non_fqdn_recipient", Restriction::kRejectNonFqdnRecipient},
-    Name{"reject_non_fqdn_helo_hostname", Restriction::kRejectNonFqdnHeloHostname},
-};
+using text::equals_ignore_case;
 
-bool equal_fold(std::string_view a, std::string_view b) noexcept {
-  const auto fold = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return fold(x) == fold(y); });
+constexpr std::string_view kServerError = "451 4.3.5 Server configuration error";
+/// Table results that are lists whose tables answer with lists …
+constexpr int kDepthMax = 20;
+
+/// The first digit of the status follows the code.
+std::string make_reply(uint16_t code, std::string_view status_tail, std::string_view subject,
+                       std::string_view klass, std::string_view reason) {
+  return fmt::format("{} {}{} <{}>: {} rejected: {}", code, code / 100, status_tail, subject, klass,
+                     reason);
 }
+
+constexpr std::array<std::string_view, kListKindCount> kClassNames = {
+    "Client host",       "Helo command", "Sender address", "Recipient address",
+    "Recipient address", "Data command", "End-of-data",    "Etrn command"};
 
 bool is_fqdn(std::string_view domain) noexcept {
   if (domain.empty()) return false;
@@ -41,158 +38,426 @@ bool is_fqdn(std::string_view domain) noexcept {
 }
 
 bool is_postmaster(std::string_view recipient) noexcept {
-  return equal_fold(recipient, "postmaster");
+  return equals_ignore_case(recipient, "postmaster");
 }
 
 }  // namespace
 
-RestrictionList parse_restrictions(const std::vector<std::string>& items,
-                                   std::vector<std::string>* warnings) {
-  RestrictionList list;
-  bool warn_only = false;
-  for (const std::string& text : items) {
-    if (equal_fold(text, "warn_if_reject")) {
-      warn_only = true;
-      continue;
-    }
-    RestrictionList::Item item{.warn_only = warn_only, .name = text};
-    warn_only = false;
-    const auto found = std::find_if(kNames.begin(), kNames.end(),
-                                    [&](const Name& name) { return equal_fold(name.text, text); });
-    if (found != kNames.end()) {
-      item.restriction = found->restriction;
-    } else {
-      warnings->push_back(fmt::format("unknown smtpd restriction: \"{}\"", text));
-    }
-    list.items.push_back(std::move(item));
-  }
-  return list;
-}
+/// One check: what the lists said so far.
+class RestrictionRun {
+ public:
+  RestrictionRun(const RelayPolicy::Rules& rules, const ClientSideFacts& facts,
+                 RelayPolicy::Verdict& verdict)
+      : rules_(rules), facts_(facts), verdict_(verdict), defer_if_permit_(facts.pending) {}
 
-bool RelayPolicy::is_safe() const noexcept {
-  for (const RestrictionList* list : {&rules_.relay, &rules_.recipient}) {
-    for (const RestrictionList::Item& item : list->items) {
-      if (item.warn_only) continue;
-      if (item.restriction == Restriction::kPermit) break;
-      if (item.restriction == Restriction::kReject || item.restriction == Restriction::kDefer ||
-          item.restriction == Restriction::kRejectUnauthDestination ||
-          item.restriction == Restriction::kDeferUnauthDestination) {
-        return true;
-      }
-    }
+  /// False if the list refused; the verdict has the reply.
+  bool run_list(ListKind kind) {
+    const RestrictionList& list = rules_.lists[static_cast<size_t>(kind)];
+    if (list.empty()) return true;
+    const Subject subject{.text = subject_of(kind),
+                          .klass = kClassNames[static_cast<size_t>(kind)]};
+    return run(list, subject, 0) != Answer::kRefuse;
   }
-  return false;
-}
 
-RelayPolicy::Answer RelayPolicy::check_destination(std::string_view recipient, bool defer,
-                                                   std::string* reply) const {
-  const AddressClass address_class = rules_.classes.class_of(domain_of(recipient));
-  if (address_class == AddressClass::kTemporary) {
-    *reply = fmt::format("451 4.3.0 <{}>: Temporary lookup failure", recipient);
+  /// Every list permitted: a remembered deferral now counts.
+  void finish(CheckPoint point) {
+    const bool later =
+        point == CheckPoint::kConnect || point == CheckPoint::kHelo || point == CheckPoint::kMail;
+    (later ? verdict_.pending : verdict_.reply) = std::move(defer_if_permit_);
+  }
+
+ private:
+  enum class Answer : uint8_t { kDunno, kPermit, kRefuse };
+  struct Subject {
+    std::string_view text;
+    std::string_view klass;
+  };
+
+  /// NAME[ADDRESS]; made when first needed.
+  std::string_view client_text() {
+    if (client_.empty()) {
+      client_ = fmt::format("{}[{}]", facts_.client_name, facts_.client_address);
+    }
+    return client_;
+  }
+
+  std::string_view subject_of(ListKind kind) {
+    switch (kind) {
+      case ListKind::kClient:
+        return client_text();
+      case ListKind::kHelo:
+        return facts_.helo;
+      case ListKind::kSender:
+        return facts_.sender.value_or("");
+      case ListKind::kRelay:
+      case ListKind::kRecipient:
+        return facts_.recipient.value_or("");
+      case ListKind::kData:
+        return "DATA";
+      case ListKind::kEndOfData:
+        return "END-OF-MESSAGE";
+      case ListKind::kEtrn:
+        return facts_.etrn_domain;
+    }
+    return {};
+  }
+
+  Answer run(const RestrictionList& list, const Subject& subject, int depth) {
+    if (depth > kDepthMax) return refuse(std::string(kServerError));
+    for (const RestrictionList::Item& item : list.items) {
+      const bool outer = warn_only_;
+      warn_only_ = outer || item.warn_only;
+      const Answer answer = evaluate(item, subject, depth);
+      warn_only_ = outer;
+      if (answer != Answer::kDunno) return answer;
+    }
+    return Answer::kDunno;  // the end of a list permits
+  }
+
+  Answer refuse(std::string reply) {
+    if (warn_only_) {
+      act(PolicyAction::Kind::kRejectWarning, std::move(reply));
+      return Answer::kDunno;
+    }
+    const bool softened = reply.front() == '5' && !defer_if_reject_.empty();
+    verdict_.reply = softened ? defer_if_reject_ : std::move(reply);
     return Answer::kRefuse;
   }
-  const bool authorised =
-      address_class != AddressClass::kDefault && !has_source_routing(local_part_of(recipient));
-  if (authorised) return Answer::kDunno;
-  if (defer) {
-    *reply = fmt::format("454 4.7.1 <{}>: Relay access denied", recipient);
-  } else {
-    const uint16_t code = rules_.codes.relay_domains;
-    *reply = fmt::format("{} {}.7.1 <{}>: Relay access denied", code, code / 100, recipient);
+  Answer refuse(uint16_t code, std::string_view status_tail, const Subject& subject,
+                std::string_view reason) {
+    return refuse(make_reply(code, status_tail, subject.text, subject.klass, reason));
   }
-  return Answer::kRefuse;
-}
+  Answer temporary(std::string_view subject) {
+    return refuse(fmt::format("451 4.3.0 <{}>: Temporary lookup failure", subject));
+  }
 
-RelayPolicy::Answer RelayPolicy::evaluate(const RestrictionList::Item& item,
-                                          const ClientSideFacts& client, std::string_view sender,
-                                          std::string_view recipient, std::string* reply) const {
+  /// The first deferral is the one that is reported.
+  Answer remember(std::string& slot, std::string reply) {
+    if (warn_only_) {
+      act(PolicyAction::Kind::kRejectWarning, std::move(reply));
+    } else if (slot.empty()) {
+      slot = std::move(reply);
+    }
+    return Answer::kDunno;
+  }
+
+  void act(PolicyAction::Kind kind, std::string text, std::string argument = {}) {
+    verdict_.actions.push_back(
+        {.kind = kind, .text = std::move(text), .argument = std::move(argument)});
+  }
+
+  Answer evaluate(const RestrictionList::Item& item, const Subject& subject, int depth);
+  Answer check_networks(const Subject& subject);
+  Answer check_destination(Restriction restriction);
+  Answer check_address_fqdn(std::string_view address, std::string_view klass);
+  Answer check_helo_name(bool fully_qualified);
+  Answer check_table(const RestrictionList::Item& item, int depth);
+  Answer apply(const lookup::LookupResult& result, const Subject& subject, int depth);
+  Answer apply_list(std::string_view value, const Subject& subject, int depth);
+
+  const RelayPolicy::Rules& rules_;
+  const ClientSideFacts& facts_;
+  RelayPolicy::Verdict& verdict_;
+  std::string client_;
+  std::string defer_if_permit_;
+  std::string defer_if_reject_;
+  bool warn_only_ = false;
+};
+
+RestrictionRun::Answer RestrictionRun::evaluate(const RestrictionList::Item& item,
+                                                const Subject& subject, int depth) {
   const RestrictionCodes& codes = rules_.codes;
   switch (item.restriction) {
     case Restriction::kPermit:
       return Answer::kPermit;
     case Restriction::kReject:
-      *reply = fmt::format("{0} {1}.7.1 <{2}>: Recipient address rejected: Access denied",
-                           codes.reject, codes.reject / 100, recipient);
-      return Answer::kRefuse;
+      return refuse(codes.reject, ".7.1", subject, "Access denied");
     case Restriction::kDefer:
-      *reply = fmt::format("{0} {1}.3.2 <{2}>: Recipient address rejected: Try again later",
-                           codes.defer, codes.defer / 100, recipient);
-      return Answer::kRefuse;
-    case Restriction::kPermitMynetworks: {
-      if (!client.address_known) return Answer::kDunno;
-      const lookup::MatchResult match = rules_.mynetworks.match(client.address);
-      if (match.is_temporary()) {
-        *reply = fmt::format("451 4.3.0 <{}>: Temporary lookup failure", recipient);
-        return Answer::kRefuse;
-      }
-      return match.yes() ? Answer::kPermit : Answer::kDunno;
-    }
+      return refuse(codes.defer, ".3.2", subject, "Try again later");
+    case Restriction::kDeferIfPermit:
+      return remember(defer_if_permit_, make_reply(450, ".7.0", subject.text, subject.klass,
+                                                   "defer_if_permit requested"));
+    case Restriction::kDeferIfReject:
+      return remember(defer_if_reject_, make_reply(450, ".7.0", subject.text, subject.klass,
+                                                   "defer_if_reject requested"));
+    case Restriction::kPermitMynetworks:
+      return check_networks(subject);
     case Restriction::kPermitInetInterfaces: {
       const auto& own = rules_.classes.own_addresses;
       const bool match =
-          client.address_known && std::find(own.begin(), own.end(), client.address) != own.end();
+          facts_.address_known && std::find(own.begin(), own.end(), facts_.address) != own.end();
       return match ? Answer::kPermit : Answer::kDunno;
     }
     case Restriction::kPermitSaslAuthenticated:
-      return client.authenticated ? Answer::kPermit : Answer::kDunno;
-    case Restriction::kPermitAuthDestination: {
-      std::string unused;
-      return check_destination(recipient, false, &unused) == Answer::kDunno ? Answer::kPermit
-                                                                            : Answer::kDunno;
-    }
+      return facts_.authenticated ? Answer::kPermit : Answer::kDunno;
+    case Restriction::kPermitAuthDestination:
     case Restriction::kRejectUnauthDestination:
-      return check_destination(recipient, false, reply);
     case Restriction::kDeferUnauthDestination:
-      return check_destination(recipient, true, reply);
+      return facts_.recipient ? check_destination(item.restriction) : Answer::kDunno;
     case Restriction::kRejectNonFqdnSender:
-      if (sender.empty() || is_fqdn(domain_of(sender))) return Answer::kDunno;
-      *reply = fmt::format("{} {}.5.2 <{}>: Sender address rejected: need fully-qualified address",
-                           codes.non_fqdn, codes.non_fqdn / 100, sender);
-      return Answer::kRefuse;
+      if (!facts_.sender || facts_.sender->empty()) return Answer::kDunno;
+      return check_address_fqdn(*facts_.sender, "Sender address");
     case Restriction::kRejectNonFqdnRecipient:
-      if (is_postmaster(recipient) || is_fqdn(domain_of(recipient))) return Answer::kDunno;
-      *reply =
-          fmt::format("{} {}.5.2 <{}>: Recipient address rejected: need fully-qualified address",
-                      codes.non_fqdn, codes.non_fqdn / 100, recipient);
-      return Answer::kRefuse;
+      if (!facts_.recipient || is_postmaster(*facts_.recipient)) return Answer::kDunno;
+      return check_address_fqdn(*facts_.recipient, "Recipient address");
     case Restriction::kRejectNonFqdnHeloHostname:
-      if (client.helo.empty() || is_fqdn(client.helo)) return Answer::kDunno;
-      *reply = fmt::format("{} {}.5.2 <{}>: Helo command rejected: need fully-qualified hostname",
-                           codes.non_fqdn, codes.non_fqdn / 100, client.helo);
-      return Answer::kRefuse;
+      return check_helo_name(/*fully_qualified=*/true);
+    case Restriction::kRejectInvalidHeloHostname:
+      return check_helo_name(/*fully_qualified=*/false);
+    case Restriction::kRejectUnauthPipelining:
+      if (!facts_.pipelined) return Answer::kDunno;
+      return refuse(503, ".5.0", subject, "Improper use of SMTP command pipelining");
+    case Restriction::kRejectMultiRecipientBounce: {
+      const size_t count = facts_.recipients_count + (facts_.recipient ? 1 : 0);
+      if (!facts_.sender || !facts_.sender->empty() || count < 2) return Answer::kDunno;
+      return refuse(codes.multi_recipient, ".5.3", subject, "Multi-recipient bounce");
+    }
+    case Restriction::kRejectPlaintextSession:  // every session of this version is one
+      return refuse(codes.plaintext, ".7.1", subject, "Session encryption is required");
+    case Restriction::kCheckClientAccess:
+    case Restriction::kCheckHeloAccess:
+    case Restriction::kCheckSenderAccess:
+    case Restriction::kCheckRecipientAccess:
+    case Restriction::kCheckEtrnAccess:
+      return check_table(item, depth);
+    case Restriction::kNever:
+      return Answer::kDunno;
+    case Restriction::kClass:
+      return run(*item.list, subject, depth + 1);
     case Restriction::kUnknown:
-      *reply = "451 4.3.5 Server configuration error";
-      return Answer::kRefuse;
+      return refuse(std::string(kServerError));
   }
   return Answer::kDunno;
 }
 
-RelayPolicy::Answer RelayPolicy::run(const RestrictionList& list, const ClientSideFacts& client,
-                                     std::string_view sender, std::string_view recipient,
-                                     Verdict* verdict) const {
-  for (const RestrictionList::Item& item : list.items) {
-    std::string reply;
-    const Answer answer = evaluate(item, client, sender, recipient, &reply);
-    if (answer == Answer::kDunno) continue;
-    if (answer == Answer::kPermit) return answer;
-    if (item.warn_only) {
-      verdict->warning = std::move(reply);
-      continue;
-    }
-    verdict->reply = std::move(reply);
-    return answer;
-  }
-  return Answer::kDunno;  // the end of a list permits
+RestrictionRun::Answer RestrictionRun::check_networks(const Subject& subject) {
+  if (!facts_.address_known) return Answer::kDunno;
+  const lookup::MatchResult match = rules_.mynetworks.match(facts_.address);
+  if (match.is_temporary()) return temporary(subject.text);
+  return match.yes() ? Answer::kPermit : Answer::kDunno;
 }
 
-RelayPolicy::Verdict RelayPolicy::check_recipient(const ClientSideFacts& client,
-                                                  std::string_view sender,
-                                                  std::string_view recipient) const {
-  Verdict verdict;
-  if (is_postmaster(recipient)) return verdict;  // RFC 5321 4.5.1: always accepted
-  for (const RestrictionList* list : {&rules_.sender, &rules_.relay, &rules_.recipient}) {
-    if (run(*list, client, sender, recipient, &verdict) == Answer::kRefuse) return verdict;
+RestrictionRun::Answer RestrictionRun::check_destination(Restriction restriction) {
+  const std::string_view recipient = *facts_.recipient;
+  const AddressClass address_class = rules_.classes.class_of(domain_of(recipient));
+  if (address_class == AddressClass::kTemporary) return temporary(recipient);
+  const bool authorised =
+      address_class != AddressClass::kDefault && !has_source_routing(local_part_of(recipient));
+  if (restriction == Restriction::kPermitAuthDestination) {
+    return authorised ? Answer::kPermit : Answer::kDunno;
   }
+  if (authorised) return Answer::kDunno;
+  const bool defer = restriction == Restriction::kDeferUnauthDestination;
+  const uint16_t code = defer ? 454 : rules_.codes.relay_domains;
+  return refuse(fmt::format("{} {}.7.1 <{}>: Relay access denied", code, code / 100, recipient));
+}
+
+RestrictionRun::Answer RestrictionRun::check_address_fqdn(std::string_view address,
+                                                          std::string_view klass) {
+  if (is_fqdn(domain_of(address))) return Answer::kDunno;
+  return refuse(rules_.codes.non_fqdn, ".5.2", {.text = address, .klass = klass},
+                "need fully-qualified address");
+}
+
+RestrictionRun::Answer RestrictionRun::check_helo_name(bool fully_qualified) {
+  const std::string_view helo = facts_.helo;
+  if (helo.empty()) return Answer::kDunno;
+  const Subject subject{.text = helo, .klass = "Helo command"};
+  if (helo.front() == '[') {
+    if (is_address_literal(helo)) return Answer::kDunno;
+    return refuse(rules_.codes.invalid_name, ".5.2", subject, "invalid ip address");
+  }
+  std::string_view name = helo;
+  if (name.ends_with('.')) name.remove_suffix(1);
+  const bool valid = is_host_name(name);
+  if (fully_qualified) {
+    if (valid && name.find('.') != std::string_view::npos) return Answer::kDunno;
+    return refuse(rules_.codes.non_fqdn, ".5.2", subject, "need fully-qualified hostname");
+  }
+  if (valid || lookup::IpAddress::parse(name)) return Answer::kDunno;
+  return refuse(rules_.codes.invalid_name, ".5.2", subject, "Invalid name");
+}
+
+RestrictionRun::Answer RestrictionRun::check_table(const RestrictionList::Item& item, int depth) {
+  const lookup::Table& table = *item.table;
+  const AccessKeys keys{.bare_parents = rules_.bare_parents,
+                        .delimiters = rules_.delimiters,
+                        .null_sender = rules_.null_sender};
+  switch (item.restriction) {
+    case Restriction::kCheckClientAccess: {
+      const Subject subject{.text = client_text(), .klass = "Client host"};
+      lookup::LookupResult result = find_access_domain(table, facts_.client_name, keys);
+      if (result.status() == lookup::LookupResult::Status::kNotFound) {
+        result = find_access_address(table, facts_.client_address);
+      }
+      return apply(result, subject, depth);
+    }
+    case Restriction::kCheckHeloAccess:
+      if (facts_.helo.empty()) return Answer::kDunno;
+      return apply(find_access_domain(table, facts_.helo, keys),
+                   {.text = facts_.helo, .klass = "Helo command"}, depth);
+    case Restriction::kCheckSenderAccess:
+      if (!facts_.sender) return Answer::kDunno;
+      return apply(find_access_mail(table, *facts_.sender, keys),
+                   {.text = *facts_.sender, .klass = "Sender address"}, depth);
+    case Restriction::kCheckRecipientAccess:
+      if (!facts_.recipient) return Answer::kDunno;
+      return apply(find_access_mail(table, *facts_.recipient, keys),
+                   {.text = *facts_.recipient, .klass = "Recipient address"}, depth);
+    default:
+      if (facts_.etrn_domain.empty()) return Answer::kDunno;
+      return apply(find_access_domain(table, facts_.etrn_domain, keys),
+                   {.text = facts_.etrn_domain, .klass = "Etrn command"}, depth);
+  }
+}
+
+/// What a table answered, as access(5) has it.
+RestrictionRun::Answer RestrictionRun::apply(const lookup::LookupResult& result,
+                                             const Subject& subject, int depth) {
+  if (result.is_misconfigured()) return refuse(std::string(kServerError));
+  if (result.is_temporary()) return temporary(subject.text);
+  if (!result.is_found()) return Answer::kDunno;
+  const AccessAction action = parse_access_action(result.value());
+  const auto describe = [&](std::string_view fallback) {
+    return fmt::format("<{}>: {} {}", subject.text, subject.klass,
+                       action.text.empty() ? fallback : action.text);
+  };
+  const auto reply = [&](uint16_t code, std::string_view status_tail, std::string_view fallback) {
+    const std::string_view reason = action.text.empty() ? fallback : action.text;
+    if (action.status.empty()) {
+      return make_reply(code, status_tail, subject.text, subject.klass, reason);
+    }
+    return make_reply(code, action.status.substr(1), subject.text, subject.klass, reason);
+  };
+  switch (action.verb) {
+    case AccessAction::Verb::kOk:
+      return Answer::kPermit;
+    case AccessAction::Verb::kDunno:
+      return Answer::kDunno;
+    case AccessAction::Verb::kReject:
+      return refuse(reply(rules_.codes.access_reject, ".7.1", "Access denied"));
+    case AccessAction::Verb::kDefer:
+      return refuse(reply(rules_.codes.access_defer, ".7.1", "Access denied"));
+    case AccessAction::Verb::kReply:
+      return refuse(reply(action.code, ".7.1", "Access denied"));
+    case AccessAction::Verb::kDeferIfPermit:
+      return remember(defer_if_permit_,
+                      reply(rules_.codes.access_defer, ".7.1", "Service unavailable"));
+    case AccessAction::Verb::kDeferIfReject:
+      return remember(defer_if_reject_,
+                      reply(rules_.codes.access_defer, ".7.1", "Service unavailable"));
+    case AccessAction::Verb::kWarn:
+      act(PolicyAction::Kind::kWarn, describe("triggers WARN action"));
+      return Answer::kDunno;
+    case AccessAction::Verb::kInfo:
+      act(PolicyAction::Kind::kInfo, describe("triggers INFO action"));
+      return Answer::kDunno;
+    case AccessAction::Verb::kDiscard:
+      act(PolicyAction::Kind::kDiscard, describe("triggers DISCARD action"));
+      return Answer::kDunno;
+    case AccessAction::Verb::kRedirect:
+    case AccessAction::Verb::kBcc: {
+      const bool redirect = action.verb == AccessAction::Verb::kRedirect;
+      act(redirect ? PolicyAction::Kind::kRedirect : PolicyAction::Kind::kBcc,
+          fmt::format("<{}>: {} triggers {} {}", subject.text, subject.klass,
+                      redirect ? "REDIRECT" : "BCC", action.text),
+          std::string(action.text));
+      return Answer::kDunno;
+    }
+    case AccessAction::Verb::kPrepend:
+      act(PolicyAction::Kind::kPrepend, {}, std::string(action.text));
+      return Answer::kDunno;
+    case AccessAction::Verb::kBad:
+      act(PolicyAction::Kind::kWarn, describe("has an access action that is not served"));
+      return refuse(std::string(kServerError));
+    case AccessAction::Verb::kList:
+      return apply_list(result.value(), subject, depth);
+  }
+  return Answer::kDunno;
+}
+
+/// Any other result is a list of restrictions; it names no tables, since opening those takes time.
+RestrictionRun::Answer RestrictionRun::apply_list(std::string_view value, const Subject& subject,
+                                                  int depth) {
+  std::vector<std::string> items;
+  for (const std::string_view item : lookup::split_list(value)) items.emplace_back(item);
+  const RestrictionSource source(&rules_.restriction_classes);
+  const RestrictionList list = parse_restrictions(items, ListKind::kRecipient, source);
+  return run(list, subject, depth + 1);
+}
+
+bool RelayPolicy::is_safe() const noexcept {
+  return can_refuse(rules_.lists[static_cast<size_t>(ListKind::kRelay)]) ||
+         can_refuse(rules_.lists[static_cast<size_t>(ListKind::kRecipient)]);
+}
+
+namespace {
+
+struct ListOrder {
+  std::array<ListKind, 5> kinds{};
+  size_t count = 0;
+  void add(ListKind kind) noexcept { kinds[count++] = kind; }
+};
+
+/// The lists of one check, in order.
+ListOrder order_of(CheckPoint point, const RelayPolicy::Rules& rules) noexcept {
+  ListOrder order;
+  const bool delayed = rules.delay_reject;
+  switch (point) {
+    case CheckPoint::kConnect:
+      if (!delayed) order.add(ListKind::kClient);
+      break;
+    case CheckPoint::kHelo:
+      if (!delayed) order.add(ListKind::kHelo);
+      break;
+    case CheckPoint::kMail:
+      if (!delayed) order.add(ListKind::kSender);
+      break;
+    case CheckPoint::kRcpt:
+      if (delayed) {
+        order.add(ListKind::kClient);
+        order.add(ListKind::kHelo);
+        order.add(ListKind::kSender);
+      }
+      order.add(rules.relay_before_recipient ? ListKind::kRelay : ListKind::kRecipient);
+      order.add(rules.relay_before_recipient ? ListKind::kRecipient : ListKind::kRelay);
+      break;
+    case CheckPoint::kData:
+      order.add(ListKind::kData);
+      break;
+    case CheckPoint::kEndOfMessage:
+      order.add(ListKind::kEndOfData);
+      break;
+    case CheckPoint::kEtrn:
+      if (delayed) {
+        order.add(ListKind::kClient);
+        order.add(ListKind::kHelo);
+      }
+      order.add(ListKind::kEtrn);
+      break;
+  }
+  return order;
+}
+
+}  // namespace
+
+bool RelayPolicy::has_checks(CheckPoint point) const noexcept {
+  const ListOrder order = order_of(point, rules_);
+  return std::any_of(order.kinds.begin(), order.kinds.begin() + order.count, [&](ListKind kind) {
+    return !rules_.lists[static_cast<size_t>(kind)].empty();
+  });
+}
+
+RelayPolicy::Verdict RelayPolicy::check(CheckPoint point, const ClientSideFacts& facts) const {
+  Verdict verdict;
+  // RFC 5321 4.5.1: always accepted.
+  if (point == CheckPoint::kRcpt && is_postmaster(facts.recipient.value_or(""))) return verdict;
+  RestrictionRun run(rules_, facts, verdict);
+  const ListOrder order = order_of(point, rules_);
+  for (size_t i = 0; i < order.count; ++i) {
+    if (!run.run_list(order.kinds[i])) return verdict;
+  }
+  run.finish(point);
   return verdict;
 }
 

@@ -1,54 +1,39 @@
-// smtpd restriction lists: verdicts as pure functions of facts.
-// Source: Postfix's SMTPD_ACCESS (evaluation order, texts, codes); the restrictions that relay
-//         control and basic hygiene need. Every list is checked when it is loaded.
+// What the smtpd restriction lists say about a client, a command or a recipient: verdicts as pure
+// functions of facts.
+// Source: Postfix's SMTPD_ACCESS (evaluation order, texts, codes) and access(5) (table results).
 // Layer: policy, pure.
 #pragma once
 
+#include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/lookup/ip_address.h"
 #include "core/lookup/match_list.h"
+#include "policy/access_lookup.h"
 #include "policy/address_class.h"
+#include "policy/restriction_list.h"
 
 namespace barid::policy {
 
-enum class Restriction : uint8_t {
-  kPermit,
-  kReject,
-  kDefer,
-  kPermitMynetworks,
-  kPermitInetInterfaces,
-  kPermitSaslAuthenticated,
-  kPermitAuthDestination,
-  kRejectUnauthDestination,
-  kDeferUnauthDestination,
-  kRejectNonFqdnSender,
-  kRejectNonFqdnRecipient,
-  kRejectNonFqdnHeloHostname,
-  kUnknown,  ///< 451 4.3.5 when reached
-};
-
-struct RestrictionList {
-  struct Item {
-    Restriction restriction = Restriction::kUnknown;
-    bool warn_only = false;  ///< warn_if_reject
-    std::string name;        ///< as written
-  };
-  std::vector<Item> items;
-};
-
-/// Parses a list whose items were split already. Unknown names are kept as kUnknown and reported in
-/// `warnings` ("unknown smtpd restriction: …").
-[[nodiscard]] RestrictionList parse_restrictions(const std::vector<std::string>& items,
-                                                 std::vector<std::string>* warnings);
-
+/// What is known when a list is checked. What the client has not said yet is absent, and
+/// restrictions about it pass. All views are borrowed for the check only.
 struct ClientSideFacts {
-  lookup::IpAddress address;
+  lookup::IpAddress address{};
   bool address_known = false;  ///< false for unix sockets: never in mynetworks
   bool authenticated = false;
-  std::string_view helo;
+  bool pipelined = false;  ///< sent commands before it may
+  std::string_view client_name = "unknown";
+  std::string_view client_address;            ///< as text
+  std::string_view helo;                      ///< empty: not given
+  std::optional<std::string_view> sender;     ///< external form without brackets
+  std::optional<std::string_view> recipient;  ///< at RCPT and VRFY
+  std::string_view etrn_domain;
+  size_t recipients_count = 0;  ///< accepted so far
+  /// What an earlier stage's defer_if_permit left (Verdict::pending); empty = nothing.
+  std::string_view pending;
 };
 
 struct RestrictionCodes {
@@ -56,6 +41,30 @@ struct RestrictionCodes {
   uint16_t reject = 554;
   uint16_t defer = 450;
   uint16_t non_fqdn = 504;
+  uint16_t access_reject = 554;    ///< access_map_reject_code
+  uint16_t access_defer = 450;     ///< access_map_defer_code
+  uint16_t invalid_name = 501;     ///< invalid_hostname_reject_code
+  uint16_t multi_recipient = 550;  ///< multi_recipient_bounce_reject_code
+  uint16_t plaintext = 450;        ///< plaintext_reject_code
+};
+
+/// When lists are checked. VRFY is checked as kRcpt is.
+enum class CheckPoint : uint8_t { kConnect, kHelo, kMail, kRcpt, kData, kEndOfMessage, kEtrn };
+
+/// What a list wants besides a reply: a log line, or a change to the message.
+struct PolicyAction {
+  enum class Kind : uint8_t {
+    kRejectWarning,  ///< warn_if_reject: `text` is the reply that was not given
+    kWarn,
+    kInfo,
+    kDiscard,   ///< accept the message and throw it away
+    kRedirect,  ///< `argument` instead of all recipients
+    kBcc,       ///< `argument` as one more recipient
+    kPrepend,   ///< header line `argument` above ours
+  };
+  Kind kind;
+  std::string text;  ///< for the log
+  std::string argument;
 };
 
 /// One listener's rules. An immutable snapshot.
@@ -64,10 +73,16 @@ class RelayPolicy {
   struct Rules {
     AddressClasses classes;
     lookup::AddressList mynetworks;
-    RestrictionList relay;      ///< smtpd_relay_restrictions
-    RestrictionList recipient;  ///< smtpd_recipient_restrictions
-    RestrictionList sender;     ///< smtpd_sender_restrictions, evaluated at RCPT
+    std::array<RestrictionList, kListKindCount> lists;  ///< by ListKind
     RestrictionCodes codes;
+    bool delay_reject = true;                ///< smtpd_delay_reject
+    bool relay_before_recipient = true;      ///< smtpd_relay_before_recipient_restrictions
+    bool bare_parents = true;                ///< of access tables, see AccessKeys
+    std::string delimiters;                  ///< recipient_delimiter
+    std::string null_sender = "<>";          ///< smtpd_null_access_lookup_key
+    RestrictionClasses restriction_classes;  ///< those that a table's result may name
+
+    RestrictionList& list(ListKind kind) { return lists[static_cast<size_t>(kind)]; }
   };
   explicit RelayPolicy(Rules rules) : rules_(std::move(rules)) {}
 
@@ -75,24 +90,19 @@ class RelayPolicy {
   /// serve at all (an open relay).
   [[nodiscard]] bool is_safe() const noexcept;
 
+  /// False if check() at this point always permits.
+  [[nodiscard]] bool has_checks(CheckPoint point) const noexcept;
+
   struct Verdict {
     std::string reply;    ///< empty = permitted; else a whole reply
-    std::string warning;  ///< what warn_if_reject let through; empty = nothing
+    std::string pending;  ///< before kRcpt: a defer_if_permit, to be given to the later checks
+    std::vector<PolicyAction> actions;
   };
-  /// At RCPT. `sender` and `recipient` in external form without brackets.
-  [[nodiscard]] Verdict check_recipient(const ClientSideFacts& client, std::string_view sender,
-                                        std::string_view recipient) const;
+  [[nodiscard]] Verdict check(CheckPoint point, const ClientSideFacts& facts) const;
 
   [[nodiscard]] const AddressClasses& classes() const noexcept { return rules_.classes; }
 
  private:
-  enum class Answer : uint8_t { kDunno, kPermit, kRefuse };
-  Answer evaluate(const RestrictionList::Item& item, const ClientSideFacts& client,
-                  std::string_view sender, std::string_view recipient, std::string* reply) const;
-  Answer run(const RestrictionList& list, const ClientSideFacts& client, std::string_view sender,
-             std::string_view recipient, Verdict* verdict) const;
-  Answer check_destination(std::string_view recipient, bool defer, std::string* reply) const;
-
   Rules rules_;
 };
 

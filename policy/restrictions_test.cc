@@ -11,6 +11,27 @@ using Items = std::vector<std::string>;
 
 lookup::IpAddress ip(std::string_view text) { return *lookup::IpAddress::parse(text); }
 
+/// Tables as written, and two classes.
+class TestSource final : public RestrictionSource {
+ public:
+  std::unique_ptr<const lookup::Table> open(std::string_view spec) const override {
+    return lookup::open_table(spec, {});
+  }
+  std::optional<Items> class_items(std::string_view name) const override {
+    if (name == "strict") return Items{"permit_mynetworks", "reject"};
+    if (name == "loop") return Items{"loop"};
+    return std::nullopt;
+  }
+};
+
+/// What RCPT answers.
+RelayPolicy::Verdict at_rcpt(RelayPolicy::Rules rules, ClientSideFacts client,
+                             std::string_view sender, std::string_view recipient) {
+  client.sender = sender;
+  client.recipient = recipient;
+  return RelayPolicy(std::move(rules)).check(CheckPoint::kRcpt, client);
+}
+
 RelayPolicy::Rules base_rules() {
   const lookup::OpenContext context;
   RelayPolicy::Rules rules;
@@ -24,15 +45,18 @@ RelayPolicy::Rules base_rules() {
   return rules;
 }
 
-RestrictionList list_of(const Items& items) {
+RestrictionList list_of(const Items& items, ListKind kind = ListKind::kRecipient) {
   std::vector<std::string> warnings;
-  RestrictionList list = parse_restrictions(items, &warnings);
+  RestrictionList list = parse_restrictions(items, kind, TestSource(), &warnings);
   EXPECT_TRUE(warnings.empty()) << warnings.front();
   return list;
 }
 
 ClientSideFacts stranger() {
-  return {.address = ip("203.0.113.7"), .address_known = true, .helo = "mx.example.net"};
+  return {.address = ip("203.0.113.7"),
+          .address_known = true,
+          .client_address = "203.0.113.7",
+          .helo = "mx.example.net"};
 }
 
 constexpr std::string_view kDenied = "554 5.7.1 <u@far.example>: Relay access denied";
@@ -110,16 +134,13 @@ TEST(Restrictions, ClientsMayRelay) {
   for (const ClientRow& row : rows) {
     SCOPED_TRACE(row.name);
     RelayPolicy::Rules rules = base_rules();
-    rules.relay = list_of(row.relay);
+    rules.list(ListKind::kRelay) = list_of(row.relay);
     ClientSideFacts client = stranger();
     client.address_known = !row.address.empty();
     // An unknown address must not match even if its zero value would.
     client.address = ip(row.address.empty() ? "127.0.0.1" : row.address);
     client.authenticated = row.authenticated;
-    EXPECT_EQ(RelayPolicy(std::move(rules))
-                  .check_recipient(client, "s@far.example", "u@far.example")
-                  .reply,
-              row.reply);
+    EXPECT_EQ(at_rcpt(std::move(rules), client, "s@far.example", "u@far.example").reply, row.reply);
   }
 }
 
@@ -156,8 +177,8 @@ TEST(Restrictions, Destinations) {
     SCOPED_TRACE(row.recipient);
     const auto reply_of = [&](const Items& items) {
       RelayPolicy::Rules rules = base_rules();
-      rules.relay = list_of(items);
-      return RelayPolicy(std::move(rules)).check_recipient(stranger(), "", row.recipient).reply;
+      rules.list(ListKind::kRelay) = list_of(items);
+      return at_rcpt(std::move(rules), stranger(), "", row.recipient).reply;
     };
     const std::string text = " <" + std::string(row.recipient) + ">: Relay access denied";
     EXPECT_EQ(reply_of({"reject_unauth_destination"}), row.authorised ? "" : "554 5.7.1" + text);
@@ -200,12 +221,10 @@ TEST(Restrictions, NonFqdn) {
     SCOPED_TRACE(std::string(row.restriction) + ' ' + std::string(row.sender) + ' ' +
                  std::string(row.recipient) + ' ' + std::string(row.helo));
     RelayPolicy::Rules rules = base_rules();
-    rules.recipient = list_of({row.restriction});
+    rules.list(ListKind::kRecipient) = list_of({row.restriction});
     ClientSideFacts client = stranger();
     client.helo = row.helo;
-    EXPECT_EQ(
-        RelayPolicy(std::move(rules)).check_recipient(client, row.sender, row.recipient).reply,
-        row.reply);
+    EXPECT_EQ(at_rcpt(std::move(rules), client, row.sender, row.recipient).reply, row.reply);
   }
 }
 
@@ -220,21 +239,21 @@ TEST(Restrictions, ListsAreIndependentAndOrdered) {
       "554 5.7.1 <u@far.example>: Recipient address rejected: Access denied";
   const std::string_view later =
       "450 4.3.2 <u@far.example>: Recipient address rejected: Try again later";
+  const std::string_view sender_later = "450 4.3.2 <>: Sender address rejected: Try again later";
   const Row rows[] = {
       {{}, {}, {}, ""},
       {{"permit"}, {"permit"}, {"permit"}, ""},
       {{"permit"}, {"reject"}, {"permit"}, rejected},  // permit ends its own list only
       {{"permit"}, {"permit"}, {"reject"}, rejected},
-      {{"defer"}, {"reject"}, {"reject"}, later},  // sender before relay before recipient
+      {{"defer"}, {"reject"}, {"reject"}, sender_later},  // sender before relay before recipient
       {{}, {"defer"}, {"reject"}, later},
   };
   for (const Row& row : rows) {
     RelayPolicy::Rules rules = base_rules();
-    rules.sender = list_of(row.sender);
-    rules.relay = list_of(row.relay);
-    rules.recipient = list_of(row.recipient);
-    EXPECT_EQ(RelayPolicy(std::move(rules)).check_recipient(stranger(), "", "u@far.example").reply,
-              row.reply);
+    rules.list(ListKind::kSender) = list_of(row.sender);
+    rules.list(ListKind::kRelay) = list_of(row.relay);
+    rules.list(ListKind::kRecipient) = list_of(row.recipient);
+    EXPECT_EQ(at_rcpt(std::move(rules), stranger(), "", "u@far.example").reply, row.reply);
   }
 }
 
@@ -244,8 +263,8 @@ TEST(Restrictions, CodesComeFromTheConfiguration) {
   const auto reply_of = [&](const char* restriction, std::string_view sender) {
     RelayPolicy::Rules copy = base_rules();
     copy.codes = rules.codes;
-    copy.relay = list_of({restriction});
-    return RelayPolicy(std::move(copy)).check_recipient(stranger(), sender, "u@far.example").reply;
+    copy.list(ListKind::kRelay) = list_of({restriction});
+    return at_rcpt(std::move(copy), stranger(), sender, "u@far.example").reply;
   };
   EXPECT_EQ(reply_of("reject_unauth_destination", ""),
             "454 4.7.1 <u@far.example>: Relay access denied");
@@ -256,60 +275,88 @@ TEST(Restrictions, CodesComeFromTheConfiguration) {
 }
 
 TEST(Restrictions, UnknownNameWarnsAndAnswersWhenReached) {
-  std::vector<std::string> warnings;
-  RelayPolicy::Rules rules = base_rules();
-  rules.recipient = parse_restrictions({"permit_mynetworks", "reject_mars"}, &warnings);
-  ASSERT_EQ(warnings, Items{"unknown smtpd restriction: \"reject_mars\""});
-  const RelayPolicy policy(std::move(rules));
-  EXPECT_EQ(policy.check_recipient(stranger(), "", "u@far.example").reply,
-            "451 4.3.5 Server configuration error");
-  ClientSideFacts friendly = stranger();
-  friendly.address = ip("127.0.0.1");
-  EXPECT_EQ(policy.check_recipient(friendly, "", "u@far.example").reply, "");
+  const auto at_first_argument = [](const Items& items, std::string* warning) {
+    std::vector<std::string> warnings;
+    RelayPolicy::Rules rules = base_rules();
+    rules.list(ListKind::kRecipient) =
+        parse_restrictions(items, ListKind::kRecipient, TestSource(), &warnings);
+    EXPECT_EQ(warnings.size(), 1u);
+    *warning = warnings.empty() ? "" : warnings.front();
+    return rules;
+  };
+  const Items unserved[] = {
+      {"permit_mynetworks", "reject_mars"},
+      {"permit_mynetworks", "reject_rbl_client", "dnsbl.example"},
+      {"permit_mynetworks", "check_policy_service", "unix:private/policy"},
+      {"permit_mynetworks", "reject_unknown_sender_domain"},
+      {"permit_mynetworks", "check_sender_access"},
+      {"permit_mynetworks", "check_sender_access", "permit_mynetworks"},
+  };
+  for (const Items& items : unserved) {
+    SCOPED_TRACE(items[1]);
+    std::string warning;
+    const RelayPolicy::Rules rules = at_first_argument(items, &warning);
+    (void)rules;
+    EXPECT_NE(warning.find(items[1]), std::string::npos) << warning;
+    EXPECT_TRUE(warning.starts_with("smtpd_recipient_restrictions: ")) << warning;
+    EXPECT_EQ(at_rcpt(at_first_argument(items, &warning), stranger(), "", "u@far.example").reply,
+              "451 4.3.5 Server configuration error");
+    ClientSideFacts friendly = stranger();
+    friendly.address = ip("127.0.0.1");
+    EXPECT_EQ(at_rcpt(at_first_argument(items, &warning), friendly, "", "u@far.example").reply, "");
+  }
 }
 
 TEST(Restrictions, WarnIfRejectCoversTheNextItemOnly) {
   RelayPolicy::Rules rules = base_rules();
-  rules.relay = list_of({"warn_if_reject", "reject_unauth_destination"});
-  RelayPolicy::Verdict verdict =
-      RelayPolicy(std::move(rules)).check_recipient(stranger(), "", "u@far.example");
+  rules.list(ListKind::kRelay) = list_of({"warn_if_reject", "reject_unauth_destination"});
+  RelayPolicy::Verdict verdict = at_rcpt(std::move(rules), stranger(), "", "u@far.example");
   EXPECT_EQ(verdict.reply, "");
-  EXPECT_EQ(verdict.warning, kDenied);
+  ASSERT_EQ(verdict.actions.size(), 1u);
+  EXPECT_EQ(verdict.actions[0].kind, PolicyAction::Kind::kRejectWarning);
+  EXPECT_EQ(verdict.actions[0].text, kDenied);
 
   rules = base_rules();
-  rules.relay = list_of({"warn_if_reject", "reject_unauth_destination", "defer"});
-  verdict = RelayPolicy(std::move(rules)).check_recipient(stranger(), "", "u@far.example");
+  rules.list(ListKind::kRelay) = list_of({"warn_if_reject", "reject_unauth_destination", "defer"});
+  verdict = at_rcpt(std::move(rules), stranger(), "", "u@far.example");
   EXPECT_TRUE(verdict.reply.starts_with("450 4.3.2 "));
-  EXPECT_EQ(verdict.warning, kDenied);
+  ASSERT_EQ(verdict.actions.size(), 1u);
+  EXPECT_EQ(verdict.actions[0].text, kDenied);
 }
 
 TEST(Restrictions, TableFailureIsTemporary) {
   const lookup::OpenContext context;
   RelayPolicy::Rules rules = base_rules();
   rules.classes.local = {"mydestination", "nosuch:/table", context};
-  rules.relay = list_of({"reject_unauth_destination"});
-  EXPECT_EQ(RelayPolicy(std::move(rules)).check_recipient(stranger(), "", "u@far.example").reply,
+  rules.list(ListKind::kRelay) = list_of({"reject_unauth_destination"});
+  EXPECT_EQ(at_rcpt(std::move(rules), stranger(), "", "u@far.example").reply,
             "451 4.3.0 <u@far.example>: Temporary lookup failure");
   rules = base_rules();
   rules.mynetworks = {"mynetworks", "nosuch:/table", lookup::Subdomains::kDotted, context};
-  rules.relay = list_of({"permit_mynetworks"});
-  EXPECT_EQ(RelayPolicy(std::move(rules)).check_recipient(stranger(), "", "u@far.example").reply,
+  rules.list(ListKind::kRelay) = list_of({"permit_mynetworks"});
+  EXPECT_EQ(at_rcpt(std::move(rules), stranger(), "", "u@far.example").reply,
             "451 4.3.0 <u@far.example>: Temporary lookup failure");
   // A destination that cannot be judged is not waved through either.
   rules = base_rules();
   rules.classes.local = {"mydestination", "nosuch:/table", context};
-  rules.relay = list_of({"permit_auth_destination", "reject"});
-  EXPECT_FALSE(
-      RelayPolicy(std::move(rules)).check_recipient(stranger(), "", "u@x.example").reply.empty());
+  rules.list(ListKind::kRelay) = list_of({"permit_auth_destination", "reject"});
+  EXPECT_FALSE(at_rcpt(std::move(rules), stranger(), "", "u@x.example").reply.empty());
 }
 
 TEST(Restrictions, PostmasterIsAlwaysAccepted) {
   RelayPolicy::Rules rules = base_rules();
-  rules.sender = rules.relay = rules.recipient = list_of({"reject"});
+  for (const ListKind kind : {ListKind::kSender, ListKind::kRelay, ListKind::kRecipient}) {
+    rules.list(kind) = list_of({"reject"});
+  }
   const RelayPolicy policy(std::move(rules));
-  EXPECT_EQ(policy.check_recipient(stranger(), "", "Postmaster").reply, "");
-  EXPECT_NE(policy.check_recipient(stranger(), "", "postmaster@far.example").reply, "");
-  EXPECT_NE(policy.check_recipient(stranger(), "", "postmasters").reply, "");
+  const auto reply_of = [&](std::string_view recipient) {
+    ClientSideFacts client = stranger();
+    client.recipient = recipient;
+    return policy.check(CheckPoint::kRcpt, client);
+  };
+  EXPECT_EQ(reply_of("Postmaster").reply, "");
+  EXPECT_NE(reply_of("postmaster@far.example").reply, "");
+  EXPECT_NE(reply_of("postmasters").reply, "");
 }
 
 TEST(Restrictions, OpenRelaysAreUnsafe) {
@@ -331,8 +378,8 @@ TEST(Restrictions, OpenRelaysAreUnsafe) {
   };
   for (const Row& row : rows) {
     RelayPolicy::Rules rules;
-    rules.relay = list_of(row.relay);
-    rules.recipient = list_of(row.recipient);
+    rules.list(ListKind::kRelay) = list_of(row.relay);
+    rules.list(ListKind::kRecipient) = list_of(row.recipient);
     EXPECT_EQ(RelayPolicy(std::move(rules)).is_safe(), row.safe)
         << testing::PrintToString(row.relay) << testing::PrintToString(row.recipient);
   }

@@ -219,6 +219,8 @@ class ServerMachine {
 
   /// "CONNECT", the last command's name, "END-OF-MESSAGE": for "lost connection after …".
   [[nodiscard]] std::string_view stage() const noexcept { return stage_; }
+  /// The client sent something before it may have.
+  [[nodiscard]] bool saw_pipelining() const noexcept { return pipelining_noted_; }
   /// Content bytes so far, if stage() is DATA or BDAT: Postfix logs "DATA (N bytes)".
   [[nodiscard]] bool in_content() const noexcept {
     return reading_ == Reading::kData || reading_ == Reading::kChunk;

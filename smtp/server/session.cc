@@ -6,6 +6,8 @@
 namespace barid::smtp {
 namespace {
 
+constexpr size_t kBccMax = 100;  // of one message; the rest of what tables ask for is left out
+constexpr size_t kPrependedBytesMax = 64 * 1024;
 constexpr size_t kBacklogBytesMax = 64 * 1024;  // replies a client does not read; then it waits too
 
 ClientFacts client_facts(const ServerSettings& settings, const net::SocketAddress& peer,
@@ -27,6 +29,16 @@ policy::ClientSideFacts side_facts(const net::SocketAddress& peer) {
     facts.address_known = true;
   }
   return facts;
+}
+
+/// Those that a table added get no notices.
+void change_recipients(const MessageChanges& changes, Envelope& envelope) {
+  if (!changes.redirect.empty()) {
+    envelope.recipients = {{.address = changes.redirect, .original = {}, .notify = 0}};
+  }
+  for (const std::string& address : changes.recipients) {
+    envelope.recipients.push_back({.address = address, .original = {}, .notify = kNotifyNever});
+  }
 }
 
 CommandCounts log_counts(const ServerMachine& machine) {
@@ -72,14 +84,17 @@ rt::Task<void> ServerSession::run() {
   // What a client sends before it was greeted arrives with the next turn's completions.
   co_await rt::yield(env_.reactor);
   co_await rt::yield(env_.reactor);
+  if (refusal_.empty()) refusal_ = check(policy::CheckPoint::kConnect, "CONNECT");
   machine_.start({.early_input = stream_.input(), .refusal = refusal_});
   for (;;) {
     size_t consumed = 0;
     const Action action = machine_.next(stream_.input(), &consumed);
     if (action.kind == ActionKind::kBodyBytes) append_body(action.bytes);
     if (action.note != Note::kNone) log_note(action);
-    if (action.kind == ActionKind::kCheckRecipient || action.kind == ActionKind::kCheckVerify) {
-      check_recipient(action);
+    if (action.kind == ActionKind::kCheckRecipient) {
+      machine_.on_verdict(check(policy::CheckPoint::kRcpt, "RCPT"));
+    } else if (action.kind == ActionKind::kCheckVerify) {
+      machine_.on_verdict(check(policy::CheckPoint::kRcpt, "VRFY"));
     }
     stream_.consume(consumed);  // the action's bytes are not used from here on
     const bool goes_on = co_await perform(action);
@@ -102,20 +117,25 @@ rt::Task<bool> ServerSession::perform(const Action& action) {
       static_cast<void>(co_await stream_.flush(env_.reactor.now() + settings_->timeout));
       co_return false;
     case ActionKind::kCheckSender:
-      machine_.on_verdict(env_.queue.refuse_mail(machine_.declared_size()));
+      machine_.on_verdict(check_sender());
       break;
-    case ActionKind::kCheckEtrn:
-      machine_.on_verdict("458 Unable to queue messages");
+    case ActionKind::kCheckEtrn: {
+      const std::string_view refusal = check(policy::CheckPoint::kEtrn, "ETRN");
+      machine_.on_verdict(refusal.empty() ? "458 Unable to queue messages" : refusal);
       break;
+    }
     case ActionKind::kCheckHelo:
+      machine_.on_verdict(check(policy::CheckPoint::kHelo, machine_.stage()));
+      break;
     case ActionKind::kCheckData:
-      machine_.on_verdict({});
+      machine_.on_verdict(check(policy::CheckPoint::kData, machine_.stage()));
       break;
     case ActionKind::kOpenMessage:
       open_message();
       break;
     case ActionKind::kAbort:
       content_.reset();
+      changes_.reset();
       id_ = {};
       break;
     case ActionKind::kCommit:
@@ -173,25 +193,71 @@ rt::Task<bool> ServerSession::read_more() {
 
 // --- what the machine asks
 
-void ServerSession::check_recipient(const Action& action) {
-  const CheckedRecipient& recipient = machine_.recipient();
-  facts_.helo = machine_.helo();
-  const policy::RelayPolicy::Verdict verdict =
-      settings_->relay.check_recipient(facts_, machine_.sender(), recipient.address);
-  const std::string_view stage = action.kind == ActionKind::kCheckVerify ? "VRFY" : "RCPT";
-  if (!verdict.warning.empty()) {
-    env_.log.write(origin(), SmtpdVerdict{.queue_id = id_,
-                                          .verb = "reject_warning",
-                                          .stage = stage,
-                                          .client = client(),
-                                          .reply = verdict.warning,
-                                          .sender = machine_.sender(),
-                                          .recipient = recipient.address,
-                                          .protocol = machine_.protocol(),
-                                          .helo = machine_.helo()});
+std::string_view ServerSession::check(policy::CheckPoint point, std::string_view stage) {
+  using policy::CheckPoint;
+  if (!settings_->relay.has_checks(point) && point != CheckPoint::kRcpt) return {};
+  policy::ClientSideFacts facts = facts_;
+  facts.client_name = machine_.client().name;
+  facts.client_address = machine_.client().address;
+  facts.pipelined = machine_.saw_pipelining();
+  facts.helo = point == CheckPoint::kHelo ? machine_.helo_offered() : machine_.helo();
+  const bool has_sender = machine_.in_transaction() || point == CheckPoint::kMail;
+  if (has_sender) facts.sender = machine_.sender();
+  if (point == CheckPoint::kRcpt) facts.recipient = machine_.recipient().address;
+  if (point == CheckPoint::kEtrn) facts.etrn_domain = machine_.etrn_domain();
+  facts.recipients_count = machine_.recipient_count();
+  for (const std::string& pending : pending_) {
+    if (point == CheckPoint::kRcpt && facts.pending.empty()) facts.pending = pending;
   }
-  if (!verdict.reply.empty()) log_reject(verdict.reply, stage);
-  machine_.on_verdict(verdict.reply);
+  verdict_ = settings_->relay.check(point, facts);
+  if (point <= CheckPoint::kMail) {
+    pending_[static_cast<size_t>(point)] = std::move(verdict_.pending);
+  }
+  take_actions(verdict_, stage);
+  if (!verdict_.reply.empty()) log_reject(verdict_.reply, stage);
+  return verdict_.reply;
+}
+
+std::string_view ServerSession::check_sender() {
+  changes_.reset();
+  const std::string_view full = env_.queue.refuse_mail(machine_.declared_size());
+  if (full.empty()) return check(policy::CheckPoint::kMail, "MAIL");
+  log_reject(full, "MAIL");
+  return full;
+}
+
+/// Changes are for the message under way: at VRFY and ETRN, and before MAIL, there is none.
+void ServerSession::take_actions(policy::RelayPolicy::Verdict& verdict, std::string_view stage) {
+  using Kind = policy::PolicyAction::Kind;
+  const bool has_message = stage == "MAIL" || (machine_.in_transaction() && stage != "VRFY");
+  for (policy::PolicyAction& action : verdict.actions) {
+    if (action.kind == Kind::kRejectWarning) log_verdict("reject_warning", action.text, stage);
+    if (action.kind == Kind::kWarn) log_verdict("warn", action.text, stage);
+    if (action.kind == Kind::kInfo) log_verdict("info", action.text, stage);
+    if (action.kind <= Kind::kInfo || !has_message) continue;
+    if (!changes_) changes_ = std::make_unique<MessageChanges>();
+    switch (action.kind) {
+      case Kind::kDiscard:
+        log_verdict("discard", action.text, stage);
+        changes_->discard = true;
+        break;
+      case Kind::kRedirect:
+        log_verdict("redirect", action.text, stage);
+        changes_->redirect = std::move(action.argument);
+        break;
+      case Kind::kBcc:
+        log_verdict("bcc", action.text, stage);
+        if (changes_->recipients.size() < kBccMax) {
+          changes_->recipients.push_back(std::move(action.argument));
+        }
+        break;
+      default:
+        if (changes_->prepended.size() + action.argument.size() < kPrependedBytesMax) {
+          changes_->prepended.append(action.argument).append("\r\n");
+        }
+        break;
+    }
+  }
 }
 
 void ServerSession::open_message() {
@@ -205,6 +271,7 @@ void ServerSession::begin_content() {
   content_ = ContentRef::make();
   const auto id_text = id_.text_chars();
   std::string header;
+  if (changes_) header = changes_->prepended;
   append_received(header,
                   {.helo = machine_.helo(),
                    .client_name = machine_.client().name,
@@ -227,11 +294,24 @@ void ServerSession::append_body(std::string_view bytes) {
 /// Durable first, then 250. The client's patience is the only limit here: the store always answers.
 rt::Task<void> ServerSession::commit() {
   if (!content_) begin_content();  // an empty message
-  const std::string_view refusal = env_.queue.refuse_mail(0);
+  std::string_view refusal = env_.queue.refuse_mail(0);
+  if (!refusal.empty()) {
+    log_reject(refusal, "END-OF-MESSAGE");
+  } else {
+    refusal = check(policy::CheckPoint::kEndOfMessage, "END-OF-MESSAGE");
+  }
+  const std::unique_ptr<MessageChanges> changes = std::move(changes_);
   if (!refusal.empty()) {
     content_.reset();
-    log_reject(refusal, "END-OF-MESSAGE");
     machine_.on_commit_failed(refusal);
+    id_ = {};
+    co_return;
+  }
+  if (changes && changes->discard) {
+    content_.reset();
+    const auto text = id_.text_chars();
+    machine_.on_committed({text.data(), text.size()});
+    id_ = {};
     co_return;
   }
   const std::string message_id = find_header(content_->spans().front(), "Message-ID");
@@ -240,6 +320,7 @@ rt::Task<void> ServerSession::commit() {
       .id = id_, .content = std::move(content_), .arrival = arrival_};
   content_.reset();
   machine_.fill_envelope(submission.envelope);
+  if (changes) change_recipients(*changes, submission.envelope);
   queue::Partition& partition = env_.queue.home();
   const uint64_t group = env_.queue.stage(std::move(submission));
   const Status status = co_await partition.committed(group);
@@ -298,13 +379,19 @@ void ServerSession::log_note(const Action& action) {
 
 void ServerSession::log_reject(std::string_view reply, std::string_view stage) {
   env_.counters.add(Counter::kCommandsRejected);
+  log_verdict("reject", reply, stage);
+}
+
+void ServerSession::log_verdict(std::string_view verb, std::string_view reply,
+                                std::string_view stage) {
   SmtpdVerdict verdict{.queue_id = id_,
+                       .verb = verb,
                        .stage = stage,
                        .client = client(),
                        .reply = reply,
                        .protocol = machine_.protocol(),
                        .helo = machine_.helo()};
-  if (machine_.in_transaction()) verdict.sender = machine_.sender();
+  if (machine_.in_transaction() || stage == "MAIL") verdict.sender = machine_.sender();
   if (stage == "RCPT" || stage == "VRFY") verdict.recipient = machine_.recipient().address;
   env_.log.write(origin(), verdict);
 }

@@ -3,8 +3,10 @@
 // Layer: smtp/server. Shard-owned.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/obs/counters.h"
 #include "core/obs/log.h"
@@ -28,6 +30,14 @@ struct ServerSettings {
   BareNewline bare_newline = BareNewline::kNormalize;
   uint32_t connections_per_client_max = 50;  ///< smtpd_client_connection_count_limit, 0 = none
   lookup::AddressList client_limit_exceptions;
+};
+
+/// What restrictions decided about a message besides letting it in.
+struct MessageChanges {
+  std::string prepended;                ///< header lines, with CRLF
+  std::string redirect;                 ///< the one recipient instead of all; empty = no redirect
+  std::vector<std::string> recipients;  ///< BCC
+  bool discard = false;
 };
 
 struct ServerEnv {
@@ -54,12 +64,16 @@ class ServerSession final : private rt::StopCallback {
   rt::Task<bool> read_more();
   rt::Task<bool> flush_output(Duration delay);
   rt::Task<void> commit();
-  void check_recipient(const Action& action);
+  /// Asks the restriction lists; returns the refusal, or nothing, valid until the next call.
+  std::string_view check(policy::CheckPoint point, std::string_view stage);
+  std::string_view check_sender();
+  void take_actions(policy::RelayPolicy::Verdict& verdict, std::string_view stage);
   void open_message();
   void append_body(std::string_view bytes);
   void begin_content();
   void log_note(const Action& action);
   void log_reject(std::string_view reply, std::string_view stage);
+  void log_verdict(std::string_view verb, std::string_view reply, std::string_view stage);
   void log_end(SessionEnd end);
   void log_disconnect();
   [[nodiscard]] LogClient client() const noexcept;
@@ -71,6 +85,9 @@ class ServerSession final : private rt::StopCallback {
   policy::ClientSideFacts facts_;
   ServerMachine machine_;
   std::string refusal_;
+  policy::RelayPolicy::Verdict verdict_;     ///< of the last check
+  std::array<std::string, 3> pending_;       ///< what CONNECT, HELO and MAIL deferred
+  std::unique_ptr<MessageChanges> changes_;  ///< what access tables want done to this message
   uint32_t log_pid_;
 
   QueueId id_{};

@@ -12,19 +12,16 @@ smtp::ClientSettings client_settings() {
 }
 
 std::shared_ptr<const smtp::ServerSettings> server_settings() {
-  std::vector<std::string> warnings;
-  const lookup::OpenContext context{.warnings = &warnings};
   smtp::ServerPolicy protocol;
   protocol.hostname = "mta.example";
   protocol.banner = "mta.example ESMTP";
+  policy::RelayPolicy::Rules rules;
+  rules.mynetworks = {"mynetworks", "0.0.0.0/0", lookup::Subdomains::kDotted, {}};
+  rules.list(policy::ListKind::kRelay) =
+      policy::parse_restrictions({"permit_mynetworks", "reject_unauth_destination"},
+                                 policy::ListKind::kRelay, policy::RestrictionSource());
   return std::make_shared<const smtp::ServerSettings>(smtp::ServerSettings{
-      .protocol = protocol,
-      .relay =
-          policy::RelayPolicy({.mynetworks = lookup::AddressList(
-                                   "mynetworks", "0.0.0.0/0", lookup::Subdomains::kDotted, context),
-                               .relay = policy::parse_restrictions(
-                                   {"permit_mynetworks", "reject_unauth_destination"}, &warnings)}),
-      .mail_name = "Barid"});
+      .protocol = protocol, .relay = policy::RelayPolicy(std::move(rules)), .mail_name = "Barid"});
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // The receiving side: smtpd services.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "tools/barid/settings_parts.h"
 
 namespace barid::tools {
@@ -50,6 +52,65 @@ smtp::ServerPolicy server_policy(const ConfigurationScope& scope, Problems* prob
   return policy;
 }
 
+/// Tables and classes of main.cf.
+class ConfiguredRestrictions final : public policy::RestrictionSource {
+ public:
+  ConfiguredRestrictions(const ConfigurationScope& scope, const lookup::OpenContext& context)
+      : scope_(scope), context_(context), names_(scope.get_list("smtpd_restriction_classes")) {}
+
+  std::unique_ptr<const lookup::Table> open(std::string_view spec) const override {
+    return lookup::open_table(spec, context_);
+  }
+  std::optional<std::vector<std::string>> class_items(std::string_view name) const override {
+    const bool known = std::find(names_.begin(), names_.end(), name) != names_.end();
+    return known ? std::optional(scope_.get_list(name)) : std::nullopt;
+  }
+
+ private:
+  const ConfigurationScope& scope_;
+  const lookup::OpenContext& context_;
+  std::vector<std::string> names_;
+};
+
+policy::RelayPolicy::Rules relay_rules(const Configuration& configuration,
+                                       const ConfigurationScope& scope,
+                                       const lookup::OpenContext& context, Problems* problems) {
+  const auto code = [&](std::string_view name) {
+    return static_cast<uint16_t>(scope.get_int(name));
+  };
+  policy::RelayPolicy::Rules rules{
+      .classes = address_classes(configuration, scope, context),
+      .mynetworks = address_list(configuration, scope, "mynetworks", context),
+      .lists = {},
+      .codes = {.relay_domains = code("relay_domains_reject_code"),
+                .reject = code("reject_code"),
+                .defer = code("defer_code"),
+                .non_fqdn = code("non_fqdn_reject_code"),
+                .access_reject = code("access_map_reject_code"),
+                .access_defer = code("access_map_defer_code"),
+                .invalid_name = code("invalid_hostname_reject_code"),
+                .multi_recipient = code("multi_recipient_bounce_reject_code"),
+                .plaintext = code("plaintext_reject_code")},
+      .delay_reject = scope.get_bool("smtpd_delay_reject"),
+      .relay_before_recipient = scope.get_bool("smtpd_relay_before_recipient_restrictions"),
+      .bare_parents = configuration.parent_matches_subdomains("smtpd_access_maps"),
+      .delimiters = scope.get("recipient_delimiter"),
+      .null_sender = scope.get("smtpd_null_access_lookup_key"),
+      .restriction_classes = {}};
+  const ConfiguredRestrictions source(scope, context);
+  for (const std::string& name : scope.get_list("smtpd_restriction_classes")) {
+    rules.restriction_classes.emplace(
+        name, policy::parse_restrictions(scope.get_list(name), policy::ListKind::kRecipient, source,
+                                         &problems->warnings));
+  }
+  for (size_t i = 0; i < policy::kListKindCount; ++i) {
+    const auto kind = static_cast<policy::ListKind>(i);
+    rules.lists[i] = policy::parse_restrictions(scope.get_list(parameter_name(kind)), kind, source,
+                                                &problems->warnings);
+  }
+  return rules;
+}
+
 smtp::BareNewline bare_newline_mode(const ConfigurationScope& scope, Problems* problems) {
   const std::string value = scope.get("smtpd_forbid_bare_newline");
   if (value == "no") return smtp::BareNewline::kNo;
@@ -69,33 +130,23 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
                                                             const lookup::OpenContext& context,
                                                             Problems* problems) {
   const ConfigurationScope scope = configuration.service(entry);
-  const auto restrictions = [&](std::string_view name) {
-    return policy::parse_restrictions(scope.get_list(name), &problems->warnings);
-  };
-  policy::RelayPolicy relay(policy::RelayPolicy::Rules{
-      .classes = address_classes(configuration, scope, context),
-      .mynetworks = address_list(configuration, scope, "mynetworks", context),
-      .relay = restrictions("smtpd_relay_restrictions"),
-      .recipient = restrictions("smtpd_recipient_restrictions"),
-      .sender = restrictions("smtpd_sender_restrictions"),
-      .codes = {.relay_domains = static_cast<uint16_t>(scope.get_int("relay_domains_reject_code")),
-                .reject = static_cast<uint16_t>(scope.get_int("reject_code")),
-                .defer = static_cast<uint16_t>(scope.get_int("defer_code")),
-                .non_fqdn = static_cast<uint16_t>(scope.get_int("non_fqdn_reject_code"))}});
+  policy::RelayPolicy relay(relay_rules(configuration, scope, context, problems));
   if (!relay.is_safe()) {
     problems->errors.push_back(fmt::format(
         "{}service {}: in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, "
-        "specify at least "
-        "one working instance of: reject_unauth_destination, defer_unauth_destination, "
-        "reject, defer",
+        "specify at least one working instance of: reject_unauth_destination, "
+        "defer_unauth_destination, reject, defer, defer_if_permit",
         scope.place_of(scope.place_of("smtpd_relay_restrictions").empty()
                            ? "smtpd_recipient_restrictions"
                            : "smtpd_relay_restrictions"),
         entry.id()));
   }
+  smtp::ServerPolicy protocol = server_policy(scope, problems);
+  if (relay.has_checks(policy::CheckPoint::kHelo)) protocol.checks |= smtp::kCheckAtHelo;
+  if (relay.has_checks(policy::CheckPoint::kData)) protocol.checks |= smtp::kCheckAtData;
   const std::string syslog_name = scope.get("syslog_name");
   return std::make_shared<const smtp::ServerSettings>(smtp::ServerSettings{
-      .protocol = server_policy(scope, problems),
+      .protocol = std::move(protocol),
       .relay = std::move(relay),
       .mail_name = scope.get("mail_name"),
       .syslog_name = syslog_name == configuration.get("syslog_name") ? std::string() : syslog_name,
