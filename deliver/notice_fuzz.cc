@@ -4,6 +4,7 @@
 
 #include "core/base/assert.h"
 #include "deliver/notice.h"
+#include "deliver/notice_test_names.h"
 
 namespace {
 
@@ -30,26 +31,37 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   envelope.sender = take();
   envelope.envid = take();
   envelope.smtputf8 = (flags & 1) != 0;
-  envelope.dsn_return = (flags & 2) != 0 ? DsnReturn::kHeaders : DsnReturn::kNotGiven;
   const Recipient recipient{.address = take(), .original = take()};
-  const Outcome outcome{
-      .dsn = {5, 0, 0}, .text = take(), .remote_mta = take(), .diagnostic = take()};
-  const FailedRecipient failed[] = {{.recipient = &recipient, .outcome = &outcome}};
-  const NoticeFacts facts{.host_name = "mail.example.com",
-                          .origin = "example.com",
-                          .mail_name = "Barid",
-                          .queue_id = {.micros = 1},
-                          .notice_id = {.micros = 2},
-                          .envelope = &envelope,
-                          .recipients = failed,
-                          .bounce_size_limit = 4000,
-                          .threaded = (flags & 4) != 0};
+  const std::string reason = take();
+  const std::string remote_mta = take();
+  const std::string diagnostic = take();
+  const NoticeRecipient about[] = {{.recipient = &recipient,
+                                    .action = static_cast<NoticeAction>(flags >> 4 & 3),
+                                    .dsn = {5, 0, 0},
+                                    .text = reason,
+                                    .remote_mta = remote_mta,
+                                    .diagnostic = diagnostic}};
+  static const NoticeTemplates kWords = builtin_notice_templates(TestNames{}, {});
+  const std::string recipient_of_notice = envelope.sender.empty() ? "postmaster" : envelope.sender;
+  const NoticeFacts facts{
+      .kind = static_cast<NoticeKind>((flags >> 6) % 3),
+      .audience = static_cast<Audience>(flags >> 3 & 1),
+      .host_name = "mail.example.com",
+      .origin = "example.com",
+      .mail_name = "Barid",
+      .queue_id = {.micros = 1},
+      .notice_id = {.micros = 2},
+      .envelope = &envelope,
+      .notice_recipient = recipient_of_notice,
+      .recipients = about,
+      .returned = (flags & 2) != 0 ? ReturnedPart::kHeaders : ReturnedPart::kFull,
+      .bounce_size_limit = 4000,
+      .threaded = (flags & 4) != 0,
+      .words = &kWords.failure};
   const std::string_view original[] = {bytes.substr(0, bytes.size() / 2),
                                        bytes.substr(bytes.size() / 2)};
-  const auto notice = compose_failure_notice(facts, original);
-  BARID_ASSERT(notice.has_value() == !envelope.sender.empty());
-  if (!notice) return 0;
-  const std::string_view content = notice->content;
+  const ComposedNotice notice = compose_notice(facts, original);
+  const std::string_view content = notice.content;
   const std::string_view header = content.substr(0, content.find("\r\n\r\n"));
   const size_t at = header.find("\r\n\tboundary=\"") + 13;
   const std::string_view boundary = header.substr(at, header.find('"', at) - at);

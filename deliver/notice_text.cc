@@ -84,4 +84,20 @@ std::string header_value(std::string_view headers, std::string_view name) {
   return value;
 }
 
+std::string complete_mailbox(std::string_view mailbox, std::string_view domain) {
+  const size_t bracket = mailbox.rfind('<');
+  const bool in_brackets = bracket != std::string_view::npos;
+  const size_t start = in_brackets ? bracket + 1 : 0;
+  const std::string_view ends = in_brackets ? ">" : " \t(";
+  const size_t end = std::min(mailbox.find_first_of(ends, start), mailbox.size());
+  std::string out(mailbox.substr(0, end));
+  const std::string_view address = mailbox.substr(start, end - start);
+  if (!address.empty() && address.find('@') == std::string_view::npos) {
+    out += '@';
+    out += domain;
+  }
+  out += mailbox.substr(end);
+  return out;
+}
+
 }  // namespace barid

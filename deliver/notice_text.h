@@ -20,4 +20,8 @@ void append_wrapped(std::string& out, std::string_view line);
 /// empty if there is none.
 [[nodiscard]] std::string header_value(std::string_view headers, std::string_view name);
 
+/// `mailbox`, "Name <user>", "user (Name)" or "user", with `@domain` added to an address that has
+/// no domain.
+[[nodiscard]] std::string complete_mailbox(std::string_view mailbox, std::string_view domain);
+
 }  // namespace barid

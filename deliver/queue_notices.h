@@ -1,9 +1,9 @@
-// Notices as the queue manager asks for them: from a stored message to a notice ready to be queued.
+// Notices as the queue manager asks for them: from a stored message to notices ready to be queued.
 // Layer: deliver.
 #pragma once
 
-#include "deliver/notice.h"
-#include "shard/schedule/queue_manager.h"
+#include "deliver/notice_plan.h"
+#include "shard/schedule/notice_composer.h"
 
 namespace barid {
 
@@ -12,17 +12,31 @@ struct NoticeSettings {
   std::string origin;     ///< myorigin
   std::string mail_name;
   uint64_t bounce_size_limit = 50'000;
+  bool threaded = false;                           ///< enable_threaded_bounces
+  Duration queue_lifetime = std::chrono::days(5);  ///< maximal_queue_lifetime
+  NoticePolicy policy;
+  NoticeTemplates words;
 };
 
 class QueueNotices final : public schedule::NoticeComposer {
  public:
   void set(NoticeSettings settings) { settings_ = std::move(settings); }
 
-  [[nodiscard]] std::optional<schedule::Notice> compose_failure(
-      const queue::Message& message, const std::vector<std::string_view>& content, QueueId id,
-      WallTime now) const override;
+  [[nodiscard]] queue::SuccessReport success_report(const queue::Message& message,
+                                                    const Recipient& recipient,
+                                                    const Outcome& outcome) const override;
+  [[nodiscard]] bool anything_due(const queue::Message& message, WallTime now) const override;
+  [[nodiscard]] bool needs_content(const queue::Message& message, WallTime now) const override;
+  [[nodiscard]] schedule::DueNotices compose_due(const queue::Message& message,
+                                                 const std::vector<std::string_view>& content,
+                                                 absl::FunctionRef<QueueId()> allocate_id,
+                                                 WallTime now) const override;
 
  private:
+  [[nodiscard]] schedule::Notice compose(const queue::Message& message,
+                                         const PlannedNotice& planned,
+                                         const std::vector<std::string_view>& content, QueueId id,
+                                         WallTime now) const;
   NoticeSettings settings_;
 };
 

@@ -79,6 +79,13 @@ struct DsnCode {
 /// reply never came; retried, counted and logged, the only lawful source of duplicates.
 enum class Disposition : uint8_t { kDelivered = 0, kDeferred = 1, kFailed = 2, kInDoubt = 3 };
 
+/// How far a delivery went, for the question who tells the sender of its success (RFC 3461 5.2).
+enum class Handover : uint8_t {
+  kFinal = 0,     ///< into a mailbox, or to where mail ends: "delivered" is ours to say
+  kRelayed = 1,   ///< to a host without DSN: "relayed" is the last that will be known
+  kPassedOn = 2,  ///< to a host with DSN, which tells from now on
+};
+
 /// The four parts of a delivery's time, in Postfix's order (spec of `delays=`).
 struct Delays {
   Duration before_queue{};  ///< arrival to entering the schedule
@@ -95,6 +102,7 @@ struct Outcome {
   std::string relay;       ///< "host[ip]:port" or "none"
   std::string remote_mta;  ///< host name for a notice's Remote-MTA; empty = decided here
   std::string diagnostic;  ///< the remote reply for Diagnostic-Code "smtp; …"; empty = decided here
+  Handover handover = Handover::kFinal;  ///< of a delivered recipient
   Delays delays;
   uint32_t connection_use = 1;      ///< messages over this connection so far, this one included
   std::string_view agent = "smtp";  ///< static: which program's log line it is

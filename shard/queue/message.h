@@ -23,9 +23,14 @@ enum class RecipientState : uint8_t {
   kSettled = 3,    ///< permanent failure, notice on disk or none due
 };
 
+/// The success notice (RFC 3461 NOTIFY=SUCCESS) that a delivered recipient's sender is owed and
+/// that is not on disk yet, by its action.
+enum class SuccessReport : uint8_t { kNone = 0, kDelivered = 1, kRelayed = 2 };
+
 /// The last result of one recipient.
 struct RecipientStatus {
   RecipientState state = RecipientState::kPending;
+  SuccessReport success = SuccessReport::kNone;
   DsnCode dsn;
   std::string reason;  ///< as in the log's parentheses
   std::string remote_mta;

@@ -11,6 +11,7 @@ void encode_recipient(const Recipient& recipient, const RecipientStatus& status,
   if (!recipient.original.empty()) out->set_original(recipient.original);
   out->set_notify(recipient.notify);
   out->set_state(static_cast<uint32_t>(status.state));
+  out->set_success_report(static_cast<uint32_t>(status.success));
   out->set_dsn_class(status.dsn.klass);
   out->set_dsn_subject(status.dsn.subject);
   out->set_dsn_detail(status.dsn.detail);
@@ -28,6 +29,7 @@ bool valid(const record::Message& in) noexcept {
   if (in.priority() < kPriorityMin || in.priority() > kPriorityMax) return false;
   if (!in.verp().empty() && in.verp().size() != 2) return false;
   for (const record::Recipient& recipient : in.recipients()) {
+    if (recipient.success_report() > 2) return false;
     if (recipient.state() > 3 || recipient.notify() > 15 || recipient.dsn_class() > 5) return false;
     if (recipient.dsn_subject() > 999 || recipient.dsn_detail() > 999) return false;
   }
@@ -116,6 +118,7 @@ Result<std::unique_ptr<Message>> decode_message(QueueId id, std::string_view byt
                                             .notify = static_cast<uint8_t>(in.notify())});
     message->status.push_back(
         RecipientStatus{.state = static_cast<RecipientState>(in.state()),
+                        .success = static_cast<SuccessReport>(in.success_report()),
                         .dsn = {.klass = static_cast<uint8_t>(in.dsn_class()),
                                 .subject = static_cast<uint16_t>(in.dsn_subject()),
                                 .detail = static_cast<uint16_t>(in.dsn_detail())},

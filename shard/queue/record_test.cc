@@ -42,7 +42,9 @@ Message full_message() {
                      .reason = "host mx said: 550",
                      .remote_mta = "mx.b.example",
                      .diagnostic = "550 5.1.1 unknown"},
-                    {.state = RecipientState::kPending, .dsn = {4, 999, 999}}};
+                    {.state = RecipientState::kDelivered,
+                     .success = SuccessReport::kRelayed,
+                     .dsn = {4, 999, 999}}};
   message.size = 123'456'789;
   message.arrival = wall_from_micros(1'700'000'000'000'001);
   message.created = wall_from_micros(1'700'000'000'000'002);
@@ -82,6 +84,7 @@ void expect_equal(const Message& a, const Message& b) {
     EXPECT_EQ(a.envelope.recipients[i].original, b.envelope.recipients[i].original);
     EXPECT_EQ(a.envelope.recipients[i].notify, b.envelope.recipients[i].notify);
     EXPECT_EQ(a.status[i].state, b.status[i].state);
+    EXPECT_EQ(a.status[i].success, b.status[i].success);
     EXPECT_EQ(a.status[i].dsn, b.status[i].dsn);
     EXPECT_EQ(a.status[i].reason, b.status[i].reason);
     EXPECT_EQ(a.status[i].remote_mta, b.status[i].remote_mta);
@@ -139,6 +142,8 @@ TEST(Record, BrokenInvariantsAreCorrupt) {
   };
   const Row rows[] = {
       {"no recipients", [](record::Message& m) { m.clear_recipients(); }},
+      {"success report",
+       [](record::Message& m) { m.mutable_recipients(0)->set_success_report(3); }},
       {"state", [](record::Message& m) { m.mutable_recipients(0)->set_state(4); }},
       {"notify", [](record::Message& m) { m.mutable_recipients(0)->set_notify(16); }},
       {"class", [](record::Message& m) { m.mutable_recipients(0)->set_dsn_class(6); }},

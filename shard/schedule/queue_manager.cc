@@ -76,6 +76,7 @@ std::string_view QueueManager::refuse_mail(uint64_t announced_bytes) const {
 }
 
 uint64_t QueueManager::stage(Submission submission) {
+  queue::Partition& partition = submission.partition != nullptr ? *submission.partition : home();
   auto message = std::make_unique<queue::Message>();
   message->id = submission.id;
   message->envelope = std::move(submission.envelope);
@@ -89,7 +90,7 @@ uint64_t QueueManager::stage(Submission submission) {
   counters_.add(Counter::kMessagesAccepted);
   counters_.add(Counter::kBytesAccepted, message->size);
   counters_.add(Counter::kRecipientsAccepted, message->status.size());
-  return stage_in(home(), std::move(message));
+  return stage_in(partition, std::move(message));
 }
 
 uint64_t QueueManager::stage_in(queue::Partition& partition,
@@ -289,11 +290,15 @@ void QueueManager::on_refused(QueueId id, std::unique_ptr<queue::Message> messag
 /// lost with the change that it belongs to joins them. A new id, because its first one may be on
 /// disk.
 void QueueManager::stage_kept_notices() {
-  if (!home().writable()) return;
   for (std::unique_ptr<queue::Message>& notice : std::exchange(kept_notices_, {})) {
-    notice->id = home().allocate_id();
+    queue::Partition& partition = *notice->partition;
+    if (!partition.writable()) {
+      kept_notices_.push_back(std::move(notice));
+      continue;
+    }
+    notice->id = partition.allocate_id();
     ++staged_count_;
-    home().stage(std::move(notice), /*to_memory=*/true);
+    partition.stage(std::move(notice), /*to_memory=*/true);
   }
 }
 

@@ -25,6 +25,7 @@
 #include "shard/schedule/change_watch.h"
 #include "shard/schedule/deferred_index.h"
 #include "shard/schedule/dispatcher.h"
+#include "shard/schedule/notice_composer.h"
 #include "shard/schedule/policy.h"
 
 namespace barid::schedule {
@@ -36,23 +37,6 @@ class Router {
   /// Pure and quick: in-memory tables only. A recipient that cannot be routed gets the transport
   /// `error` (permanent) or `retry` (temporary) with the reason as next hop.
   [[nodiscard]] virtual Route route(const Envelope& envelope, const Recipient& recipient) const = 0;
-};
-
-/// A notice ready to be queued.
-struct Notice {
-  Envelope envelope;
-  ContentRef content;
-};
-
-/// Composes what is sent back to senders. Implemented by deliver.
-class NoticeComposer {
- public:
-  virtual ~NoticeComposer() = default;
-  /// The non-delivery notice about the recipients of `message` whose state is kFailed, or none if
-  /// nobody is to be told (null sender, NOTIFY=NEVER). `id` is the notice's own.
-  [[nodiscard]] virtual std::optional<Notice> compose_failure(
-      const queue::Message& message, const std::vector<std::string_view>& content, QueueId id,
-      WallTime now) const = 0;
 };
 
 /// What the queue manager needs from its shard. All outlive it.
@@ -92,6 +76,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
     WallTime arrival;
     bool is_notice = false;  ///< kept and stored later, not refused, if the store fails
     bool hold = false;       ///< stored on hold, not tried until it is released
+    queue::Partition* partition = nullptr;  ///< that `id` is of; null = home()
   };
   /// Stages a new message in home(); wait with home().committed(group). refuse_mail() must have
   /// been empty in this turn.
@@ -153,10 +138,15 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   void on_outcome(const Job& job, uint32_t recipient, const Outcome& outcome) override;
   void on_job_done(Job job) override;
   void settle(queue::Message& message);
-  rt::Task<void> settle_with_notice(queue::Message* message);
   void expire(queue::Message& message);
   void finish(queue::Message& message);
   void defer(queue::Message& message);
+  /// Where it is filed: its pending destinations, or a key for what only owes a notice.
+  [[nodiscard]] std::vector<std::string> filing_of(const queue::Message& message) const;
+
+  // queue_manager_notices.cc
+  uint64_t stage_notice(queue::Message& about, Notice notice);
+  rt::Task<void> settle_with_notices(queue::Message* message);
 
   // queue_operation.cc: what operators ordered
   void file_on_hold(queue::Message& message);

@@ -24,12 +24,14 @@ LogProgram program_of(std::string_view transport) noexcept {
 void QueueManager::on_outcome(const Job& job, uint32_t recipient, const Outcome& outcome) {
   Message& message = *job.message;
   RecipientStatus& status = message.status[recipient];
+  const Recipient& who = message.envelope.recipients[recipient];
   BARID_ASSERT(status.state == RecipientState::kPending);
   status.dsn = outcome.dsn;
   const bool softened = retry_.soft_bounce && outcome.disposition == Disposition::kFailed;
   switch (softened ? Disposition::kDeferred : outcome.disposition) {
     case Disposition::kDelivered:
       status.state = RecipientState::kDelivered;
+      status.success = notices_.success_report(message, who, outcome);
       counters_.add(Counter::kDelivered);
       break;
     case Disposition::kFailed:
@@ -44,13 +46,13 @@ void QueueManager::on_outcome(const Job& job, uint32_t recipient, const Outcome&
       counters_.add(Counter::kDeferred);
       break;
   }
-  if (outcome.disposition != Disposition::kDelivered) {
+  if (outcome.disposition != Disposition::kDelivered ||
+      status.success != queue::SuccessReport::kNone) {
     status.reason = outcome.text;
     status.remote_mta = outcome.remote_mta;
     status.diagnostic = outcome.diagnostic;
   }
   message.attempted = true;
-  const Recipient& who = message.envelope.recipients[recipient];
   DeliveryDone done = delivery_done(program_of(outcome.agent), message.id, who.address, outcome);
   if (softened) done.status = DeliveryStatus::kSoftBounce;
   log_.write({.pid = outcome.log_pid}, done);
@@ -77,13 +79,11 @@ void QueueManager::settle(Message& message) {
   }
   const bool stays = message.hold || message.order == queue::Order::kRequeue;
   if (message.pending_count() > 0 && !stays) expire(message);
-  for (const RecipientStatus& status : message.status) {
-    if (status.state == RecipientState::kFailed) {
-      scope_.spawn(settle_with_notice(&message));
-      return;
-    }
+  if (notices_.anything_due(message, reactor_.wall_now())) {
+    scope_.spawn(settle_with_notices(&message));
+  } else {
+    finish(message);
   }
-  finish(message);
 }
 
 /// Lifetime over: what is still pending fails with its last reason.
@@ -102,40 +102,6 @@ void QueueManager::expire(Message& message) {
     status.dsn = {.klass = 4, .subject = 7, .detail = 0};
     status.reason = "message is administratively expired";
   }
-}
-
-/// Queues the notice about failed recipients in the same group as the record that no longer asks
-/// for one. Whatever keeps the notice from being made keeps the recipients failed and the message
-/// queued: it comes back here at its next due time.
-rt::Task<void> QueueManager::settle_with_notice(Message* message) {
-  const Result<ContentRef> content = co_await content_of(*message);
-  if (!content.ok() && content.error().code != Code::kCorrupt &&
-      content.error().code != Code::kNotFound) {
-    warn(fmt::format("notice not made: content: {}", code_name(content.error().code)), message->id);
-    defer(*message);
-    co_return;
-  }
-  static const std::vector<std::string_view> kNothing;
-  const QueueId id = home().allocate_id();
-  std::optional<Notice> notice = notices_.compose_failure(
-      *message, content.ok() ? (*content)->spans() : kNothing, id, reactor_.wall_now());
-  if (notice) {
-    if (!home().writable()) {
-      defer(*message);
-      co_return;
-    }
-    log_.write({}, BounceNotification{.queue_id = message->id, .notice_id = id});
-    counters_.add(Counter::kNoticesSent);
-    stage(Submission{.id = id,
-                     .envelope = std::move(notice->envelope),
-                     .content = std::move(notice->content),
-                     .arrival = reactor_.wall_now(),
-                     .is_notice = true});
-  }
-  for (RecipientStatus& status : message->status) {
-    if (status.state == RecipientState::kFailed) status.state = RecipientState::kSettled;
-  }
-  finish(*message);
 }
 
 void QueueManager::finish(Message& message) {
@@ -166,11 +132,15 @@ void QueueManager::defer(Message& message) {
   const Duration age = std::max<Duration>(now - message.created, Duration::zero());
   const Duration delay = next_retry_delay(retry_, age, std::max(message.attempts, 1u));
   const WallTime due = std::chrono::time_point_cast<WallTime::duration>(now + delay);
-  std::vector<std::string> destinations = destinations_of(message);
-  // Only failed recipients whose notice could not be made: any key will do to be found again.
-  if (destinations.empty()) destinations.push_back("retry:notice");
-  rewrite(message, std::move(destinations), due);
+  rewrite(message, filing_of(message), due);
   forget(message);
+}
+
+std::vector<std::string> QueueManager::filing_of(const Message& message) const {
+  std::vector<std::string> destinations = destinations_of(message);
+  // Only recipients whose notice is not made yet: any key will do to be found again.
+  if (destinations.empty()) destinations.push_back("retry:notice");
+  return destinations;
 }
 
 }  // namespace barid::schedule

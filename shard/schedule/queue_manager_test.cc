@@ -27,26 +27,63 @@ struct DomainRouter final : Router {
   }
 };
 
+/// Tells of failures, asked-for successes and lateness in one line each, to any but a null sender.
 struct Notices final : NoticeComposer {
-  std::optional<Notice> compose_failure(const queue::Message& message,
-                                        const std::vector<std::string_view>& content, QueueId,
-                                        WallTime) const override {
-    if (message.envelope.sender.empty()) return std::nullopt;
-    std::string text = "failed:";
-    for (size_t i = 0; i < message.status.size(); ++i) {
-      if (message.status[i].state == queue::RecipientState::kFailed) {
-        text += ' ' + message.envelope.recipients[i].address;
-      }
+  using Message = queue::Message;
+  queue::SuccessReport success_report(const Message& message, const Recipient& recipient,
+                                      const Outcome& outcome) const override {
+    const bool asked = (recipient.notify & kNotifySuccess) != 0 &&
+                       outcome.handover != Handover::kPassedOn && !message.envelope.sender.empty();
+    return asked ? queue::SuccessReport::kRelayed : queue::SuccessReport::kNone;
+  }
+  bool is_late(const Message& message, WallTime now) const {
+    return late_after > 0s && !message.delay_notice_sent && message.pending_count() > 0 &&
+           now >= message.arrival + late_after;
+  }
+  bool anything_due(const Message& message, WallTime now) const override {
+    for (const queue::RecipientStatus& status : message.status) {
+      if (status.state == queue::RecipientState::kFailed) return true;
+      if (status.success != queue::SuccessReport::kNone) return true;
     }
-    texts.push_back(text);
+    return is_late(message, now);
+  }
+  bool needs_content(const Message& message, WallTime) const override {
+    return !message.envelope.sender.empty();
+  }
+  DueNotices compose_due(const Message& message, const std::vector<std::string_view>& content,
+                         absl::FunctionRef<QueueId()> allocate_id, WallTime now) const override {
+    DueNotices due{.delay_told = is_late(message, now)};
+    std::string failed;
+    std::string succeeded;
+    for (uint32_t i = 0; i < message.status.size() && due.told.size() < told_max; ++i) {
+      const queue::RecipientStatus& status = message.status[i];
+      const std::string& address = message.envelope.recipients[i].address;
+      const bool is_failed = status.state == queue::RecipientState::kFailed;
+      if (is_failed) failed += ' ' + address;
+      if (status.success != queue::SuccessReport::kNone) {
+        succeeded += ' ' + address + '/' + status.reason;
+      } else if (!is_failed) {
+        continue;
+      }
+      due.told.push_back(i);
+    }
     bytes_seen = 0;
     for (const std::string_view span : content) bytes_seen += span.size();
-    Notice notice;
-    notice.envelope.recipients = {{.address = message.envelope.sender}};
-    notice.content = ContentRef::make();
-    notice.content->append(text);
-    return notice;
+    if (message.envelope.sender.empty()) return due;
+    const auto tell = [&](NotificationKind kind, const std::string& text) {
+      texts.push_back(text);
+      Notice notice{.kind = kind, .id = allocate_id(), .content = ContentRef::make()};
+      notice.envelope.recipients = {{.address = message.envelope.sender}};
+      notice.content->append(text);
+      due.notices.push_back(std::move(notice));
+    };
+    if (!failed.empty()) tell(NotificationKind::kSenderNonDelivery, "failed:" + failed);
+    if (!succeeded.empty()) tell(NotificationKind::kSenderStatus, "succeeded:" + succeeded);
+    if (due.delay_told) tell(NotificationKind::kSenderDelay, "late");
+    return due;
   }
+  Duration late_after{};
+  size_t told_max = 1000;
   mutable Strings texts;
   mutable size_t bytes_seen = 0;
 };
@@ -68,7 +105,11 @@ struct ScriptedAgent final : Agent {
           outcome.dsn = {static_cast<uint8_t>(found->second == Disposition::kFailed ? 5 : 4), 0, 0};
           outcome.text = "said so";
         }
-        if (outcome.disposition == Disposition::kDelivered) delivered.push_back(address);
+        if (outcome.disposition == Disposition::kDelivered) {
+          delivered.push_back(address);
+          outcome.text = "250 ok";
+          outcome.handover = handover;
+        }
         lease.report(*job, recipient, outcome);
       }
       lease.finish(std::move(*job));
@@ -78,6 +119,7 @@ struct ScriptedAgent final : Agent {
   Duration work{};
   std::function<void()> before_job;
   std::map<std::string, Disposition> answers;
+  Handover handover = Handover::kRelayed;
   std::map<std::string, std::vector<WallTime>> tries;
   Strings delivered;
   std::vector<size_t> jobs;
@@ -106,13 +148,13 @@ struct Node final : rt::TurnHook {
     }
   }
   uint64_t stage(const std::string& sender, const Strings& recipients,
-                 std::string_view text = "text") {
+                 std::string_view text = "text", uint8_t notify = 0) {
     QueueManager::Submission in{.id = manager.home().allocate_id(),
                                 .envelope = {.sender = sender},
                                 .content = ContentRef::make(),
                                 .arrival = shard.reactor.wall_now()};
     for (const std::string& address : recipients)
-      in.envelope.recipients.push_back({.address = address});
+      in.envelope.recipients.push_back({.address = address, .notify = notify});
     in.content->append(text);
     return manager.stage(std::move(in));
   }
@@ -251,6 +293,95 @@ TEST_F(QueueManagerTest, NullSenderGetsNoNotice) {
   run_for(1s);
   EXPECT_TRUE(node->agent.delivered.empty());
   EXPECT_EQ(node->counters.get(Counter::kNoticesSent), 0u);
+  expect_empty_disk();
+}
+
+TEST_F(QueueManagerTest, SuccessIsToldOnceARound) {
+  node->agent.answers = {{"later@b.example", Disposition::kDeferred}};
+  node->stage("s@a.example", {"ok@b.example", "ok@c.example", "later@b.example"}, "four",
+              kNotifySuccess);
+  run_for(1s);
+  EXPECT_EQ(node->notices.texts, (Strings{"succeeded: ok@b.example/250 ok ok@c.example/250 ok"}));
+  EXPECT_NE(node->log_text.find(": sender delivery status notification: "), std::string::npos);
+  node->agent.answers.clear();
+  run_for(301s);
+  EXPECT_EQ(node->notices.texts.size(), 2u);
+  EXPECT_EQ(node->notices.texts.back(), "succeeded: later@b.example/250 ok");
+  expect_empty_disk();
+}
+
+TEST_F(QueueManagerTest, SuccessIsForTheNextHopToTell) {
+  node->agent.handover = Handover::kPassedOn;
+  node->stage("s@a.example", {"ok@b.example"}, "text", kNotifySuccess);
+  run_for(1s);
+  EXPECT_TRUE(node->notices.texts.empty());
+  expect_empty_disk();
+}
+
+// The owed success notice is on disk with the delivery; a crash before the round's end keeps it.
+TEST_F(QueueManagerTest, SuccessIsToldAfterACrash) {
+  // The other destination's job is never handed out before the process dies.
+  node->agent.before_job = [&] { node->manager.dispatcher().pause(); };
+  node->stage("s@a.example", {"one@b.example", "two@c.example"}, "text", kNotifySuccess);
+  run_for(1s);
+  ASSERT_EQ(node->agent.delivered.size(), 1u);
+  const std::string first = node->agent.delivered.front();
+  EXPECT_TRUE(node->notices.texts.empty());  // the round is not over
+  start(2);
+  run_for(1s);
+  EXPECT_EQ(node->agent.tries[first].size(), 0u);
+  EXPECT_EQ(node->notices.texts, (Strings{"succeeded: one@b.example/250 ok two@c.example/250 ok"}));
+  expect_empty_disk();
+}
+
+TEST_F(QueueManagerTest, LatenessIsToldOnce) {
+  node->notices.late_after = 1000s;
+  node->agent.answers["u@b.example"] = Disposition::kDeferred;
+  node->stage("s@a.example", {"u@b.example"});
+  run_for(1100s);  // tried at 0, 300, 600
+  EXPECT_TRUE(node->notices.texts.empty());
+  run_for(200s);  // and at 1200
+  EXPECT_EQ(node->notices.texts, (Strings{"late"}));
+  EXPECT_NE(node->log_text.find(": sender delay notification: "), std::string::npos);
+  start(2);  // it is remembered
+  node->notices.late_after = 1000s;
+  node->agent.answers["u@b.example"] = Disposition::kDeferred;
+  run_for(10'000s);
+  EXPECT_TRUE(node->notices.texts.empty());
+  node->agent.answers.clear();
+  run_for(4000s);
+  expect_empty_disk();
+}
+
+// More notices than one group should hold: each part is on disk before the next is made.
+TEST_F(QueueManagerTest, NoticesInParts) {
+  node->notices.told_max = 2;
+  Strings recipients;
+  for (char c = 'a'; c < 'f'; ++c) {
+    recipients.push_back(std::string(1, c) + "@b.example");
+    node->agent.answers[recipients.back()] = Disposition::kFailed;
+  }
+  node->stage("s@a.example", recipients);
+  run_for(1s);
+  EXPECT_EQ(node->notices.texts,
+            (Strings{"failed: a@b.example b@b.example", "failed: c@b.example d@b.example",
+                     "failed: e@b.example"}));
+  EXPECT_EQ(node->agent.delivered.size(), 3u);
+  expect_empty_disk();
+}
+
+TEST_F(QueueManagerTest, SoftBounceKeepsWhatFailed) {
+  retry.soft_bounce = true;
+  retry.queue_lifetime = 500s;
+  start(2);
+  node->agent.answers["u@b.example"] = Disposition::kFailed;
+  node->stage("s@a.example", {"u@b.example"});
+  run_for(1s);
+  EXPECT_TRUE(node->notices.texts.empty());
+  EXPECT_EQ(count(Family::kQueued), 1u);
+  EXPECT_NE(node->log_text.find("dsn=5.0.0, status=SOFTBOUNCE (said so)"), std::string::npos);
+  run_for(1000s);  // until its lifetime is over
+  EXPECT_EQ(node->notices.texts, (Strings{"failed: u@b.example"}));
   expect_empty_disk();
 }
 
@@ -451,6 +582,34 @@ TEST_P(StoreFailureTest, ANoticeIsNotLostWithItsGroup) {
   EXPECT_EQ(node->counters.get(Counter::kStoreFailures), 1u);
   EXPECT_EQ(node->agent.tries["u@b.example"].size(), 1u);
   EXPECT_EQ(node->agent.delivered, (Strings{"s@a.example"}));
+  expect_empty_disk();
+}
+
+TEST_P(StoreFailureTest, ASuccessNoticeIsMadeOnce) {
+  bool failed = false;
+  node->agent.before_job = [&] {
+    if (!std::exchange(failed, true)) node->store.fail_next_commit();
+  };
+  node->stage("s@a.example", {"u@b.example"}, "text", kNotifySuccess);
+  run_for(10s);
+  EXPECT_EQ(node->counters.get(Counter::kStoreFailures), 1u);
+  EXPECT_EQ(node->agent.delivered, (Strings{"u@b.example", "s@a.example"}));
+  expect_empty_disk();
+}
+
+TEST_P(StoreFailureTest, PartsOfNoticesAreNeitherLostNorDoubled) {
+  node->notices.told_max = 1;
+  node->agent.answers = {{"1@b.example", Disposition::kFailed},
+                         {"2@b.example", Disposition::kFailed}};
+  bool failed = false;
+  node->agent.before_job = [&] {
+    if (!std::exchange(failed, true)) node->store.fail_next_commit();
+  };
+  node->stage("s@a.example", {"1@b.example", "2@b.example"});
+  run_for(900s);
+  EXPECT_EQ(node->counters.get(Counter::kStoreFailures), 1u);
+  EXPECT_EQ(node->notices.texts, (Strings{"failed: 1@b.example", "failed: 2@b.example"}));
+  EXPECT_EQ(node->agent.delivered.size(), 2u);
   expect_empty_disk();
 }
 

@@ -47,9 +47,7 @@ void QueueManager::file_on_hold(Message& message) { rewrite(message, {}, WallTim
 /// Into the schedule, due now. Only failed recipients whose notice could not be made: any key will
 /// do to be found again.
 void QueueManager::release(Message& message) {
-  std::vector<std::string> destinations = destinations_of(message);
-  if (destinations.empty()) destinations.push_back("retry:notice");
-  rewrite(message, std::move(destinations), reactor_.wall_now());
+  rewrite(message, filing_of(message), reactor_.wall_now());
 }
 
 /// A new message takes the place of `message`, in one group with its removal.

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -27,17 +28,32 @@ struct DomainRouter final : Router {
   }
 };
 
+/// One notice about all that failed, to any but a null sender.
 struct Notices final : NoticeComposer {
-  std::optional<Notice> compose_failure(const queue::Message& message,
-                                        const std::vector<std::string_view>&, QueueId,
-                                        WallTime) const override {
+  using Message = queue::Message;
+  queue::SuccessReport success_report(const Message&, const Recipient&,
+                                      const Outcome&) const override {
+    return queue::SuccessReport::kNone;
+  }
+  bool anything_due(const Message& message, WallTime) const override {
+    return std::any_of(message.status.begin(), message.status.end(), [](const auto& status) {
+      return status.state == queue::RecipientState::kFailed;
+    });
+  }
+  bool needs_content(const Message&, WallTime) const override { return true; }
+  DueNotices compose_due(const Message& message, const std::vector<std::string_view>&,
+                         absl::FunctionRef<QueueId()> allocate_id, WallTime) const override {
+    DueNotices due;
+    for (uint32_t i = 0; i < message.status.size(); ++i) {
+      if (message.status[i].state == queue::RecipientState::kFailed) due.told.push_back(i);
+    }
     reasons.push_back(message.status.front().reason);
-    if (message.envelope.sender.empty()) return std::nullopt;
-    Notice notice;
+    if (message.envelope.sender.empty()) return due;
+    Notice notice{.id = allocate_id(), .content = ContentRef::make()};
     notice.envelope.recipients = {{.address = message.envelope.sender}};
-    notice.content = ContentRef::make();
     notice.content->append("notice");
-    return notice;
+    due.notices.push_back(std::move(notice));
+    return due;
   }
   mutable std::vector<std::string> reasons;
 };

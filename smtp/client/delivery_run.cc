@@ -355,6 +355,13 @@ Delays DeliveryRun::delays_of(const Work& work) const noexcept {
                 .transmission = now - sending_since};
 }
 
+/// Who answers for the mail that this session hands over (RFC 3461 5.2.2, 5.2.3; for LMTP as
+/// lmtp_assume_final says).
+Handover DeliveryRun::handover() const noexcept {
+  if (session_->machine().capabilities().has(Feature::kDsn)) return Handover::kPassedOn;
+  return settings_->assume_final ? Handover::kFinal : Handover::kRelayed;
+}
+
 void DeliveryRun::on_result(const RecipientResult& result) {
   Flight& flight = *reinterpret_cast<Flight*>(result.message->tag);
   if (result.fate == Fate::kNotAttempted) {
@@ -371,6 +378,7 @@ void DeliveryRun::on_result(const RecipientResult& result) {
                   .relay = session_->relay(),
                   .remote_mta = std::string(result.remote_mta),
                   .diagnostic = std::string(result.diagnostic),
+                  .handover = handover(),
                   .connection_use = result.connection_use};
   const bool softened = settings_->soft_bounce && outcome.disposition == Disposition::kFailed;
   if ((result.try_next_server || softened) && has_next_server_) {

@@ -45,6 +45,7 @@ class DeliveryRun final : private ClientSink {
   };
 
   void on_result(const RecipientResult& result) override;
+  [[nodiscard]] Handover handover() const noexcept;
   void on_message_done(const OutgoingMessage& message) override;
 
   rt::Task<void> work_through_destinations();

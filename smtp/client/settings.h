@@ -44,7 +44,8 @@ struct ClientSettings {
   Duration idle_limit = std::chrono::seconds(2);   ///< smtp_connection_cache_time_limit
   Duration age_limit = std::chrono::seconds(300);  ///< smtp_connection_reuse_time_limit
   uint32_t reuse_count_limit = 0;                  ///< smtp_connection_reuse_count_limit, 0 = none
-  std::string_view agent = "smtp";                 ///< static: program name in the log
+  bool assume_final = false;  ///< lmtp_assume_final: a server without DSN is the mailbox itself
+  std::string_view agent = "smtp";  ///< static: program name in the log
 };
 
 }  // namespace barid::smtp

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "deliver/notice.h"
+#include "deliver/notice_test_names.h"
 
 namespace {
 
@@ -14,6 +15,8 @@ struct Sample {
   const char* name;
   Envelope envelope;
   std::string original;
+  NoticeKind kind = NoticeKind::kFailure;
+  Audience audience = Audience::kSender;
 };
 
 std::vector<Sample> samples() {
@@ -36,7 +39,10 @@ std::vector<Sample> samples() {
       {"large", plain, header + std::string(60'000, 'x') + "\r\n"},
       {"eight_bit", eight_bit, umlaut_body},
       {"global", global, umlaut_body},
-      {"boundary", plain, header + "--0123456789AB.1767366305/mail.example.com--\r\nafter\r\n"}};
+      {"boundary", plain, header + "--0123456789AB.1767366305/mail.example.com--\r\nafter\r\n"},
+      {"delay", headers, header + "Body.\r\n", NoticeKind::kDelay},
+      {"success", plain, header + "Body.\r\n", NoticeKind::kSuccess},
+      {"postmaster", headers, header + "Body.\r\n", NoticeKind::kFailure, Audience::kPostmaster}};
 }
 
 }  // namespace
@@ -48,7 +54,6 @@ int main(int argc, char** argv) {
   }
   const Recipient who{.address = "who@example.org", .original = "rfc822;Who@example.org"};
   const Recipient other{.address = "other@example.org"};
-  const Recipient never{.address = "never@example.org", .notify = kNotifyNever};
   const Outcome refused{
       .disposition = Disposition::kFailed,
       .dsn = {5, 1, 1},
@@ -61,26 +66,51 @@ int main(int argc, char** argv) {
           "explain it at length"};
   const Outcome expired{.dsn = {4, 4, 1},
                         .text = "connect to mx2[192.0.2.10]:25: Connection timed out"};
-  const FailedRecipient failed[] = {
-      {.recipient = &who, .outcome = &refused},
-      {.recipient = &other, .outcome = &expired, .expanded_from = "list@example.com"},
-      {.recipient = &never, .outcome = &refused}};
+  const NoticeTemplates words = builtin_notice_templates(
+      TestNames{{"myhostname", "mail.example.com"}, {"myorigin", "example.com"}},
+      {.delay_warning = std::chrono::hours(4), .queue_lifetime = std::chrono::days(5)});
   for (const Sample& sample : samples()) {
-    const NoticeFacts facts{.host_name = "mail.example.com",
+    const NoticeAction action = sample.kind == NoticeKind::kFailure ? NoticeAction::kFailed
+                                : sample.kind == NoticeKind::kDelay ? NoticeAction::kDelayed
+                                                                    : NoticeAction::kRelayed;
+    const NoticeRecipient about[] = {{.recipient = &who,
+                                      .action = action,
+                                      .dsn = refused.dsn,
+                                      .text = refused.text,
+                                      .remote_mta = refused.remote_mta,
+                                      .diagnostic = refused.diagnostic},
+                                     {.recipient = &other,
+                                      .action = action,
+                                      .dsn = expired.dsn,
+                                      .text = expired.text,
+                                      .expanded_from = "list@example.com"}};
+    const bool to_postmaster = sample.audience == Audience::kPostmaster;
+    const std::string to =
+        to_postmaster ? std::string("postmaster@example.com") : sample.envelope.sender;
+    const NoticeFacts facts{.kind = sample.kind,
+                            .audience = sample.audience,
+                            .host_name = "mail.example.com",
                             .origin = "example.com",
                             .mail_name = "Postfix",
                             .queue_id = *QueueId::parse("0123456789AB"),
                             .notice_id = *QueueId::parse("0123456789AC"),
                             .arrival_time = WallTime(std::chrono::seconds(1767366245)),
                             .now = WallTime(std::chrono::seconds(1767366305)),
+                            .retry_until = WallTime(std::chrono::seconds(1767798245)),
                             .envelope = &sample.envelope,
-                            .recipients = failed};
+                            .notice_recipient = to,
+                            .recipients = about,
+                            .returned = sample.envelope.dsn_return == DsnReturn::kHeaders
+                                            ? ReturnedPart::kHeaders
+                                            : ReturnedPart::kFull,
+                            .words = sample.kind == NoticeKind::kFailure ? &words.failure
+                                     : sample.kind == NoticeKind::kDelay ? &words.delay
+                                                                         : &words.success};
     const std::string_view original[] = {sample.original};
-    const auto notice = compose_failure_notice(facts, original);
-    if (!notice) return 1;
+    const ComposedNotice notice = compose_notice(facts, original);
     std::ofstream out(std::filesystem::path(argv[1]) / (std::string(sample.name) + ".eml"),
                       std::ios::binary);
-    out << notice->content;
+    out << notice.content;
     if (!out) return 74;
   }
   return 0;

@@ -1,5 +1,7 @@
 #include "tests/sim/sim_mta.h"
 
+#include "deliver/notice_test_names.h"
+
 namespace barid::sim {
 namespace {
 
@@ -56,7 +58,12 @@ SimMta::SimMta(World& world, SimDisk& disk, const MtaOptions& options)
   shard_.reactor.add_turn_hook(*this);
   log_.set_time(shard_.reactor.wall_now());
   store_.faults = options.store;
-  notices_.set({.host_name = "mta.example", .origin = "mta.example", .mail_name = "Barid"});
+  notices_.set({.host_name = "mta.example",
+                .origin = "mta.example",
+                .mail_name = "Barid",
+                .policy = {.double_bounce_address = "double-bounce@mta.example"},
+                .words = builtin_notice_templates(
+                    TestNames{{"myhostname", "mta.example"}, {"myorigin", "mta.example"}}, {})});
   queue_.set_policy(options.retry, options.limits);
   queue_.add_partition(partition_, *queue::read_id_mark(store_));
   queue_.dispatcher().set_transport("smtp", agent_,

@@ -167,12 +167,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
                        .server = server_settings(configuration, entry, context, problems)});
   }
   settings.http_listeners = http_listeners(configuration, shards_count, problems);
-  std::string origin = configuration.get("myorigin");
-  settings.notices = {
-      .host_name = configuration.get("myhostname"),
-      .origin = std::move(origin),
-      .mail_name = configuration.get("mail_name"),
-      .bounce_size_limit = static_cast<uint64_t>(configuration.get_int("bounce_size_limit"))};
+  settings.notices = notice_settings(configuration, problems);
   settings.dns = dns_options(configuration, problems);
   drop_repeated(&problems->errors);  // each service sees the same values
   drop_repeated(&problems->warnings);

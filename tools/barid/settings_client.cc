@@ -167,6 +167,7 @@ smtp::ClientSettings client_settings(const Configuration& configuration,
     settings.best_mx_transport = scope.get("best_mx_transport");
   }
   settings.agent = lmtp ? "lmtp" : "smtp";
+  settings.assume_final = lmtp && scope.get_bool("lmtp_assume_final");
   return settings;
 }
 

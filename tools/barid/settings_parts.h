@@ -40,4 +40,8 @@ using ConfigurationScope = config::Configuration::Scope;
 [[nodiscard]] std::vector<TransportSettings> all_transports(
     const config::Configuration& configuration, uint16_t shards_count, Problems* problems);
 
+// settings_notices.cc
+[[nodiscard]] NoticeSettings notice_settings(const config::Configuration& configuration,
+                                             Problems* problems);
+
 }  // namespace barid::tools
