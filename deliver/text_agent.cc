@@ -19,13 +19,13 @@ Outcome TextAgent::outcome_for(std::string_view next_hop) const {
 
 rt::Task<void> TextAgent::deliver(schedule::Lease& lease) {
   constexpr uint32_t kJobsPerTurn = 64;
-  Outcome outcome = outcome_for(lease.route().nexthop);
-  outcome.agent = kind_ == Kind::kDiscard ? "discard" : "error";
   uint32_t count = 0;
   while (std::optional<schedule::Job> job = lease.take()) {
+    Outcome outcome = outcome_for(job->route().nexthop);
+    outcome.agent = kind_ == Kind::kDiscard ? "discard" : "error";
     outcome.delays.in_queue = reactor_.now() - job->message->activated;
     for (const uint32_t recipient : job->recipients) lease.report(*job, recipient, outcome);
-    lease.finish(std::move(*job));
+    lease.finish(std::move(*job), schedule::Lease::Hop::kWorked);
     if (++count % kJobsPerTurn == 0) co_await rt::yield(reactor_);
   }
 }

@@ -253,6 +253,15 @@ int64_t Configuration::get_transport_int(std::string_view transport,
   return get_int(parameter->fallback);
 }
 
+std::string Configuration::get_transport_str(std::string_view transport,
+                                             std::string_view suffix) const {
+  std::string name = fmt::format("{}{}", transport, suffix);
+  if (parameter_of(name) != nullptr) return get(name);
+  const TransportParameter* parameter = find_transport_suffix(suffix);
+  BARID_ASSERT(parameter != nullptr);
+  return get(parameter->fallback);
+}
+
 std::chrono::seconds Configuration::get_transport_time(std::string_view transport,
                                                        std::string_view suffix) const {
   const std::string name = fmt::format("{}{}", transport, suffix);

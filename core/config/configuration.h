@@ -70,6 +70,8 @@ class Configuration {
   /// value.
   [[nodiscard]] int64_t get_transport_int(std::string_view transport,
                                           std::string_view suffix) const;
+  [[nodiscard]] std::string get_transport_str(std::string_view transport,
+                                              std::string_view suffix) const;
   [[nodiscard]] std::chrono::seconds get_transport_time(std::string_view transport,
                                                         std::string_view suffix) const;
 

@@ -6,15 +6,27 @@
 namespace barid::schedule {
 namespace {
 
-// A lease pipelines several messages, so a second connection pays only when jobs pile up behind the
-// first, or when one has waited long enough that the first is evidently slow.
-constexpr size_t kJobsPerLease = 16;
-constexpr Duration kPatience = std::chrono::milliseconds(5);
+/// How long a destination without mail is remembered, with its site; less when there are many.
+constexpr Duration kLinger = std::chrono::seconds(60);
+constexpr Duration kLingerCrowded = std::chrono::seconds(1);
+constexpr size_t kCrowded = 20'000;
+constexpr Duration kSweepInterval = std::chrono::seconds(5);
+
+std::string site_name(std::string_view transport, std::string_view key) {
+  std::string name(transport);
+  name += '\n';
+  name += key;
+  return name;
+}
 
 }  // namespace
 
-Dispatcher::Dispatcher(rt::Reactor& reactor, OutcomeSink& sink)
-    : reactor_(reactor), sink_(sink), scope_(reactor) {}
+Dispatcher::Dispatcher(rt::Reactor& reactor, OutcomeSink& sink, GovernorLink* link)
+    : reactor_(reactor),
+      sink_(sink),
+      own_link_(link != nullptr ? nullptr : std::make_unique<GovernorLink>(reactor, nullptr)),
+      link_(link != nullptr ? link : own_link_.get()),
+      scope_(reactor) {}
 
 Dispatcher::~Dispatcher() { BARID_ASSERT(scope_.tasks_count() == 0); }
 
@@ -25,6 +37,11 @@ void Dispatcher::set_transport(const std::string& name, Agent& agent,
   transport->name = name;
   transport->agent = &agent;
   transport->limits = limits;
+  for (const auto& [site_key, site] : sites_) {
+    if (&site->transport_ != transport.get()) continue;
+    site->policy_ = policy_for(*transport, site->first_route_, site->key_);
+    link().set_policy(*site, site->key_, site->policy_);
+  }
 }
 
 uint32_t Dispatcher::recipients_per_job(const std::string& transport) const {
@@ -32,119 +49,213 @@ uint32_t Dispatcher::recipients_per_job(const std::string& transport) const {
   return limit == 0 ? UINT32_MAX : limit;
 }
 
+SitePolicy Dispatcher::policy_for(const Transport& transport, const Route& route,
+                                  std::string_view site_key) const {
+  SitePolicy policy = transport.limits.site;
+  if (rules_ != nullptr) rules_->apply(route, site_key, &policy);
+  if (policy.rate_delay > Duration::zero()) policy.window.initial = policy.window.limit = 1;
+  return policy;
+}
+
+// --- jobs come in
+
 void Dispatcher::enqueue(const Route& route, Job job) {
-  const std::string key = route.key();
+  std::string key = route.key();
   auto found = destinations_.find(key);
   if (found == destinations_.end()) {
-    Transport& transport = *transports_.at(route.transport);
-    found =
-        destinations_
-            .emplace(key, std::unique_ptr<Destination>(new Destination(*this, route, transport)))
-            .first;
+    found = destinations_.emplace(std::move(key), std::make_unique<Destination>(route)).first;
+    if (!armed()) reactor_.timers().arm(*this, reactor_.now() + kSweepInterval);
   }
   Destination& destination = *found->second;
-  job.queued_at = reactor_.now();
-  destination.waiting_.push_back(std::move(job));
-  consider(destination);
+  const MonoTime now = reactor_.now();
+  job.queued_at = destination.used_at_ = now;
+  job.destination = &destination;
+  const Envelope& envelope = job.message->envelope;
+  JobQueue& queue = destination.queue_for(envelope.stream, envelope.tenant);
+  const bool first = queue.jobs.empty();
+  queue.add(std::move(job));
+  ++destination.waiting_count_;
+  if (Site* site = destination.site_) {
+    if (first) site->add(destination, queue);
+    if (site->waiting_count_++ == 0) site->waiting_since_ = now;
+    site->consider();
+  }
+  const bool outdated = destination.site_ == nullptr || destination.site_until_ <= now;
+  if (outdated && !destination.resolving_) {
+    destination.resolving_ = true;
+    scope_.spawn(find_site(&destination));
+  }
 }
 
-bool Dispatcher::may_open(const Destination& destination) const noexcept {
-  const TransportLimits& limits = destination.transport_.limits;
-  const uint32_t per_destination = limits.destination_concurrency;
-  return per_destination == 0 || destination.leases_ < per_destination;
+void Dispatcher::put_back(Destination& destination, Job job) {
+  const Envelope& envelope = job.message->envelope;
+  JobQueue& queue = destination.queue_for(envelope.stream, envelope.tenant);
+  const bool first = queue.jobs.empty();
+  queue.jobs.push_front(std::move(job));
+  ++destination.waiting_count_;
+  Site* site = destination.site_;
+  if (site == nullptr) return;
+  if (first) site->add(destination, queue);
+  if (site->waiting_count_++ == 0) site->waiting_since_ = reactor_.now();
 }
 
-/// Puts the destination in line for a slot if it could use one more than it has.
-void Dispatcher::consider(Destination& destination) {
-  if (destination.waiting_.empty()) {
-    forget_if_idle(destination);
+rt::Task<void> Dispatcher::find_site(Destination* destination) {
+  Agent& agent = *transports_.at(destination->route().transport)->agent;
+  const SiteAnswer answer = co_await agent.find_site(destination->route());
+  destination->resolving_ = false;
+  destination->site_until_ = reactor_.now() + answer.valid_for;
+  move_to_site(*destination, answer.key);
+}
+
+void Dispatcher::move_to_site(Destination& destination, const std::string& site_key) {
+  Transport& transport = *transports_.at(destination.route().transport);
+  std::unique_ptr<Site>& site = sites_[site_name(transport.name, site_key)];
+  if (!site) {
+    site.reset(new Site(*this, transport, destination.route(), site_key,
+                        policy_for(transport, destination.route(), site_key)));
+  }
+  if (destination.site_ == site.get()) return;
+  if (destination.site_ != nullptr) destination.site_->leave(destination);
+  site->join(destination);
+  site->consider();
+}
+
+// --- turns
+
+void Dispatcher::get_in_line(Site& site) {
+  for (const Stream lane : {Stream::kTransactional, Stream::kBulk}) {
+    bool& in_line = site.in_line_[static_cast<size_t>(lane)];
+    if (in_line || site.queue_.size(lane) == 0) continue;
+    in_line = true;
+    site.transport_.line.push(lane, site.queue_.next_tenant_name(lane),
+                              Transport::InLine{.site = &site, .lane = lane});
+  }
+  pump(site.transport_);
+}
+
+void Dispatcher::pump(Transport& transport) {
+  if (transport.pumping || !handing_out()) return;
+  transport.pumping = true;  // a lease that ends at once comes back here
+  while (transport.has_room() && !transport.line.empty()) {
+    const Transport::InLine next = transport.line.take();
+    transport.line.charge(1);
+    Site& site = *next.site;
+    site.in_line_[static_cast<size_t>(next.lane)] = false;
+    if (!site.runnable() || site.dead()) continue;  // it comes again when that changes
+    start_turn(site);
+    site.consider();
+  }
+  transport.pumping = false;
+}
+
+/// A warm connection goes on, or a new one is made.
+void Dispatcher::start_turn(Site& site) {
+  ++site.claimed_;
+  ++site.transport_.working;
+  if (site.parked_.empty()) {
+    BARID_ASSERT(site.unused_ > 0);
+    --site.unused_;
+    ++leases_count_;
+    scope_.spawn(run_lease(&site));
     return;
   }
-  if (destination.ready_ || !may_open(destination)) return;
-  const bool piled_up = destination.waiting_.size() > kJobsPerLease * destination.leases_;
-  const Duration waited = reactor_.now() - destination.waiting_.front().queued_at;
-  if (!piled_up && waited < kPatience) {
-    if (!destination.armed()) reactor_.timers().arm(destination, reactor_.now() + kPatience);
-    return;
+  Lease& lease = *site.parked_.back();
+  site.parked_.pop_back();
+  lease.claimed_ = lease.working_ = true;
+  lease.turn_left_ = Lease::kTurnJobs;
+  lease.wake_.set();
+}
+
+void Dispatcher::end_turn(Lease& lease) {
+  Site& site = lease.site_;
+  if (lease.working_) {
+    lease.working_ = false;
+    --site.transport_.working;
   }
-  destination.ready_ = true;
-  ready_.push_back(&destination);
-  pump();
+  site.parked_.push_back(&lease);
+  site.consider();
+  pump(site.transport_);
 }
 
-void Dispatcher::pump() {
-  if (pumping_ || paused_ || draining_) return;
-  pumping_ = true;  // a lease that ends at once comes back here
-  size_t blocked = 0;
-  while (blocked < ready_.size()) {
-    Destination* destination = ready_.front();
-    ready_.pop_front();
-    const Transport& transport = destination->transport_;
-    const uint32_t total = transport.limits.total_concurrency;
-    if (total != 0 && transport.leases >= total) {
-      ready_.push_back(destination);  // its transport is full; others may not be
-      ++blocked;
-      continue;
-    }
-    destination->ready_ = false;
-    if (destination->waiting_.empty() || !may_open(*destination)) {
-      consider(*destination);
-      continue;
-    }
-    open_lease(*destination);
-    blocked = 0;
+rt::Task<void> Dispatcher::run_lease(Site* site) {
+  Lease lease(*this, *site, reactor_);
+  lease.claimed_ = lease.working_ = true;
+  lease.turn_left_ = Lease::kTurnJobs;
+  site->leases_.push_back(&lease);
+  co_await site->transport_.agent->deliver(lease);
+  close_lease(lease);
+}
+
+void Dispatcher::close_lease(Lease& lease) {
+  BARID_ASSERT(lease.running_ == 0);
+  Site& site = lease.site_;
+  Transport& transport = site.transport_;
+  if (lease.claimed_) --site.claimed_;
+  if (lease.working_) --transport.working;
+  std::erase(site.leases_, &lease);
+  std::erase(site.parked_, &lease);
+  --leases_count_;
+  const bool recalled = site.recalled_ > 0 || lease.ending_;
+  if (site.recalled_ > 0 && !lease.ending_) --site.recalled_;
+  if (!recalled && !lease.failed_ && site.waiting_count_ > 0 && !site.dead()) {
+    ++site.unused_;  // the next connection takes its place
+  } else {
+    ++site.update_.leases_back;
+    link().mark(site);
   }
-  pumping_ = false;
+  site.consider();
+  pump(transport);
 }
 
-void Dispatcher::open_lease(Destination& destination) {
-  ++destination.leases_;
-  ++destination.transport_.leases;
-  scope_.spawn(run_lease(&destination));
+// --- health
+
+/// What waits for a dead site is deferred with the reason, without an attempt.
+void Dispatcher::suspend_waiting(Site& site) {
+  std::vector<Job> jobs;
+  while (site.waiting_count_ > 0) jobs.push_back(site.take_job());
+  const Duration wait = site.dead_until_ - reactor_.now();
+  const WallTime until =
+      std::chrono::time_point_cast<WallTime::duration>(reactor_.wall_now() + wait);
+  const SiteTrouble trouble = site.trouble_;
+  for (Job& job : jobs) sink_.on_job_suspended(std::move(job), trouble, until);
 }
 
-rt::Task<void> Dispatcher::run_lease(Destination* destination) {
-  Transport& transport = destination->transport_;
-  Lease lease(*this, *destination);
-  co_await transport.agent->deliver(lease);
-  --destination->leases_;
-  --transport.leases;
-  consider(*destination);  // may free it
-  pump();
+std::optional<MonoTime> Dispatcher::dead_until(std::string_view destination_key) const {
+  const auto found = destinations_.find(std::string(destination_key));
+  if (found == destinations_.end() || found->second->site_ == nullptr) return std::nullopt;
+  const Site& site = *found->second->site_;
+  if (!site.dead()) return std::nullopt;
+  return site.dead_until_;
 }
 
-void Dispatcher::forget_if_idle(Destination& destination) {
-  if (!destination.waiting_.empty() || destination.leases_ > 0 || destination.ready_) return;
-  destinations_.erase(destination.route_.key());
+size_t Dispatcher::jobs_count(std::string_view destination_key) const {
+  const auto found = destinations_.find(std::string(destination_key));
+  if (found == destinations_.end()) return 0;
+  return found->second->waiting_count_ + found->second->running_count_;
 }
+
+// --- pausing and ending
 
 void Dispatcher::resume() {
   paused_ = false;
-  std::vector<Destination*> all;  // consider() may erase
-  for (const auto& [key, destination] : destinations_) all.push_back(destination.get());
-  std::sort(all.begin(), all.end(), [](const Destination* a, const Destination* b) {
-    return a->route_.key() < b->route_.key();  // never in hash order (docs/style.md L5)
+  std::vector<Site*> all;
+  for (const auto& [key, site] : sites_) all.push_back(site.get());
+  std::sort(all.begin(), all.end(), [](const Site* a, const Site* b) {
+    return a->key_ != b->key_ ? a->key_ < b->key_  // never in hash order (docs/style.md L5)
+                              : a->transport_.name < b->transport_.name;
   });
-  for (Destination* destination : all) consider(*destination);
-  pump();
+  for (Site* site : all) site->consider();
 }
 
 void Dispatcher::withdraw() {
   std::vector<Job> taken;
-  std::vector<std::string> emptied;
   for (const auto& [key, destination] : destinations_) {
-    std::deque<Job> kept;
-    for (Job& job : destination->waiting_) {
-      if (job.message->withdrawn()) {
-        taken.push_back(std::move(job));
-      } else {
-        kept.push_back(std::move(job));
-      }
-    }
-    destination->waiting_ = std::move(kept);
-    if (destination->waiting_.empty()) emptied.push_back(key);
+    if (!destination->has_withdrawn()) continue;
+    Site* site = destination->site_;
+    if (site != nullptr) site->leave(*destination);
+    destination->take_withdrawn(&taken);
+    if (site != nullptr) site->join(*destination);
   }
-  for (const std::string& key : emptied) forget_if_idle(*destinations_.at(key));
   std::sort(taken.begin(), taken.end(), [](const Job& a, const Job& b) {
     return std::pair(a.message->id, a.recipients.front()) <
            std::pair(b.message->id, b.recipients.front());
@@ -154,36 +265,31 @@ void Dispatcher::withdraw() {
 
 rt::Task<Code> Dispatcher::drain(MonoTime deadline) {
   draining_ = true;
+  for (const auto& [key, site] : sites_) site->end_parked(UINT32_MAX);
   co_return co_await scope_.join(deadline);
 }
 
-std::optional<Job> Lease::take() {
-  if (dispatcher_.paused_ || dispatcher_.draining_ || destination_.waiting_.empty())
-    return std::nullopt;
-  if (taken_ >= kQuantumJobs && !dispatcher_.ready_.empty()) return std::nullopt;
-  ++taken_;
-  Job job = std::move(destination_.waiting_.front());
-  destination_.waiting_.pop_front();
-  return job;
+void Dispatcher::on_timer() {
+  forget_unused();
+  if (!destinations_.empty() || !sites_.empty()) {
+    reactor_.timers().arm(*this, reactor_.now() + kSweepInterval);
+  }
 }
 
-bool Lease::pass(Job& job, const Route& route) {
-  if (job.passed || !dispatcher_.has_transport(route.transport)) return false;
-  if (job.message->withdrawn()) {
-    finish(std::move(job));
+void Dispatcher::forget_unused() {
+  const Duration linger = destinations_.size() > kCrowded ? kLingerCrowded : kLinger;
+  const MonoTime before = reactor_.now() - linger;
+  absl::erase_if(destinations_, [&](const auto& entry) {
+    Destination& destination = *entry.second;
+    if (destination.waiting_count_ > 0 || destination.running_count_ > 0) return false;
+    if (destination.resolving_ || destination.used_at_ > before) return false;
+    if (Site* site = destination.site_) {
+      if (site->dead()) return false;
+      site->leave(destination);
+    }
     return true;
-  }
-  job.passed = true;
-  dispatcher_.enqueue(route, std::move(job));
-  return true;
-}
-
-void Lease::put_back(Job job) {
-  if (job.message->withdrawn()) {
-    finish(std::move(job));
-  } else {
-    destination_.waiting_.push_front(std::move(job));
-  }
+  });
+  absl::erase_if(sites_, [&](const auto& entry) { return entry.second->idle(); });
 }
 
 }  // namespace barid::schedule

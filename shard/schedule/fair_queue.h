@@ -91,6 +91,22 @@ class FairQueue {
     charged_ = &tenant;
     return entry;
   }
+  /// Whose entry take_from(lane) would give; the lane must not be empty.
+  [[nodiscard]] std::string_view next_tenant_name(Stream lane) const noexcept {
+    for (const auto& tenant : lanes_[index(lane)].ring) {
+      if (!tenant->entries.empty()) return tenant->name;
+    }
+    BARID_ASSERT(false && "the lane is empty");
+  }
+  /// Takes out every entry for which `leaves` is true. Cost: the whole queue.
+  template <typename F>
+  void remove_if(F&& leaves) {
+    for (size_t lane = 0; lane < kLanesCount; ++lane) {
+      for (const auto& tenant : lanes_[lane].ring) {
+        count_[lane] -= std::erase_if(tenant->entries, leaves);
+      }
+    }
+  }
   /// The entry that take() gave used this much of its tenant's share.
   void charge(int64_t cost) noexcept {
     if (charged_ != nullptr) charged_->deficit -= cost;

@@ -31,8 +31,7 @@ void Governor::wait_for(SiteNumber number, MonoTime when) {
   alarms_.emplace(when, number);
 }
 
-SiteNumber Governor::open(std::string_view key, const SitePolicy& policy, uint16_t shard,
-                          MonoTime now) {
+SiteNumber Governor::number_of(std::string_view key) {
   const auto [found, is_new] = by_key_.try_emplace(std::string(key), SiteNumber{0});
   if (is_new) {
     if (free_.empty()) {
@@ -41,10 +40,18 @@ SiteNumber Governor::open(std::string_view key, const SitePolicy& policy, uint16
     }
     found->second = free_.back();
     free_.pop_back();
-    sites_[found->second] = std::make_unique<Site>(key, policy);
+    sites_[found->second] = std::make_unique<Site>(key);
   }
-  const SiteNumber number = found->second;
+  return found->second;
+}
+
+SiteNumber Governor::open(std::string_view key, const SitePolicy& policy, uint16_t shard,
+                          MonoTime now) {
+  const SiteNumber number = number_of(key);
   Site& site = *sites_[number];
+  if (site.window.size() == 0 && site.dead_until == MonoTime{}) {
+    site.window.restart(policy.window, 0);  // its first use
+  }
   site.policy = policy;
   site.window.clamp_to(policy.window);
   Share& share = share_of(site, shard);
@@ -62,10 +69,15 @@ SiteNumber Governor::open(std::string_view key, const SitePolicy& policy, uint16
 void Governor::close(SiteNumber number, uint16_t shard, MonoTime now) {
   Site& site = *sites_[number];
   Share& share = share_of(site, shard);
-  BARID_ASSERT(share.open && share.held == 0);
+  BARID_ASSERT(share.open);
+  site.held -= share.held;
+  if (share.delivery_running) site.delivery_running = false;
   share = Share{};
   --site.open_count;
-  if (site.open_count > 0) return;
+  if (site.open_count > 0) {
+    distribute(number, now);
+    return;
+  }
   site.forget_at = std::max(now + kRemember, site.dead_until);
   wait_for(number, site.forget_at);
 }
@@ -81,15 +93,14 @@ void Governor::want(SiteNumber number, uint16_t shard, uint32_t leases, uint32_t
 
 void Governor::report(SiteNumber number, uint16_t shard, const SiteReport& report, MonoTime now) {
   Site& site = *sites_[number];
-  static_cast<void>(shard);
   bool revived = false;
   end_dead_time(site, now);
-  if (report.failure != nullptr && !is_dead(site.dead_until, now) &&
-      site.window.on_failure(site.policy.window)) {
+  for (uint32_t i = 0; i < report.failures && !site.window.dead(); ++i) {
+    if (!site.window.on_failure(site.policy.window)) continue;
     if (site.policy.rate_delay > Duration::zero()) {
       site.window.restart(site.policy.window, 0);  // its deliveries are far apart anyway
     } else {
-      die(number, *report.failure, now);
+      die(number, *report.trouble, now);
     }
   }
   for (uint32_t i = 0; i < report.successes; ++i) {
@@ -100,8 +111,8 @@ void Governor::report(SiteNumber number, uint16_t shard, const SiteReport& repor
     site.dead_until = MonoTime{};
     tell_all(number);
   }
-  if (site.delivery_running && (report.successes > 0 || report.failure != nullptr)) {
-    site.delivery_running = false;
+  if (share_of(site, shard).delivery_running && (report.successes > 0 || report.failures > 0)) {
+    site.delivery_running = share_of(site, shard).delivery_running = false;
     site.quiet_until = now + site.policy.rate_delay;
   }
   recall_surplus(number);
@@ -119,7 +130,9 @@ void Governor::give_back(SiteNumber number, uint16_t shard, uint32_t leases, uin
   if (messages > 0 && site.policy.messages_per_second > 0) {
     site.pacer.give_back(site.policy.messages_per_second, messages);
   }
-  if (messages > 0 && site.policy.rate_delay > Duration::zero()) site.delivery_running = false;
+  if (messages > 0 && share.delivery_running) {
+    site.delivery_running = share.delivery_running = false;
+  }
   distribute(number, now);
 }
 
@@ -151,7 +164,7 @@ void Governor::tell_all(SiteNumber number) {
 uint32_t Governor::messages_for(Site& site, Share& share, MonoTime now) {
   if (site.policy.rate_delay > Duration::zero()) {
     if (site.delivery_running || site.quiet_until > now) return 0;
-    site.delivery_running = true;
+    site.delivery_running = share.delivery_running = true;
     return 1;
   }
   return site.pacer.take(now, site.policy.messages_per_second, site.policy.burst,

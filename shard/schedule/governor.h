@@ -42,7 +42,8 @@ struct SiteTrouble {
 /// What a shard saw on leases since it last said something. In the order: failure, then successes.
 struct SiteReport {
   uint32_t successes = 0;                ///< deliveries over a connection that worked
-  const SiteTrouble* failure = nullptr;  ///< borrowed for the call; null = none failed
+  uint32_t failures = 0;                 ///< attempts in which no connection did
+  const SiteTrouble* trouble = nullptr;  ///< of the last failure; borrowed for the call
 };
 
 class Governor {
@@ -64,8 +65,10 @@ class Governor {
 
   /// `shard` begins to use the site, or uses it with a new policy. Tells its health if it is dead.
   SiteNumber open(std::string_view key, const SitePolicy& policy, uint16_t shard, MonoTime now);
-  /// `shard` holds and wants nothing any more. The site is forgotten when nobody has it open, but
-  /// for its health and, for a while, its window.
+  /// The number that open() will give for this key.
+  SiteNumber number_of(std::string_view key);
+  /// `shard` wants nothing any more, and what it holds has come back. The site is forgotten when
+  /// nobody has it open, but for its health and, for a while, its window.
   void close(SiteNumber site, uint16_t shard, MonoTime now);
 
   /// So many leases (and messages, where paced) more than it has would be of use. Replaces what it
@@ -73,8 +76,7 @@ class Governor {
   void want(SiteNumber site, uint16_t shard, uint32_t leases, uint32_t messages, MonoTime now);
   void report(SiteNumber site, uint16_t shard, const SiteReport& report, MonoTime now);
   /// Leases that ended, and paced messages that were not used.
-  void give_back(SiteNumber site, uint16_t shard, uint32_t leases, uint32_t messages,
-                 MonoTime now);
+  void give_back(SiteNumber site, uint16_t shard, uint32_t leases, uint32_t messages, MonoTime now);
 
   /// Forgets dead sites: they start slowly again at once.
   void revive_all(MonoTime now);
@@ -97,8 +99,8 @@ class Governor {
   void for_each(F&& visit) const {
     for (const auto& site : sites_) {
       if (site) {
-        visit(View{site->key, site->window.size(), site->held, site->dead_until,
-                   site->trouble.text});
+        visit(
+            View{site->key, site->window.size(), site->held, site->dead_until, site->trouble.text});
       }
     }
   }
@@ -112,12 +114,13 @@ class Governor {
     uint32_t messages_wanted = 0;
     uint32_t recalled = 0;  // of held: asked back and not here yet
     uint64_t last_grant = 0;
+    bool delivery_running = false;  // rate_delay: it was given the one delivery
   };
   struct Site {
-    Site(std::string_view name, const SitePolicy& p) : key(name), policy(p), window(p.window) {}
+    explicit Site(std::string_view name) : key(name) {}
     std::string key;
     SitePolicy policy;
-    Window window;
+    Window window;              // closed until its first open()
     std::vector<Share> shares;  // by shard
     uint32_t held = 0;
     uint32_t open_count = 0;
@@ -127,7 +130,7 @@ class Governor {
     SiteTrouble trouble;
     Pacer pacer;
     MonoTime quiet_until{};         // rate_delay: next delivery not before
-    bool delivery_running = false;  // rate_delay: one at a time
+    bool delivery_running = false;  // rate_delay: one at a time, some share has it
     MonoTime rotate_at{};           // more shards than leases: no change of holders before
     MonoTime forget_at{};           // nobody has it open
     MonoTime alarm = MonoTime::max();

@@ -48,7 +48,7 @@ class GovernorTest : public ::testing::Test {
  protected:
   void fail(SiteNumber site, uint16_t shard) {
     const SiteTrouble trouble{.dsn = {4, 4, 1}, .text = "connect: refused"};
-    governor.report(site, shard, {.failure = &trouble}, now);
+    governor.report(site, shard, {.failures = 1, .trouble = &trouble}, now);
   }
   void succeed(SiteNumber site, uint16_t shard, uint32_t count = 1) {
     governor.report(site, shard, {.successes = count}, now);
@@ -247,12 +247,12 @@ TEST_F(GovernorTest, InvariantsUnderRandomUse) {
         served[shard] = now;
         if (rng.chance(fail_per_mille)) {
           const SiteTrouble trouble{.text = "no"};
-          fresh.report(site, shard, {.failure = &trouble}, now);
+          fresh.report(site, shard, {.failures = 1, .trouble = &trouble}, now);
         } else {
           fresh.report(site, shard, {.successes = 1}, now);
         }
-        const uint32_t back = std::min(state.leases, std::max<uint32_t>(state.recalled,
-                                                                        rng.chance(50) ? 1 : 0));
+        const uint32_t back =
+            std::min(state.leases, std::max<uint32_t>(state.recalled, rng.chance(50) ? 1 : 0));
         if (back > 0) {
           state.leases -= back;
           state.recalled -= std::min(back, state.recalled);

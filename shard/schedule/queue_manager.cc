@@ -20,7 +20,7 @@ QueueManager::QueueManager(const QueueManagerEnv& env)
       router_(env.router),
       notices_(env.notices),
       scope_(env.reactor),
-      dispatcher_(env.reactor, *this) {}
+      dispatcher_(env.reactor, *this, env.governors) {}
 
 QueueManager::~QueueManager() = default;
 
@@ -156,6 +156,7 @@ void QueueManager::activate(std::unique_ptr<queue::Message> owned) {
   BARID_ASSERT(inserted);
   message.activated = reactor_.now();
   message.attempted = false;
+  message.suspended_until = {};
   message.jobs_open = 0;
   if (message.content) hold_content(message, message.content);
   if (message.force_expired) {  // goes back to its sender without another attempt

@@ -47,6 +47,7 @@ struct QueueManagerEnv {
   Counters& counters;
   const Router& router;
   const NoticeComposer& notices;
+  GovernorLink* governors = nullptr;  ///< null: this shard is alone
 };
 
 class QueueManager final : public queue::Partition::Events, private OutcomeSink {
@@ -137,6 +138,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   // queue_manager_settle.cc
   void on_outcome(const Job& job, uint32_t recipient, const Outcome& outcome) override;
   void on_job_done(Job job) override;
+  void on_job_suspended(Job job, const SiteTrouble& trouble, WallTime until) override;
   void settle(queue::Message& message);
   void expire(queue::Message& message);
   void finish(queue::Message& message);

@@ -70,6 +70,27 @@ void QueueManager::on_job_done(Job job) {
   rewrite(message, destinations_of(message), reactor_.wall_now());
 }
 
+/// Nothing was tried: it neither counts as an attempt nor lengthens the backoff.
+void QueueManager::on_job_suspended(Job job, const SiteTrouble& trouble, WallTime until) {
+  Message& message = *job.message;
+  const Outcome outcome{.disposition = Disposition::kDeferred,
+                        .dsn = trouble.dsn,
+                        .text = "delivery temporarily suspended: " + trouble.text,
+                        .relay = "none",
+                        .delays = {.before_queue = reactor_.wall_now() - message.arrival},
+                        .agent = "error"};
+  for (const uint32_t recipient : job.recipients) {
+    RecipientStatus& status = message.status[recipient];
+    status.dsn = outcome.dsn;
+    status.reason = outcome.text;
+    counters_.add(Counter::kSuspended);
+    log_.write({}, delivery_done(program_of(outcome.agent), message.id,
+                                 message.envelope.recipients[recipient].address, outcome));
+  }
+  message.suspended_until = std::max(message.suspended_until, until);
+  on_job_done(std::move(job));
+}
+
 void QueueManager::settle(Message& message) {
   if (message.attempted) ++message.attempts;
   if (message.order == queue::Order::kDelete) {
@@ -131,7 +152,8 @@ void QueueManager::defer(Message& message) {
   const WallTime now = reactor_.wall_now();
   const Duration age = std::max<Duration>(now - message.created, Duration::zero());
   const Duration delay = next_retry_delay(retry_, age, std::max(message.attempts, 1u));
-  const WallTime due = std::chrono::time_point_cast<WallTime::duration>(now + delay);
+  WallTime due = std::chrono::time_point_cast<WallTime::duration>(now + delay);
+  if (!message.attempted && message.suspended_until > now) due = message.suspended_until;
   rewrite(message, filing_of(message), due);
   forget(message);
 }

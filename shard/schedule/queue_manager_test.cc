@@ -92,7 +92,7 @@ struct Notices final : NoticeComposer {
 struct ScriptedAgent final : Agent {
   explicit ScriptedAgent(rt::Reactor& r) : reactor(r) {}
   rt::Task<void> deliver(Lease& lease) override {
-    for (std::optional<Job> job = lease.take(); job; job = lease.take()) {
+    while (std::optional<Job> job = lease.take()) {
       if (before_job) before_job();
       jobs.push_back(job->recipients.size());
       if (work > Duration::zero()) co_await rt::Sleep(reactor, reactor.now() + work);
@@ -112,7 +112,7 @@ struct ScriptedAgent final : Agent {
         }
         lease.report(*job, recipient, outcome);
       }
-      lease.finish(std::move(*job));
+      lease.finish(std::move(*job), Lease::Hop::kWorked);
     }
   }
   rt::Reactor& reactor;

@@ -76,7 +76,7 @@ struct ScriptedAgent final : Agent {
         }
         lease.report(*job, recipient, outcome);
       }
-      lease.finish(std::move(*job));
+      lease.finish(std::move(*job), Lease::Hop::kWorked);
     }
   }
   rt::Reactor& reactor;
@@ -90,7 +90,7 @@ struct Node final : rt::TurnHook {
     shard.reactor.add_turn_hook(*this);
     manager.set_policy({.minimal_backoff = 1h, .maximal_backoff = 1h}, {});
     for (const char* transport : {"smtp", "retry"}) {
-      manager.dispatcher().set_transport(transport, agent, {.destination_concurrency = 1});
+      manager.dispatcher().set_transport(transport, agent, {.site = {.window = {.limit = 1}}});
     }
     manager.add_partition(partition, *queue::read_id_mark(store));
     manager.start();

@@ -10,7 +10,7 @@
 namespace barid::schedule {
 
 struct SitePolicy {
-  WindowPolicy window;  ///< connections of all shards together
+  WindowPolicy window;                             ///< connections of all shards together
   Duration dead_time = std::chrono::seconds(300);  ///< minimal_backoff_time
   Duration rate_delay{};           ///< pause after each delivery, with one connection; 0 = none
   double messages_per_second = 0;  ///< token rate over all shards; 0 = none

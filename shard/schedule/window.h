@@ -1,8 +1,8 @@
 // The concurrency window of one site: Postfix's feedback, as a pure value. It starts small, grows
 // with deliveries whose connection worked, shrinks with those whose connection failed, and closes
 // when failures have been unanimous for a while (`failed_cohort_limit`).
-// Source: Postfix's SCHEDULER_README, "concurrency scheduling"; docs/scheduling.md has the formulas.
-// Layer: shard/schedule, pure.
+// Source: Postfix's SCHEDULER_README, "concurrency scheduling"; docs/scheduling.md has the
+// formulas. Layer: shard/schedule, pure.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +35,7 @@ struct WindowPolicy {
 
 class Window {
  public:
+  Window() noexcept = default;  ///< closed: dead until restart()
   explicit Window(const WindowPolicy& policy) noexcept { restart(policy, 0); }
 
   /// 0 = dead.

@@ -1,14 +1,12 @@
 // The SMTP and LMTP delivery agent: turns leases into connections, tries the servers of a route in
-// order, keeps warm sessions per destination, and reports every recipient.
+// order, and reports every recipient.
 //
-// One lease = one connection at a time. Its messages are pipelined; recipients that a server left
+// One lease = one connection at a time, kept open while the lease lasts and used for all
+// destinations of its site. Its messages are pipelined; recipients that a server left
 // for the next one are carried over; what was not attempted goes back to the queue.
 // Layer: smtp/client. Shard-owned.
 #pragma once
 
-#include <absl/container/flat_hash_map.h>
-
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -54,8 +52,9 @@ class SmtpAgent final : public schedule::Agent {
   ~SmtpAgent() override;
 
   rt::Task<void> deliver(schedule::Lease& lease) override;
+  rt::Task<schedule::SiteAnswer> find_site(const schedule::Route& route) override;
 
-  /// Closes idle sessions and waits for those that say goodbye.
+  /// Waits for the sessions that say goodbye.
   rt::Task<Code> shut_down(MonoTime deadline);
 
   /// New settings for connections made from now on; sessions under way keep theirs.
@@ -63,23 +62,14 @@ class SmtpAgent final : public schedule::Agent {
 
  private:
   friend class DeliveryRun;  // delivery_run.cc: one lease's work
-  class IdleSession;
-
-  [[nodiscard]] std::unique_ptr<ClientSession> take_idle(const std::string& key);
-  void keep_idle(const std::string& key, std::unique_ptr<ClientSession> session,
-                 std::shared_ptr<const ClientSettings> settings);
   void retire(std::unique_ptr<ClientSession> session,
               std::shared_ptr<const ClientSettings> settings);
   rt::Task<void> say_goodbye(std::unique_ptr<ClientSession> session,
                              std::shared_ptr<const ClientSettings> settings);
-  void drop_idle(const std::string& key, IdleSession* idle);
 
   AgentEnv env_;
   std::shared_ptr<const ClientSettings> settings_;
   rt::Scope scope_;
-  absl::flat_hash_map<std::string, std::vector<std::unique_ptr<IdleSession>>> idle_;
-  size_t idle_count_ = 0;
-  bool stopping_ = false;
 };
 
 }  // namespace barid::smtp

@@ -14,6 +14,8 @@ namespace {
 
 constexpr uint32_t kUnluckyMax = 3;
 constexpr DsnCode kLoopsToMyself{5, 4, 6};
+/// A connection that was idle for longer is asked whether it is still there, before it is used.
+constexpr Duration kProbeAfter = std::chrono::seconds(1);
 constexpr Duration kRoutePatience = std::chrono::seconds(60);
 
 /// Whether bytes above 127 occur, and whether in the header. Eight bytes a step.
@@ -62,79 +64,108 @@ std::string error_words(const Error& error) {
 }  // namespace
 
 DeliveryRun::DeliveryRun(SmtpAgent& agent, schedule::Lease& lease)
-    : agent_(agent),
-      env_(agent.env_),
-      lease_(lease),
-      key_(lease.route().key()),
-      settings_(agent.settings_) {}
+    : agent_(agent), env_(agent.env_), lease_(lease), settings_(agent.settings_) {}
 
+/// Jobs come as long as the lease gives some. The connection stays open in between, up to its idle
+/// limit, and serves every destination of the site.
 rt::Task<void> DeliveryRun::run() {
-  if (std::unique_ptr<ClientSession> session = agent_.take_idle(key_)) {
-    const bool any = co_await take_from_lease();
-    if (any) {
-      session->machine().probe_before_next();
-      has_next_server_ = true;  // whatever goes wrong on a stale session, a fresh one is tried
-      reused_relay_ = session->relay();
-      ready_at_ = env_.reactor.now();
-      env_.counters.add(Counter::kConnectionsReused);
-      co_await use(*session);
-    }
-    part_with(std::move(session));
-  }
   for (;;) {
     if (pending_.empty()) {
-      const bool any = co_await take_from_lease();
+      const bool any = co_await wait_for_lease();
       if (!any) break;
     }
-    co_await work_through_destinations();
+    settings_ = agent_.settings_;
+    finish_hop_ = schedule::Lease::Hop::kWorked;
+    if (warm_) co_await use_warm();
+    if (!pending_.empty()) co_await work_through_destinations();
   }
+  let_warm_go();
   BARID_ASSERT(works_.empty() && flying_.empty());
+}
+
+rt::Task<bool> DeliveryRun::wait_for_lease() {
+  const Duration patience = warm_ ? warm_settings_->idle_limit : Duration::zero();
+  std::optional<schedule::Job> job = co_await lease_.next(patience);
+  if (!job) co_return false;
+  const bool with_content = co_await begin(*std::move(job));
+  if (with_content) co_return true;
+  co_return co_await take_from_lease();
+}
+
+/// The open connection goes on with what is pending, unless it has ended or is out of date.
+rt::Task<void> DeliveryRun::use_warm() {
+  const Duration idle = env_.reactor.now() - warm_since_;
+  const bool usable = warm_settings_ == settings_ && warm_->still_quiet() && wants_more(*warm_) &&
+                      idle <= warm_settings_->idle_limit;
+  if (!usable) {
+    let_warm_go();
+    co_return;
+  }
+  std::unique_ptr<ClientSession> session = std::move(warm_);
+  if (idle >= kProbeAfter) session->machine().probe_before_next();
+  has_next_server_ = true;  // whatever goes wrong on a stale session, a fresh one is tried
+  reused_relay_ = session->relay();
+  ready_at_ = env_.reactor.now();
+  env_.counters.add(Counter::kConnectionsReused);
+  co_await use(*session);
+  part_with(std::move(session));
+}
+
+void DeliveryRun::let_warm_go() {
+  if (warm_) agent_.retire(std::move(warm_), std::move(warm_settings_));
 }
 
 /// Takes one more job, with its content. False if there is none.
 rt::Task<bool> DeliveryRun::take_from_lease() {
-  for (;;) {
-    std::optional<schedule::Job> job = lease_.take();
-    if (!job) co_return false;
-    auto work = std::make_unique<Work>();
-    work->started = env_.reactor.now();
-    work->unreported = static_cast<uint32_t>(job->recipients.size());
-    work->job = std::move(*job);
-    Work& taken = *work;
-    works_.push_back(std::move(work));
-    Result<ContentRef> content = co_await env_.contents.content_of(*taken.job.message);
-    if (content.ok()) {
-      taken.content = *std::move(content);
-      const ContentFacts facts = inspect(*taken.content);
-      taken.has_8bit = facts.has_8bit;
-      taken.has_utf8_header = facts.has_utf8_header;
-      const auto& recipients = taken.job.recipients;
-      const size_t step = uses_verp(taken.job.message->envelope) ? 1 : recipients.size();
-      for (auto next = recipients.begin(); next != recipients.end(); next += step) {
-        auto flight = std::make_unique<Flight>();
-        flight->work = &taken;
-        flight->recipients.assign(next, next + step);
-        pending_.push_back(std::move(flight));
-      }
-      co_return true;
-    }
-    const std::vector<uint32_t> recipients(taken.job.recipients.begin(),
-                                           taken.job.recipients.end());
-    for (const uint32_t recipient : recipients) {
-      report(taken, recipient,
-             Outcome{.disposition = Disposition::kDeferred,
-                     .dsn = {4, 3, 0},
-                     .text = fmt::format("cannot read message content: {}",
-                                         code_name(content.error().code)),
-                     .relay = "none"});
-    }
-    finish_reported();
+  while (std::optional<schedule::Job> job = lease_.take()) {
+    const bool with_content = co_await begin(*std::move(job));
+    if (with_content) co_return true;
   }
+  co_return false;
+}
+
+/// False: its content cannot be had, and its recipients are reported.
+rt::Task<bool> DeliveryRun::begin(schedule::Job job) {
+  auto work = std::make_unique<Work>();
+  work->started = env_.reactor.now();
+  work->unreported = static_cast<uint32_t>(job.recipients.size());
+  work->job = std::move(job);
+  Work& taken = *work;
+  works_.push_back(std::move(work));
+  Result<ContentRef> content = co_await env_.contents.content_of(*taken.job.message);
+  if (content.ok()) {
+    taken.content = *std::move(content);
+    const ContentFacts facts = inspect(*taken.content);
+    taken.has_8bit = facts.has_8bit;
+    taken.has_utf8_header = facts.has_utf8_header;
+    const auto& recipients = taken.job.recipients;
+    const size_t step = uses_verp(taken.job.message->envelope) ? 1 : recipients.size();
+    for (auto next = recipients.begin(); next != recipients.end(); next += step) {
+      auto flight = std::make_unique<Flight>();
+      flight->work = &taken;
+      flight->recipients.assign(next, next + step);
+      pending_.push_back(std::move(flight));
+    }
+    co_return true;
+  }
+  const std::vector<uint32_t> recipients(taken.job.recipients.begin(), taken.job.recipients.end());
+  for (const uint32_t recipient : recipients) {
+    report(taken, recipient,
+           Outcome{.disposition = Disposition::kDeferred,
+                   .dsn = {4, 3, 0},
+                   .text = fmt::format("cannot read message content: {}",
+                                       code_name(content.error().code)),
+                   .relay = "none"});
+  }
+  finish_reported();
+  co_return false;
 }
 
 rt::Task<void> DeliveryRun::work_through_destinations() {
   session_failure_ = Outcome{.relay = "none"};
-  const std::string& nexthop = lease_.route().nexthop;
+  session_completed_ = false;
+  session_broke_ = false;
+  const std::string nexthop = pending_.front()->work->job.route().nexthop;
   dns::ParsedDestinations parsed = dns::parse_destinations(nexthop, settings_->destination);
   if (!parsed.error.empty()) {
     fail_pending(Outcome{.dsn = {4, 3, 5},
@@ -167,7 +198,10 @@ rt::Task<void> DeliveryRun::work_through_destinations() {
     if (is_last) break;
     end.soft_seen |= session_failure_.dsn.klass == 4;
   }
-  if (pending_.empty()) co_return;
+  if (pending_.empty()) {
+    if (session_broke_ && !session_completed_) tell_hop_failure(session_failure_);
+    co_return;
+  }
   const bool some_failed = session_failure_.dsn.klass != 0;
   if (!some_failed) {  // all that was left had left it to others before
     session_failure_.dsn = {4, 3, 0};
@@ -176,6 +210,9 @@ rt::Task<void> DeliveryRun::work_through_destinations() {
   end.last = std::move(session_failure_);
   FinalFailure failure = final_failure(std::move(end));
   if (!failure.warning.empty()) note(LogSeverity::kWarning, {}, failure.warning);
+  if (failure.outcome.disposition == Disposition::kDeferred && some_failed && !session_completed_) {
+    tell_hop_failure(failure.outcome);
+  }
   if (failure.outcome.dsn == kLoopsToMyself && !settings_->best_mx_transport.empty()) {
     pass_pending(settings_->best_mx_transport);
   }
@@ -186,9 +223,10 @@ rt::Task<void> DeliveryRun::work_through_destinations() {
 void DeliveryRun::pass_pending(std::string_view transport) {
   const size_t colon = std::min(transport.find(':'), transport.size());
   const std::string_view nexthop = transport.substr(std::min(colon + 1, transport.size()));
-  const schedule::Route route{
-      .transport = std::string(transport.substr(0, colon)),
-      .nexthop = nexthop.empty() ? lease_.route().nexthop : std::string(nexthop)};
+  const schedule::Route route{.transport = std::string(transport.substr(0, colon)),
+                              .nexthop = nexthop.empty()
+                                             ? pending_.front()->work->job.route().nexthop
+                                             : std::string(nexthop)};
   std::erase_if(pending_, [&](const std::unique_ptr<Flight>& flight) {
     Work* const work = flight->work;
     const bool whole = work->unreported == work->job.recipients.size() &&
@@ -217,7 +255,10 @@ rt::Task<void> DeliveryRun::work_through_hops(const dns::Destination& destinatio
     has_next_server_ = has_next_hop || !is_last_destination;
     co_await use(*session);
     if (session->machine().established()) ++sessions_count;
-    if (const ClientMachine& machine = session->machine(); !machine.failure_text().empty()) {
+    const ClientMachine& machine = session->machine();
+    session_completed_ |= machine.established() && machine.failure_text().empty();
+    session_broke_ |= !machine.failure_text().empty();
+    if (!machine.failure_text().empty()) {
       const bool permanent = machine.failure_dsn().klass == 5;
       session_failure_ =
           Outcome{.disposition = permanent ? Disposition::kFailed : Disposition::kDeferred,
@@ -230,6 +271,11 @@ rt::Task<void> DeliveryRun::work_through_hops(const dns::Destination& destinatio
     for (std::unique_ptr<Flight>& flight : next_server_) pending_.push_back(std::move(flight));
     next_server_.clear();
   }
+}
+
+/// The site's home hears that none of its servers can be used.
+void DeliveryRun::tell_hop_failure(const Outcome& outcome) {
+  lease_.hop_failed({.dsn = outcome.dsn, .text = outcome.text});
 }
 
 /// The server of the reused session left all that is pending for the next one: it is not asked the
@@ -283,8 +329,9 @@ rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
 }
 
 bool DeliveryRun::wants_more(const ClientSession& session) const noexcept {
-  const uint32_t limit = settings_->reuse_count_limit;
-  if (limit != 0 && session.uses_count() >= limit) return false;
+  for (const uint32_t limit : {settings_->reuse_count_limit, lease_.messages_per_connection()}) {
+    if (limit != 0 && session.uses_count() >= limit) return false;
+  }
   return env_.reactor.now() - session.opened() < settings_->age_limit;
 }
 
@@ -453,7 +500,8 @@ void DeliveryRun::sort_landed() {
 void DeliveryRun::finish_reported() {
   std::erase_if(works_, [&](std::unique_ptr<Work>& work) {
     if (work->unreported > 0) return false;
-    lease_.finish(std::move(work->job));
+    const bool worked = session_ != nullptr && session_->machine().failure_text().empty();
+    lease_.finish(std::move(work->job), worked ? finish_hop_ : schedule::Lease::Hop::kNone);
     return true;
   });
 }
@@ -501,12 +549,16 @@ void DeliveryRun::part_with(std::unique_ptr<ClientSession> session) {
   for (std::unique_ptr<Flight>& flight : next_server_) pending_.push_back(std::move(flight));
   next_server_.clear();
   // One to a worse server must not keep mail from the best, once that is back.
-  if (best_of_route_ && session->machine().reusable() && session->still_quiet() &&
-      wants_more(*session)) {
-    agent_.keep_idle(key_, std::move(session), settings_);
-  } else {
+  const bool keep = best_of_route_ && session->machine().reusable() && session->still_quiet() &&
+                    wants_more(*session) && settings_->idle_limit > Duration::zero();
+  let_warm_go();
+  if (!keep) {
     agent_.retire(std::move(session), settings_);
+    return;
   }
+  warm_ = std::move(session);
+  warm_settings_ = settings_;
+  warm_since_ = env_.reactor.now();
 }
 
 }  // namespace barid::smtp

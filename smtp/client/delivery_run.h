@@ -55,7 +55,12 @@ class DeliveryRun final : private ClientSink {
                                                         const dns::RouteResult& route,
                                                         size_t hop_index);
   rt::Task<void> use(ClientSession& session);
+  rt::Task<bool> wait_for_lease();
+  rt::Task<void> use_warm();
+  void let_warm_go();
   rt::Task<bool> take_from_lease();
+  rt::Task<bool> begin(schedule::Job job);
+  void tell_hop_failure(const Outcome& outcome);
   [[nodiscard]] bool all_left_by(const std::string& relay) const noexcept;
   void note(LogSeverity severity, QueueId id, std::string_view text);
   [[nodiscard]] bool wants_more(const ClientSession& session) const noexcept;
@@ -71,7 +76,6 @@ class DeliveryRun final : private ClientSink {
   SmtpAgent& agent_;
   const AgentEnv& env_;
   schedule::Lease& lease_;
-  const std::string key_;
   std::shared_ptr<const ClientSettings> settings_;
   std::vector<std::unique_ptr<Work>> works_;
   std::deque<std::unique_ptr<Flight>> pending_;  // to be offered
@@ -84,6 +88,13 @@ class DeliveryRun final : private ClientSink {
   bool best_of_route_ = true;  // the session is to a best MX of the next hop itself
   bool has_next_server_ = false;
   Outcome session_failure_;  // why the last connection gave nothing
+
+  std::unique_ptr<ClientSession> warm_;                  // waits for the lease's next job
+  std::shared_ptr<const ClientSettings> warm_settings_;  // outlives it
+  MonoTime warm_since_{};
+  bool session_completed_ = false;  // in this attempt: some server did its part,
+  bool session_broke_ = false;      // or some did not
+  schedule::Lease::Hop finish_hop_ = schedule::Lease::Hop::kWorked;
 };
 
 }  // namespace barid::smtp

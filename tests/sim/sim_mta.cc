@@ -67,7 +67,7 @@ SimMta::SimMta(World& world, SimDisk& disk, const MtaOptions& options)
   queue_.set_policy(options.retry, options.limits);
   queue_.add_partition(partition_, *queue::read_id_mark(store_));
   queue_.dispatcher().set_transport("smtp", agent_,
-                                    {.destination_concurrency = 4, .total_concurrency = 8});
+                                    {.site = {.window = {.limit = 4}}, .total_concurrency = 8});
   const Status status = service_.listen(options.address);
   BARID_ASSERT(status.ok());
   queue_.start();

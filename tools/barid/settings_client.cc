@@ -174,18 +174,10 @@ smtp::ClientSettings client_settings(const Configuration& configuration,
 TransportSettings transport_settings(const Configuration& configuration,
                                      const config::ServiceEntry& entry, uint16_t shards_count,
                                      Problems* problems) {
-  TransportSettings transport{.name = entry.name, .command = entry.command};
-  const auto limit = [&](std::string_view suffix) {
-    return static_cast<uint64_t>(configuration.get_transport_int(entry.name, suffix));
-  };
-  const uint64_t total =
-      entry.limit >= 0 ? static_cast<uint64_t>(entry.limit)
-                       : static_cast<uint64_t>(configuration.get_int("default_process_limit"));
-  transport.limits = {
-      .destination_concurrency =
-          static_cast<uint32_t>(share_of(limit("_destination_concurrency_limit"), shards_count)),
-      .total_concurrency = static_cast<uint32_t>(share_of(total, shards_count)),
-      .recipients_per_job = static_cast<uint32_t>(limit("_destination_recipient_limit"))};
+  TransportSettings transport{
+      .name = entry.name,
+      .command = entry.command,
+      .limits = transport_limits(configuration, entry, shards_count, problems)};
   if (entry.command == "relay") transport.command = "smtp";  // the same agent, other limits
   if (transport.command == "smtp" || transport.command == "lmtp") {
     transport.client = client_settings(configuration, entry, problems);

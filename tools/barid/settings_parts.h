@@ -36,6 +36,11 @@ using ConfigurationScope = config::Configuration::Scope;
 [[nodiscard]] std::vector<HttpListenSettings> http_listeners(
     const config::Configuration& configuration, uint16_t shards_count, Problems* problems);
 
+// settings_schedule.cc
+[[nodiscard]] schedule::TransportLimits transport_limits(const config::Configuration& configuration,
+                                                         const config::ServiceEntry& entry,
+                                                         uint16_t shards_count, Problems* problems);
+
 // settings_client.cc
 [[nodiscard]] std::vector<TransportSettings> all_transports(
     const config::Configuration& configuration, uint16_t shards_count, Problems* problems);

@@ -44,12 +44,16 @@ class SevenBitConverter final : public smtp::ContentConverter {
 
 }  // namespace
 
-struct Shard::Inside final : private rt::TurnHook, private smtp::ContentSource {
+struct Shard::Inside final : schedule::GovernorHost,
+                             private rt::TurnHook,
+                             private smtp::ContentSource {
   Inside(Shard& owner, std::unique_ptr<rt::Io> backend)
       : shard(owner),
         io(std::move(backend)),
         reactor(clock, *io, 0x9e3779b97f4a7c15u + owner.index_),
-        port(owner.commons_.mesh, owner.index_, reactor, this),
+        port(owner.commons_.mesh, owner.index_, reactor,
+             static_cast<schedule::GovernorHost*>(this)),
+        governors(reactor, &port),
         offload(reactor, owner.commons_.offload),
         log(owner.log_format_, owner.log_buffer_),
         queue({.reactor = reactor,
@@ -57,7 +61,8 @@ struct Shard::Inside final : private rt::TurnHook, private smtp::ContentSource {
                .log = log,
                .counters = counters,
                .router = router,
-               .notices = notices}),
+               .notices = notices,
+               .governors = &governors}),
         native_lookup(offload),
         error_agent(TextAgent::Kind::kError, reactor),
         retry_agent(TextAgent::Kind::kRetry, reactor),
@@ -79,6 +84,7 @@ struct Shard::Inside final : private rt::TurnHook, private smtp::ContentSource {
   rt::Task<Result<ContentRef>> content_of(queue::Message& message) override {
     return queue.content_of(message);
   }
+  schedule::GovernorLink& governor_link() override { return governors; }
 
   std::atomic<uint32_t>& log_pids() noexcept { return shard.commons_.log_pids; }
   void apply_transports(std::vector<TransportSettings> transports);
@@ -91,6 +97,7 @@ struct Shard::Inside final : private rt::TurnHook, private smtp::ContentSource {
   std::unique_ptr<rt::Io> io;
   rt::Reactor reactor;
   rt::Mesh::Port port;
+  schedule::GovernorLink governors;
   rt::ShardOffload offload;
   Log log;
   Counters counters;
@@ -425,6 +432,9 @@ void shard_log(Shard::Inside& inside, LogSeverity severity, std::string_view tex
 }
 rt::Reactor& shard_reactor(Shard::Inside& inside) { return inside.reactor; }
 rt::Offload& shard_offload(Shard::Inside& inside) { return inside.offload; }
+Shard::Inside& shard_of(void* receiver) {
+  return static_cast<Shard::Inside&>(*static_cast<schedule::GovernorHost*>(receiver));
+}
 rt::Mesh::Port& shard_port(Shard::Inside& inside) { return inside.port; }
 http::ServiceEnv shard_http_env(Shard::Inside& inside, rt::StopSource& stop) {
   return {.reactor = inside.reactor, .log = inside.log, .counters = inside.counters, .stop = stop};

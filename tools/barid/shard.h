@@ -99,6 +99,8 @@ void shard_stop(Shard::Inside& inside);
 void shard_log(Shard::Inside& inside, LogSeverity severity, std::string_view text);
 [[nodiscard]] rt::Reactor& shard_reactor(Shard::Inside& inside);
 [[nodiscard]] rt::Offload& shard_offload(Shard::Inside& inside);
+/// The shard that is the receiver of a mesh message.
+[[nodiscard]] Shard::Inside& shard_of(void* receiver);
 [[nodiscard]] rt::Mesh::Port& shard_port(Shard::Inside& inside);
 [[nodiscard]] http::ServiceEnv shard_http_env(Shard::Inside& inside, rt::StopSource& stop);
 [[nodiscard]] std::atomic<uint32_t>& shard_log_pids(Shard::Inside& inside);

@@ -28,7 +28,7 @@ rt::Task<std::vector<T>> gather(Shard::Inside& inside, T (*ask)(Shard::Inside&))
     message.words[0] = reinterpret_cast<uint64_t>(&questions[i]);
     message.handle = [](void* receiver, const rt::ShardMessage& asked) {
       auto* question = reinterpret_cast<Question*>(asked.words[0]);
-      auto& remote = *static_cast<Shard::Inside*>(receiver);
+      Shard::Inside& remote = shard_of(receiver);
       question->answer = question->ask(remote);
       rt::ShardMessage reply;
       reply.words[0] = asked.words[0];

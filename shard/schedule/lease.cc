@@ -1,0 +1,102 @@
+#include "shard/schedule/lease.h"
+
+#include <algorithm>
+
+#include "shard/schedule/dispatcher.h"
+
+namespace barid::schedule {
+
+std::string_view Lease::site_key() const noexcept { return site_.key_; }
+
+uint32_t Lease::messages_per_connection() const noexcept {
+  return site_.policy_.messages_per_connection;
+}
+
+std::optional<Job> Lease::take() {
+  if (claimed_) {
+    claimed_ = false;
+    --site_.claimed_;
+  }
+  if (ending_ || !dispatcher_.handing_out()) return std::nullopt;
+  if (site_.recalled_ > 0) {
+    --site_.recalled_;
+    ending_ = true;
+    return std::nullopt;
+  }
+  if (site_.waiting_count_ == 0 || site_.dead()) return std::nullopt;
+  if (site_.policy_.paced() && site_.messages_ == 0) return std::nullopt;
+  if (turn_left_ == 0) {
+    const Transport& transport = site_.transport_;
+    if (!transport.has_room() && !transport.line.empty()) return std::nullopt;
+    turn_left_ = kTurnJobs;
+  }
+  --turn_left_;
+  if (site_.policy_.paced()) --site_.messages_;
+  Job job = site_.take_job();
+  ++running_;
+  ++job.destination->running_count_;
+  return job;
+}
+
+rt::Task<std::optional<Job>> Lease::next(Duration patience) {
+  BARID_ASSERT(running_ == 0);
+  if (std::optional<Job> job = take()) co_return job;
+  const MonoTime deadline = dispatcher_.reactor_.now() + patience;
+  while (!ending_) {
+    dispatcher_.end_turn(*this);
+    const Code code = co_await wake_.wait(deadline);
+    if (code != Code::kOk || ending_) break;
+    if (std::optional<Job> job = take()) co_return job;
+  }
+  ending_ = true;
+  std::erase(site_.parked_, this);
+  co_return std::nullopt;
+}
+
+void Lease::report(const Job& job, uint32_t recipient, const Outcome& outcome) {
+  dispatcher_.sink_.on_outcome(job, recipient, outcome);
+}
+
+void Lease::finish(Job job, Hop hop) {
+  BARID_ASSERT(running_ > 0);
+  --running_;
+  Destination& destination = *job.destination;
+  --destination.running_count_;
+  destination.used_at_ = dispatcher_.reactor_.now();
+  if (hop == Hop::kWorked) site_.count_success();
+  dispatcher_.sink_.on_job_done(std::move(job));
+}
+
+void Lease::put_back(Job job) {
+  if (job.message->withdrawn()) {
+    finish(std::move(job), Hop::kNone);
+    return;
+  }
+  BARID_ASSERT(running_ > 0);
+  --running_;
+  Destination& destination = *job.destination;
+  --destination.running_count_;
+  if (site_.policy_.paced()) ++site_.messages_;
+  dispatcher_.put_back(destination, std::move(job));
+}
+
+bool Lease::pass(Job& job, const Route& route) {
+  if (job.passed || !dispatcher_.has_transport(route.transport)) return false;
+  if (job.message->withdrawn()) {
+    finish(std::move(job), Hop::kNone);
+    return true;
+  }
+  BARID_ASSERT(running_ > 0);
+  --running_;
+  --job.destination->running_count_;
+  job.passed = true;
+  dispatcher_.enqueue(route, std::move(job));
+  return true;
+}
+
+void Lease::hop_failed(SiteTrouble trouble) {
+  failed_ = true;
+  site_.count_failure(std::move(trouble));
+}
+
+}  // namespace barid::schedule
