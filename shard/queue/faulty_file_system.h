@@ -47,6 +47,12 @@ class FaultyWritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
     if (plan_->fails_now()) return plan_->failure();
     return FSWritableFileOwnerWrapper::Append(data, options, info, context);
   }
+  rocksdb::IOStatus PositionedAppend(const rocksdb::Slice& data, uint64_t offset,
+                                     const rocksdb::IOOptions& options,
+                                     rocksdb::IODebugContext* context) override {
+    if (plan_->fails_now()) return plan_->failure();
+    return FSWritableFileOwnerWrapper::PositionedAppend(data, offset, options, context);
+  }
   rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
                          rocksdb::IODebugContext* context) override {
     if (plan_->fails_now()) return plan_->failure();
@@ -73,13 +79,26 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
                                     std::unique_ptr<rocksdb::FSWritableFile>* result,
                                     rocksdb::IODebugContext* context) override {
     rocksdb::IOStatus status = FileSystemWrapper::NewWritableFile(name, options, result, context);
+    return with_faults(status, name, result);
+  }
+  rocksdb::IOStatus ReuseWritableFile(const std::string& name, const std::string& old_name,
+                                      const rocksdb::FileOptions& options,
+                                      std::unique_ptr<rocksdb::FSWritableFile>* result,
+                                      rocksdb::IODebugContext* context) override {
+    rocksdb::IOStatus status =
+        FileSystemWrapper::ReuseWritableFile(name, old_name, options, result, context);
+    return with_faults(status, name, result);
+  }
+
+ private:
+  rocksdb::IOStatus with_faults(rocksdb::IOStatus status, const std::string& name,
+                                std::unique_ptr<rocksdb::FSWritableFile>* result) {
     if (status.ok() && name.ends_with(".log")) {
       *result = std::make_unique<FaultyWritableFile>(std::move(*result), plan_);
     }
     return status;
   }
 
- private:
   std::shared_ptr<FaultPlan> plan_;
 };
 

@@ -25,11 +25,13 @@
 #include <vector>
 
 #include "core/base/assert.h"
+#include "shard/queue/log_file_system.h"
 
 namespace barid::queue {
 namespace {
 
 constexpr uint64_t kMemtableBytesMin = 2u << 20;
+constexpr size_t kSpareLogsMax = 3;
 constexpr uint64_t kOpenBytesMin = 4u << 20;  // free space that opening may need
 constexpr size_t kBatchKeepBytes = 8u << 20;  // a larger batch buffer is given back after its group
 constexpr std::array<const char*, kFamilyCount> kFamilyNames = {"default",  "fresh",   "queued",
@@ -66,6 +68,11 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const RocksStoreOptio
   return cf;
 }
 
+/// Of all logs of a database: beyond it the oldest is made superfluous by a flush.
+uint64_t log_bytes_max(const RocksStoreOptions& options) noexcept {
+  return 2 * options.content_buffer_bytes + options.other_buffer_bytes;
+}
+
 rocksdb::DBOptions database_options(const RocksStoreOptions& options, rocksdb::Env* env) {
   rocksdb::DBOptions db;
   db.env = env;
@@ -84,9 +91,12 @@ rocksdb::DBOptions database_options(const RocksStoreOptions& options, rocksdb::E
   db.enable_pipelined_write = false;
   db.avoid_flush_during_recovery = true;  // opening must not need the space that ran out
   db.avoid_flush_during_shutdown = true;  // the WAL has it all
+  // Files are written out as they grow: all at once they would stand before the log's next syncs.
+  db.bytes_per_sync = 512 * 1024;
+  db.strict_bytes_per_sync = true;
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
-  db.max_total_wal_size = 2 * options.content_buffer_bytes + options.other_buffer_bytes;
+  db.max_total_wal_size = log_bytes_max(options);
   return db;
 }
 
@@ -153,9 +163,7 @@ class AcknowledgedMark {
 
 class RocksStoreImpl final : public RocksStore, private rt::Mailbox {
  public:
-  explicit RocksStoreImpl(RocksStoreOptions options) : options_(std::move(options)) {
-    if (options_.file_system) env_ = rocksdb::NewCompositeEnv(options_.file_system);
-  }
+  explicit RocksStoreImpl(RocksStoreOptions options) : options_(std::move(options)) {}
   ~RocksStoreImpl() override { static_cast<void>(close()); }
 
   rocksdb::Status open();
@@ -259,6 +267,19 @@ rocksdb::Status RocksStoreImpl::open() {
   options_.other_buffer_bytes =
       std::min(options_.other_buffer_bytes, options_.content_buffer_bytes);
   reserve_bytes_ = 2 * options_.content_buffer_bytes;
+  LogReuse reuse;
+  if (disk_share > options_.content_buffer_bytes) {
+    reuse = LogReuse{.spares_max = kSpareLogsMax,
+                     .bytes_max = 2 * log_bytes_max(options_),
+                     .ready_count = options_.ready_logs_count,
+                     .ready_bytes = options_.content_buffer_bytes + options_.other_buffer_bytes};
+  }
+  auto file_system = std::make_shared<LogFileSystem>(
+      options_.file_system ? options_.file_system : rocksdb::FileSystem::Default(),
+      options_.directory, reuse);
+  rocksdb::Status prepared = file_system->prepare();
+  if (!prepared.ok()) return prepared;
+  env_ = rocksdb::NewCompositeEnv(std::move(file_system));
   return open_into(database_);
 }
 
@@ -269,8 +290,7 @@ rocksdb::Status RocksStoreImpl::open_into(Database& database) {
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  rocksdb::Env* env = env_ ? env_.get() : rocksdb::Env::Default();
-  const rocksdb::Status status = rocksdb::DB::Open(database_options(options_, env),
+  const rocksdb::Status status = rocksdb::DB::Open(database_options(options_, env_.get()),
                                                    options_.directory, descriptors, &handles, &db);
   if (!status.ok()) return status;
   database.db.reset(db);

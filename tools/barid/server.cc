@@ -20,6 +20,8 @@
 namespace barid::tools {
 namespace {
 
+constexpr size_t kReadyLogsCount = 2;  // a partition: one being written, one while that is flushed
+
 class Server {
  public:
   Server(const ServerOptions& options, std::FILE* err) : options_(options), err_(err) {}
@@ -136,8 +138,9 @@ bool Server::open_queue() {
   for (uint16_t index = 0; index < process_.shards_count; ++index) {
     for (const uint16_t number : partitions_of(index)) {
       queue::OpenFailure failure;
-      auto store =
-          queue::open_rocks_store({.directory = directory_.partition_path(number)}, &failure);
+      auto store = queue::open_rocks_store(
+          {.directory = directory_.partition_path(number), .ready_logs_count = kReadyLogsCount},
+          &failure);
       if (!store) {
         complain(fmt::format("fatal: {}: cannot be opened: {}; nothing was changed",
                              directory_.partition_path(number), failure.text));
