@@ -15,13 +15,16 @@ using text::equals_ignore_case;
 
 constexpr text::CharSet kAddressTypeChars = text::kAlnum | text::CharSet("-");
 
+/// Whether a parameter has a value behind "=".
+enum class Value : uint8_t { kNone, kRequired, kOptional };
+
 /// A parameter of MAIL or RCPT: what must be enabled for it, and who reads its value.
 template <typename Arguments>
 struct ParameterRule {
   std::string_view name;
   KeywordSet needs;  ///< any of these; 0 = always enabled
   Fault when_disabled;
-  bool has_value;
+  Value value;
   Fault (*read)(std::string_view value, const ArgumentOptions& options, Arguments& out) noexcept;
 };
 
@@ -74,6 +77,18 @@ Fault read_envid(std::string_view value, const ArgumentOptions&, MailArguments& 
   return Fault::kNone;
 }
 
+// Postfix's XVERP[=xy]: the delimiters of the senders that say whom a bounce is about.
+Fault read_xverp(std::string_view value, const ArgumentOptions& options,
+                 MailArguments& out) noexcept {
+  if (value.data() == nullptr) value = options.verp_delimiters;  // bare XVERP
+  const bool allowed = value.size() == 2 &&
+                       options.verp_filter.find(value[0]) != std::string_view::npos &&
+                       options.verp_filter.find(value[1]) != std::string_view::npos;
+  if (!allowed) return Fault::kVerp;
+  out.verp = value;
+  return Fault::kNone;
+}
+
 // RFC 3461 4.1: NEVER alone, or a list of the others.
 Fault read_notify(std::string_view value, const ArgumentOptions&, RcptArguments& out) noexcept {
   uint8_t set = 0;
@@ -116,17 +131,23 @@ Fault read_orcpt(std::string_view value, const ArgumentOptions& options,
 }
 
 constexpr std::array kMailParameters = {
-    ParameterRule<MailArguments>{"SIZE", 0, Fault::kUnsupported, true, read_size},
+    ParameterRule<MailArguments>{"SIZE", 0, Fault::kUnsupported, Value::kRequired, read_size},
     ParameterRule<MailArguments>{"BODY", kKeyword8BitMime | kKeywordBinaryMime, Fault::kUnsupported,
-                                 true, read_body},
-    ParameterRule<MailArguments>{"SMTPUTF8", kKeywordSmtpUtf8, Fault::kUnsupported, false,
+                                 Value::kRequired, read_body},
+    ParameterRule<MailArguments>{"SMTPUTF8", kKeywordSmtpUtf8, Fault::kUnsupported, Value::kNone,
                                  read_smtputf8},
-    ParameterRule<MailArguments>{"RET", kKeywordDsn, Fault::kDsnDisabled, true, read_ret},
-    ParameterRule<MailArguments>{"ENVID", kKeywordDsn, Fault::kDsnDisabled, true, read_envid},
+    ParameterRule<MailArguments>{"RET", kKeywordDsn, Fault::kDsnDisabled, Value::kRequired,
+                                 read_ret},
+    ParameterRule<MailArguments>{"ENVID", kKeywordDsn, Fault::kDsnDisabled, Value::kRequired,
+                                 read_envid},
+    ParameterRule<MailArguments>{"XVERP", kKeywordXverp, Fault::kUnsupported, Value::kOptional,
+                                 read_xverp},
 };
 constexpr std::array kRcptParameters = {
-    ParameterRule<RcptArguments>{"NOTIFY", kKeywordDsn, Fault::kDsnDisabled, true, read_notify},
-    ParameterRule<RcptArguments>{"ORCPT", kKeywordDsn, Fault::kDsnDisabled, true, read_orcpt},
+    ParameterRule<RcptArguments>{"NOTIFY", kKeywordDsn, Fault::kDsnDisabled, Value::kRequired,
+                                 read_notify},
+    ParameterRule<RcptArguments>{"ORCPT", kKeywordDsn, Fault::kDsnDisabled, Value::kRequired,
+                                 read_orcpt},
 };
 
 // A parameter that is unknown or stands twice ends the reading, so their number needs no limit.
@@ -147,7 +168,9 @@ ArgumentFault read_parameters(std::string_view rest, const ArgumentOptions& opti
     if (index == kCount) return {Fault::kUnsupported, word};
     const ParameterRule<Arguments>& rule = rules[index];
     if (rule.needs != 0 && (options.keywords & rule.needs) == 0) return {rule.when_disabled, word};
-    if (rule.has_value != has_value) {
+    const bool value_fits =
+        rule.value == Value::kOptional || has_value == (rule.value == Value::kRequired);
+    if (!value_fits) {
       const Fault fault = has_value ? Fault::kUnsupported : rule.read({}, options, out);
       return {fault == Fault::kNone ? Fault::kUnsupported : fault, word};
     }

@@ -38,6 +38,7 @@ enum class Fault : uint8_t {
   kEnvid,
   kNotify,
   kOrcpt,
+  kVerp,         ///< delimiters of XVERP that are not two of those allowed
   kDsnDisabled,  ///< a parameter of RFC 3461 while DSN is not announced
 };
 
@@ -49,10 +50,12 @@ struct ArgumentFault {
 };
 
 struct ArgumentOptions {
-  KeywordSet keywords = kKeywordsDefault;  ///< which parameters are enabled
-  bool strict = false;                     ///< strict_rfc821_envelopes
-  bool utf8 = true;                        ///< MAIL: ignored; RCPT: take non-ASCII addresses
-  bool strict_smtputf8 = false;            ///< MAIL: non-ASCII addresses only with SMTPUTF8
+  KeywordSet keywords = kKeywordsDefault;   ///< which parameters are enabled
+  bool strict = false;                      ///< strict_rfc821_envelopes
+  std::string_view verp_delimiters = "+=";  ///< of XVERP without a value
+  std::string_view verp_filter = "-=+";     ///< what XVERP's delimiters may be
+  bool utf8 = true;                         ///< MAIL: ignored; RCPT: take non-ASCII addresses
+  bool strict_smtputf8 = false;             ///< MAIL: non-ASCII addresses only with SMTPUTF8
 };
 
 struct MailArguments {
@@ -62,6 +65,7 @@ struct MailArguments {
   DsnReturn dsn_return = DsnReturn::kNotGiven;
   bool smtputf8 = false;
   std::string_view envid;  ///< valid xtext, not decoded
+  std::string_view verp;   ///< two delimiters, of the line or of the options; empty = no VERP
 };
 
 struct RcptArguments {

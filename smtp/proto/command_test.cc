@@ -144,6 +144,33 @@ TEST(ParseMail, StrictSmtputf8) {
   EXPECT_TRUE(parse_mail("FROM:<\xc3\xa9@b>", {}, got).none());
 }
 
+TEST(ParseMail, Xverp) {
+  struct Case {
+    std::string_view in;
+    Fault fault;
+    std::string_view verp;
+  };
+  constexpr Case kCases[] = {
+      {"FROM:<a@b>", Fault::kNone, ""},
+      {"FROM:<a@b> XVERP", Fault::kNone, "+="},
+      {"FROM:<a@b> xverp=-+ SIZE=1", Fault::kNone, "-+"},
+      {"FROM:<a@b> XVERP==+", Fault::kNone, "=+"},
+      {"FROM:<a@b> XVERP=", Fault::kVerp, ""},
+      {"FROM:<a@b> XVERP=+", Fault::kVerp, ""},
+      {"FROM:<a@b> XVERP=+=-", Fault::kVerp, ""},
+      {"FROM:<a@b> XVERP=%=", Fault::kVerp, ""},
+      {"FROM:<a@b> XVERP XVERP=+=", Fault::kDuplicate, "+="},
+  };
+  for (const Case& c : kCases) {
+    MailArguments got;
+    const ArgumentOptions options{.keywords = kKeywordsDefault | kKeywordXverp};
+    EXPECT_EQ(parse_mail(c.in, options, got).fault, c.fault) << c.in;
+    EXPECT_EQ(got.verp, c.verp) << c.in;
+    if (c.in.find("ERP") == std::string_view::npos) continue;
+    EXPECT_EQ(parse_mail(c.in, {}, got).fault, Fault::kUnsupported) << c.in;
+  }
+}
+
 TEST(ParseMail, BinaryMimeOnlyWhereEnabled) {
   MailArguments got;
   const ArgumentOptions options{.keywords = kKeywordsDefault | kKeywordBinaryMime};

@@ -73,6 +73,9 @@ struct ServerPolicy {
   Duration error_sleep_time = std::chrono::seconds(1);
   uint16_t bare_newline_reject_code = 550;  ///< 500..599
 
+  std::string verp_delimiters = "+=";         ///< default_verp_delimiters
+  std::string verp_delimiter_filter = "-=+";  ///< what XVERP's delimiters may be
+
   bool helo_required = false;
   bool disable_vrfy_command = false;
   bool strict_rfc821_envelopes = false;
@@ -376,6 +379,7 @@ class ServerMachine {
   std::string text_;
   Slice sender_;
   Slice envid_;
+  std::string verp_;  // two delimiters, or empty
   uint64_t declared_size_ = 0;
   DsnReturn dsn_return_ = DsnReturn::kNotGiven;
   BodyType body_ = BodyType::k7Bit;

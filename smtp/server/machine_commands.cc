@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kHeloBytesMax = 255;
 
 /// What this machine can do; STARTTLS, AUTH and the X commands are known but never enabled here.
-constexpr KeywordSet kImplemented = kKeywordsDefault | kKeywordBinaryMime;
+constexpr KeywordSet kImplemented = kKeywordsDefault | kKeywordBinaryMime | kKeywordXverp;
 
 constexpr std::string_view refusal_text(Refusal refusal) noexcept {
   switch (refusal) {
@@ -122,16 +122,11 @@ void ServerMachine::accept_helo() {
 
 /// The EHLO reply without its last CRLF: the keywords in Postfix's order.
 void ServerMachine::append_keywords() {
-  static constexpr std::array kOrder = {kKeywordPipelining,
-                                        kKeywordSize,
-                                        kKeywordVrfy,
-                                        kKeywordEtrn,
-                                        kKeywordEnhancedStatusCodes,
-                                        kKeyword8BitMime,
-                                        kKeywordDsn,
-                                        kKeywordSmtpUtf8,
-                                        kKeywordChunking,
-                                        kKeywordBinaryMime};
+  static constexpr std::array kOrder = {
+      kKeywordPipelining, kKeywordSize,      kKeywordVrfy,
+      kKeywordEtrn,       kKeywordXverp,     kKeywordEnhancedStatusCodes,
+      kKeyword8BitMime,   kKeywordDsn,       kKeywordSmtpUtf8,
+      kKeywordChunking,   kKeywordBinaryMime};
   size_t last_line = output_.size();
   output_.append("250-").append(policy_.hostname);
   for (const Keyword keyword : kOrder) {
@@ -152,6 +147,8 @@ ArgumentOptions ServerMachine::argument_options() const noexcept {
   const bool utf8_enabled = enabled(kKeywordSmtpUtf8);
   return {.keywords = policy_.keywords & ~client_.discarded,
           .strict = policy_.strict_rfc821_envelopes,
+          .verp_delimiters = policy_.verp_delimiters,
+          .verp_filter = policy_.verp_delimiter_filter,
           .utf8 = utf8_enabled && (smtputf8_ || !policy_.strict_smtputf8),
           .strict_smtputf8 = policy_.strict_smtputf8};
 }
@@ -190,6 +187,9 @@ void ServerMachine::refuse_argument(const ArgumentFault& fault, bool is_mail) {
     case Fault::kOrcpt:
       text = replies::kBadOrcpt;
       break;
+    case Fault::kVerp:
+      reply_foreign(replies::kBadVerp, policy_.verp_delimiter_filter);
+      return finish(false);
     case Fault::kDsnDisabled:
       text = replies::kDsnDisabled;
       break;
@@ -206,8 +206,10 @@ void ServerMachine::run_mail(std::string_view arguments) {
     note(Note::kRejected, replies::kSizeExceedsLimit);
     return answer(false, replies::kSizeExceedsLimit);
   }
+  if (!mail.verp.empty() && mail.sender.is_null()) return answer(false, replies::kVerpNullSender);
   reset_transaction();
   sender_ = store_address(mail.sender);
+  verp_ = mail.verp;
   const size_t envid_start = text_.size();
   text::append_xtext_decoded(text_, mail.envid);
   envid_ = since(envid_start);

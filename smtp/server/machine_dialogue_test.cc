@@ -262,6 +262,28 @@ TEST(Dialogue, HeloSessionAndDiscardedKeywords) {
   EXPECT_TRUE(session.transcript.closed);
 }
 
+TEST(Dialogue, Xverp) {
+  ServerPolicy policy = test_policy();
+  policy.keywords |= kKeywordXverp;
+  policy.message_size_limit = 0;
+  MachineHarness session(policy);
+  converse(session, {{"EHLO c|",
+                      "250-mx.example|250-PIPELINING|250-SIZE|250-VRFY|250-ETRN|250-XVERP|"
+                      "250-ENHANCEDSTATUSCODES|250-8BITMIME|250-DSN|250-SMTPUTF8|250 CHUNKING|"},
+                     {"MAIL FROM:<> XVERP|", "503 5.5.4 Error: XVERP requires non-null sender|"},
+                     {"MAIL FROM:<l@a.example> XVERP=%%|",
+                      "501 5.5.4 Error: XVERP needs two characters from -=+|"},
+                     {"MAIL FROM:<l@a.example> XVERP|RCPT TO:<a@b>|DATA|",
+                      "250 2.1.0 Ok|250 2.1.5 Ok|354 End data with <CR><LF>.<CR><LF>|"}});
+  Envelope envelope;
+  session.machine.fill_envelope(envelope);
+  EXPECT_EQ(envelope.verp, "+=");
+
+  MachineHarness plain(policy, {.discarded = kKeywordXverp});
+  converse(plain, {{"HELO c|", "250 mx.example|"},
+                   {"MAIL FROM:<l@a.example> XVERP|", "555 5.5.4 Unsupported option: XVERP|"}});
+}
+
 TEST(Dialogue, PolicyToggles) {
   ServerPolicy policy = test_policy();
   policy.helo_required = true;

@@ -120,6 +120,7 @@ void ServerMachine::reset_transaction() {
   recipients_.clear();
   if (recipients_.capacity() > kRecipientsKept) recipients_.shrink_to_fit();
   sender_ = envid_ = {};
+  verp_.clear();
   candidate_ = {};
   checked_ = {};
   declared_size_ = 0;
@@ -162,6 +163,7 @@ ServerMachine::Slice ServerMachine::store_address(const Address& address) {
 void ServerMachine::fill_envelope(Envelope& out) const {
   out.sender = text(sender_);
   out.envid = text(envid_);
+  out.verp = verp_;
   out.dsn_return = dsn_return_;
   out.body = body_;
   out.smtputf8 = smtputf8_;

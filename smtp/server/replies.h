@@ -77,6 +77,9 @@ inline constexpr std::string_view kBadRet = "501 5.5.4 Bad RET parameter syntax"
 inline constexpr std::string_view kBadEnvid = "501 5.5.4 Bad ENVID parameter syntax";
 inline constexpr std::string_view kBadNotify = "501 5.5.4 Error: Bad NOTIFY parameter syntax";
 inline constexpr std::string_view kBadOrcpt = "501 5.5.4 Error: Bad ORCPT parameter syntax";
+inline constexpr std::string_view kBadVerp = "501 5.5.4 Error: XVERP needs two characters from ";
+inline constexpr std::string_view kVerpNullSender =
+    "503 5.5.4 Error: XVERP requires non-null sender";
 inline constexpr std::string_view kDsnDisabled = "501 5.7.1 DSN support is disabled";
 inline constexpr std::string_view kSizeExceedsLimit = "552 5.3.4 Message size exceeds fixed limit";
 

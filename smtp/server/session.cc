@@ -19,6 +19,9 @@ ClientFacts client_facts(const ServerSettings& settings, const net::SocketAddres
   if (facts.address_known && settings.bare_newline_exclusions.match(facts.address).yes()) {
     client.bare_newline = BareNewline::kNo;
   }
+  if (!facts.address_known || !settings.verp_clients.match(facts.address).yes()) {
+    client.discarded |= kKeywordXverp;
+  }
   return client;
 }
 

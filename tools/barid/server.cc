@@ -235,8 +235,9 @@ void Server::reload() {
   }
   if (!loaded.ok()) return;
   std::vector<std::shared_ptr<ShardSettings>> settings;
+  Problems problems;  // the same for every shard
   for (size_t i = 0; i < shards_.size(); ++i) {
-    Problems problems;
+    problems = {};
     settings.push_back(std::make_shared<ShardSettings>(
         build_shard_settings(*loaded.configuration, process_.shards_count, &problems)));
     for (const std::string& error : problems.errors)
@@ -246,6 +247,7 @@ void Server::reload() {
   for (const config::Diagnostic& warning : loaded.diagnostics.warnings) {
     say(LogSeverity::kWarning, warning.str());
   }
+  for (const std::string& warning : problems.warnings) say(LogSeverity::kWarning, warning);
   for (const std::string& text : changes_that_wait(*loaded.configuration)) {
     say(LogSeverity::kWarning, text);
   }

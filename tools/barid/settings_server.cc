@@ -39,6 +39,9 @@ smtp::ServerPolicy server_policy(const ConfigurationScope& scope, Problems* prob
     if (item.find(':') == std::string::npos) policy.forbidden_commands.push_back(item);
   }
   if (!scope.get_bool("smtputf8_enable")) policy.keywords &= ~smtp::kKeywordSmtpUtf8;
+  if (!scope.get("smtpd_authorized_verp_clients").empty()) policy.keywords |= smtp::kKeywordXverp;
+  policy.verp_delimiters = scope.get("default_verp_delimiters");
+  policy.verp_delimiter_filter = scope.get("verp_delimiter_filter");
   const std::string discard_text = scope.get("smtpd_discard_ehlo_keywords");
   const Result<smtp::KeywordSet> discard = smtp::parse_keyword_list(discard_text);
   if (discard.ok()) {
@@ -153,6 +156,7 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
       .timeout = scope.get_time("smtpd_timeout"),
       .bare_newline_exclusions =
           address_list(configuration, scope, "smtpd_forbid_bare_newline_exclusions", context),
+      .verp_clients = address_list(configuration, scope, "smtpd_authorized_verp_clients", context),
       .bare_newline = bare_newline_mode(scope, problems),
       .connections_per_client_max =
           static_cast<uint32_t>(scope.get_int("smtpd_client_connection_count_limit")),
