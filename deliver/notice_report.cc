@@ -48,9 +48,12 @@ void append_recipient(std::string& out, const NoticeFacts& facts, const NoticeRe
   out += "\r\n";
   append_address(out, facts, "Final-Recipient", recipient.address);
   if (recipient.original.empty()) {
-    const bool aliased = !about.expanded_from.empty();
-    append_address(out, facts, "Original-Recipient",
-                   aliased ? about.expanded_from : std::string_view(recipient.address));
+    const std::string_view original =
+        about.expanded_from.empty() ? std::string_view(recipient.address) : about.expanded_from;
+    out += is_global(facts) && !text::is_ascii(original) ? "Original-Recipient: utf-8;"
+                                                         : "Original-Recipient: rfc822;";
+    append_notice_text(out, facts, original);
+    out += "\r\n";
   } else {
     out += "Original-Recipient: ";
     append_notice_text(out, facts, recipient.original);

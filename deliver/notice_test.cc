@@ -116,7 +116,7 @@ TEST(Notice, Golden) {
       "Arrival-Date: Fri, 2 Jan 2026 15:04:05 +0000\r\n"
       "\r\n"
       "Final-Recipient: rfc822; who@example.org\r\n"
-      "Original-Recipient: rfc822; who@example.org\r\n"
+      "Original-Recipient: rfc822;who@example.org\r\n"
       "Action: failed\r\n"
       "Status: 5.1.1\r\n"
       "Remote-MTA: dns; mx.example.org\r\n"
@@ -161,7 +161,7 @@ TEST(Notice, SeveralRecipients) {
   EXPECT_THAT(
       content,
       HasSubstr("\r\n\r\nFinal-Recipient: rfc822; other@example.org\r\n"
-                "Original-Recipient: rfc822; list@example.com\r\n"
+                "Original-Recipient: rfc822;list@example.com\r\n"
                 "Action: failed\r\nStatus: 4.4.1\r\n"
                 "Diagnostic-Code: X-Postfix; connect to b[192.0.2.3]:25: timed out\r\n\r\n--"));
 }

@@ -61,7 +61,7 @@ TEST(QueueNotices, EachKind) {
   constexpr std::string_view kDouble = "double-bounce@mail.example";
   const Want wants[] = {
       {NotificationKind::kSenderNonDelivery, "", "s@x.example",
-       "Final-Recipient: rfc822; bad@y.example\r\nOriginal-Recipient: rfc822; "
+       "Final-Recipient: rfc822; bad@y.example\r\nOriginal-Recipient: rfc822;"
        "bad@y.example\r\nAction: failed\r\nStatus: 5.1.1\r\n"},
       {NotificationKind::kPostmasterNonDelivery, kDouble, "b@origin.example",
        "Subject: Postmaster Copy: Undelivered Mail\r\nTo: b@origin.example\r\n"},

@@ -72,7 +72,7 @@ def check_status(name, part, utf8_sender):
                                 "went on to explain it at length")
     check(f"{name} second code", second["diagnostic-code"],
           "X-Postfix; connect to mx2[192.0.2.10]:25: Connection timed out")
-    check(f"{name} second original", second["original-recipient"], "rfc822; list@example.com")
+    check(f"{name} second original", second["original-recipient"], "rfc822;list@example.com")
 
 
 def check_returned(name, part, raw):
