@@ -32,6 +32,7 @@ namespace {
 
 constexpr uint64_t kMemtableBytesMin = 2u << 20;
 constexpr size_t kSpareLogsMax = 3;
+constexpr uint64_t kReclaimChanges = 1000;    // erasures and puts between two reclaims
 constexpr uint64_t kOpenBytesMin = 4u << 20;  // free space that opening may need
 constexpr size_t kBatchKeepBytes = 8u << 20;  // a larger batch buffer is given back after its group
 constexpr std::array<const char*, kFamilyCount> kFamilyNames = {"default",  "fresh",   "queued",
@@ -207,6 +208,7 @@ class RocksStoreImpl final : public RocksStore, private rt::Mailbox {
   rocksdb::Status commit_one();
   bool reopen();
   void read_free_space() noexcept;
+  void reclaim_if_tight();
 
   // Mailbox: completions, on the shard's thread.
   bool drain() override;
@@ -241,6 +243,7 @@ class RocksStoreImpl final : public RocksStore, private rt::Mailbox {
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> free_bytes_{0};
   uint64_t reserve_bytes_ = 0;  // of the disk, for flushes
+  uint64_t reclaimed_at_ = 0;   // sequence number; the commit thread's
   std::thread thread_;
 };
 
@@ -363,6 +366,28 @@ void RocksStoreImpl::read_free_space() noexcept {
   }
 }
 
+/// On a nearly full disk no mail comes in, so nothing would ever flush the memtables again: what
+/// was erased is taken out of the files here, or a queue that ran empty would go on refusing mail.
+void RocksStoreImpl::reclaim_if_tight() {
+  if (free_bytes_.load(std::memory_order_relaxed) >= reserve_bytes_) return;
+  const uint64_t sequence = database_.db->GetLatestSequenceNumber();
+  if (sequence - reclaimed_at_ < kReclaimChanges) return;
+  reclaimed_at_ = sequence;
+  const std::vector<rocksdb::ColumnFamilyHandle*> all(database_.families.begin(),
+                                                      database_.families.end());
+  rocksdb::Status status = database_.db->Flush(rocksdb::FlushOptions(), all);
+  rocksdb::CompactRangeOptions compact;
+  // Files without live content go; none is written anew, there is no room for that.
+  compact.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kDisable;
+  compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  if (status.ok()) {
+    status = database_.db->CompactRange(compact, handle(Family::kContent), nullptr, nullptr);
+  }
+  // A failure shows in the next commit, which is where it is dealt with.
+  status.PermitUncheckedError();
+  read_free_space();
+}
+
 rocksdb::Status RocksStoreImpl::commit_one() {
   rocksdb::WriteOptions write;
   write.sync = true;
@@ -399,7 +424,10 @@ void RocksStoreImpl::commit_loop() {
     done_sequence_.notify_one();
     reactor_->waker().notify();
     read_free_space();
-    if (ok) continue;
+    if (ok) {
+      reclaim_if_tight();
+      continue;
+    }
     while (!stopping_.load(std::memory_order_acquire)) {
       if (reopen()) {
         read_free_space();
