@@ -61,7 +61,11 @@ std::string bad(std::string_view name, std::string_view value, std::string_view 
 QueueName queue_of(const Message& message, bool in_memory) noexcept {
   if (message.hold) return QueueName::kHold;
   if (in_memory) return QueueName::kActive;
-  return message.attempts == 0 ? QueueName::kIncoming : QueueName::kDeferred;
+  // Deferred without an attempt, for its site is dead: that has a reason too.
+  const bool has_reason =
+      std::any_of(message.status.begin(), message.status.end(),
+                  [](const RecipientStatus& one) { return !one.reason.empty(); });
+  return message.attempts == 0 && !has_reason ? QueueName::kIncoming : QueueName::kDeferred;
 }
 
 std::string MessageFilter::add(std::string_view name, std::string_view value) {

@@ -133,6 +133,11 @@ TEST(MessageFilter, QueueOf) {
   Message m;
   EXPECT_EQ(queue_of(m, true), QueueName::kActive);
   EXPECT_EQ(queue_of(m, false), QueueName::kIncoming);
+  m.status.resize(1);
+  EXPECT_EQ(queue_of(m, false), QueueName::kIncoming);
+  m.status[0].reason = "delivery temporarily suspended: …";
+  EXPECT_EQ(queue_of(m, false), QueueName::kDeferred);
+  m.status[0].reason.clear();
   m.attempts = 1;
   EXPECT_EQ(queue_of(m, false), QueueName::kDeferred);
   m.hold = true;

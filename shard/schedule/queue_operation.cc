@@ -115,6 +115,10 @@ void QueueOperation::fail(Code code) noexcept {
 rt::Task<void> QueueOperation::run() {
   const bool adopted = co_await wait_adopted();
   if (adopted) {
+    const bool everything = request_.ids.empty() && request_.filter.empty();
+    if (request_.action == QueueAction::kFlush && everything && !request_.dry_run) {
+      manager_.dispatcher_.revive_all();
+    }
     if (request_.ids.empty()) co_await change_memory();
     for (const std::unique_ptr<Source>& source : manager_.partitions_) {
       if (!over()) co_await run_source(source.get());
@@ -176,6 +180,7 @@ bool QueueOperation::applies(const Message& message, bool in_memory) const {
 
 void QueueOperation::count(const Message& message) {
   ++progress_.matched;
+  if (!request_.ids.empty()) progress_.changed.push_back(message.id);
   const bool releases =
       request_.action == QueueAction::kRelease || request_.action == QueueAction::kExpireRelease;
   if (releases && message.hold) ++progress_.released;

@@ -51,10 +51,11 @@ struct OperationRequest {
 
 struct OperationProgress {
   uint64_t examined = 0;
-  uint64_t matched = 0;        ///< the action applies to them
-  uint64_t released = 0;       ///< of matched: they were on hold and are no longer
-  uint64_t busy = 0;           ///< of matched: changed when the deliveries under way end
-  std::vector<QueueId> found;  ///< of a request by ids: those that exist
+  uint64_t matched = 0;          ///< the action applies to them
+  uint64_t released = 0;         ///< of matched: they were on hold and are no longer
+  uint64_t busy = 0;             ///< of matched: changed when the deliveries under way end
+  std::vector<QueueId> found;    ///< of a request by ids: those that exist
+  std::vector<QueueId> changed;  ///< of a request by ids: those of matched
   bool finished = false;
   /// After the end: kOk, kCancelled, kUnavailable (the store failed; what is counted is done),
   /// kIo or kTimeout (reading did not work; what is counted is done).

@@ -2,7 +2,7 @@
 // client of them; they are served on the control socket and by httpd services with the role
 // `admin`.
 //
-//   GET  /admin/v1/queue    one JSON object a line, fields of `postqueue -j` first
+//   the queue               tools/barid/admin_queue.h
 //   GET  /admin/v1/status   one JSON object
 //   POST /admin/v1/drain    stop accepting, keep delivering
 //   POST /admin/v1/reload   as SIGHUP
@@ -11,12 +11,11 @@
 // Layer: tools. Lives on one shard and asks the others by message.
 #pragma once
 
-#include <absl/container/flat_hash_set.h>
-
 #include <vector>
 
 #include "http/exchange.h"
 #include "http/router.h"
+#include "tools/barid/admin_queue.h"
 #include "tools/barid/shard_gather.h"
 
 namespace barid::tools {
@@ -25,21 +24,19 @@ class AdminApi {
  public:
   /// `shards` outlive the object.
   AdminApi(Shard::Inside& inside, std::vector<Shard*> shards)
-      : inside_(inside), shards_(std::move(shards)) {}
+      : inside_(inside), shards_(shards), queue_(inside) {}
 
   void add_routes(http::Router& router);
 
  private:
-  rt::Task<void> list_queue(http::Exchange& exchange);
   rt::Task<void> show_status(http::Exchange& exchange);
   rt::Task<void> drain(http::Exchange& exchange);
   rt::Task<void> reload(http::Exchange& exchange);
   rt::Task<void> stop(http::Exchange& exchange);
-  rt::Task<bool> list_family(http::Exchange& exchange, const queue::Store& store,
-                             queue::Family family, const absl::flat_hash_set<QueueId>& active);
 
   Shard::Inside& inside_;
   std::vector<Shard*> shards_;
+  AdminQueue queue_;
 };
 
 }  // namespace barid::tools

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace barid::tools {
@@ -12,6 +13,11 @@ int run_dev_command(std::span<const char* const> arguments, std::string_view nam
 int run_control_command(std::span<const char* const> arguments, std::string_view name);
 int run_map_command(std::span<const char* const> arguments, std::string_view name);
 int run_queue_command(std::span<const char* const> arguments, std::string_view name);
+int run_postsuper_command(std::span<const char* const> arguments, std::string_view name);
+int run_qshape_command(std::span<const char* const> arguments, std::string_view name);
+/// `barid queue shape`, with the queue directory already found.
+int run_shape(const std::string& queue_directory, std::span<const char* const> arguments,
+              std::string_view name);
 int run_links_command(std::span<const char* const> arguments, std::string_view name);
 
 }  // namespace barid::tools

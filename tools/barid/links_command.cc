@@ -12,8 +12,8 @@
 namespace barid::tools {
 namespace {
 
-constexpr std::array<std::string_view, 6> kNames = {"postfix", "postconf", "postqueue",
-                                                    "mailq",   "postmap",  "postalias"};
+constexpr std::array<std::string_view, 8> kNames = {"postfix", "postconf",  "postqueue", "mailq",
+                                                    "postmap", "postalias", "postsuper", "qshape"};
 
 constexpr std::string_view kHelp =
     R"(barid links - make the names this program answers to
@@ -21,7 +21,8 @@ constexpr std::string_view kHelp =
 SYNOPSIS
   barid links DIRECTORY
 
-  Makes symbolic links postfix, postconf, postqueue, mailq, postmap and postalias in DIRECTORY.
+  Makes symbolic links postfix, postconf, postqueue, mailq, postmap, postalias,
+  postsuper and qshape in DIRECTORY.
   They lead to the program in DIRECTORY if there is one of its name, else to the running program itself. Links that exist are
   replaced; other files are left alone and reported.
 

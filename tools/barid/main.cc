@@ -42,7 +42,7 @@ constexpr std::array kCommands = {
     Command{"config", "postconf", run_config,
             "show, explain, check and edit main.cf and master.cf"},
     Command{"map", "postmap", run_map_command, "query lookup tables"},
-    Command{"queue", "postqueue", run_queue_command, "list the queue"},
+    Command{"queue", "postqueue", run_queue_command, "list, show and change the queue"},
     Command{"links", "", run_links_command, "make the names this program answers to"},
 };
 
@@ -70,6 +70,8 @@ int run(int argc, char** argv) {
   }
   if (program == "postalias") return run_map_command(arguments, program);
   if (program == "mailq") return run_queue_command(arguments, program);
+  if (program == "postsuper") return run_postsuper_command(arguments, program);
+  if (program == "qshape") return run_qshape_command(arguments, program);
   if (arguments.empty()) {
     print_help(stderr);
     return EX_USAGE;

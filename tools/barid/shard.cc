@@ -430,6 +430,32 @@ std::vector<const queue::Store*> shard_stores(Shard::Inside& inside) {
 void shard_log(Shard::Inside& inside, LogSeverity severity, std::string_view text) {
   inside.log.write({}, LogNote{.severity = severity, .text = text});
 }
+void shard_log_note(Shard::Inside& inside, const LogNote& note) { inside.log.write({}, note); }
+std::vector<schedule::DestinationView> shard_destinations(Shard::Inside& inside) {
+  std::vector<schedule::DestinationView> views;
+  const auto wall = [&inside](MonoTime when) {
+    return std::chrono::time_point_cast<WallTime::duration>(inside.reactor.wall_now() +
+                                                            (when - inside.reactor.now()));
+  };
+  inside.queue.dispatcher().for_each_destination([&](const schedule::Destination& destination) {
+    schedule::DestinationView view{.transport = destination.route().transport,
+                                   .nexthop = destination.route().nexthop,
+                                   .waiting = destination.waiting_count(),
+                                   .in_use = destination.running_count()};
+    if (const schedule::Site* site = destination.site(); site != nullptr) {
+      view.site = site->key();
+      view.window = site->policy().window.limit;
+      view.rate = site->policy().messages_per_second;
+      if (site->dead_until() > inside.reactor.now()) {
+        view.dead_until = wall(site->dead_until());
+        view.reason = site->trouble().text;
+      }
+    }
+    views.push_back(std::move(view));
+  });
+  return views;
+}
+schedule::QueueManager& shard_queue(Shard::Inside& inside) { return inside.queue; }
 rt::Reactor& shard_reactor(Shard::Inside& inside) { return inside.reactor; }
 rt::Offload& shard_offload(Shard::Inside& inside) { return inside.offload; }
 Shard::Inside& shard_of(void* receiver) {

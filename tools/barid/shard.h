@@ -16,6 +16,8 @@
 #include "shard/queue/rocks_store.h"
 #include "shard/runtime/mesh.h"
 #include "shard/runtime/offload.h"
+#include "shard/schedule/queue_manager.h"
+#include "shard/schedule/views.h"
 #include "smtp/server/client_table.h"
 #include "tools/barid/settings.h"
 
@@ -97,6 +99,9 @@ void shard_stop(Shard::Inside& inside);
 [[nodiscard]] std::vector<QueueId> shard_active_ids(Shard::Inside& inside);
 [[nodiscard]] std::vector<const queue::Store*> shard_stores(Shard::Inside& inside);
 void shard_log(Shard::Inside& inside, LogSeverity severity, std::string_view text);
+void shard_log_note(Shard::Inside& inside, const LogNote& note);
+[[nodiscard]] std::vector<schedule::DestinationView> shard_destinations(Shard::Inside& inside);
+[[nodiscard]] schedule::QueueManager& shard_queue(Shard::Inside& inside);
 [[nodiscard]] rt::Reactor& shard_reactor(Shard::Inside& inside);
 [[nodiscard]] rt::Offload& shard_offload(Shard::Inside& inside);
 /// The shard that is the receiver of a mesh message.

@@ -11,10 +11,13 @@
 namespace barid::tools {
 
 /// One answer a shard, in the order of the shards; a shard whose ring is full answers with T{}.
-template <typename T>
-rt::Task<std::vector<T>> gather(Shard::Inside& inside, T (*ask)(Shard::Inside&)) {
+/// `ask` is called on each shard's own thread with its insides and its index; it and all that it
+/// refers to is borrowed until the answer is there.
+template <typename T, typename F>
+rt::Task<std::vector<T>> gather_each(Shard::Inside& inside, const F& ask) {
   struct Question {
-    T (*ask)(Shard::Inside&);
+    const F* ask = nullptr;
+    size_t index = 0;
     T answer{};
     rt::Event* done = nullptr;
     uint32_t* missing = nullptr;
@@ -23,13 +26,16 @@ rt::Task<std::vector<T>> gather(Shard::Inside& inside, T (*ask)(Shard::Inside&))
   rt::Event done(shard_reactor(inside));
   auto missing = static_cast<uint32_t>(questions.size());
   for (size_t i = 0; i < questions.size(); ++i) {
-    questions[i] = Question{.ask = ask, .done = &done, .missing = &missing};
+    questions[i].ask = &ask;
+    questions[i].index = i;
+    questions[i].done = &done;
+    questions[i].missing = &missing;
     rt::ShardMessage message;
     message.words[0] = reinterpret_cast<uint64_t>(&questions[i]);
     message.handle = [](void* receiver, const rt::ShardMessage& asked) {
       auto* question = reinterpret_cast<Question*>(asked.words[0]);
       Shard::Inside& remote = shard_of(receiver);
-      question->answer = question->ask(remote);
+      question->answer = (*question->ask)(remote, question->index);
       rt::ShardMessage reply;
       reply.words[0] = asked.words[0];
       reply.handle = [](void*, const rt::ShardMessage& answered) {
@@ -44,6 +50,12 @@ rt::Task<std::vector<T>> gather(Shard::Inside& inside, T (*ask)(Shard::Inside&))
   std::vector<T> answers;
   for (Question& question : questions) answers.push_back(std::move(question.answer));
   co_return answers;
+}
+
+template <typename T>
+rt::Task<std::vector<T>> gather(Shard::Inside& inside, T (*ask)(Shard::Inside&)) {
+  const auto each = [ask](Shard::Inside& one, size_t) { return ask(one); };
+  co_return co_await gather_each<T>(inside, each);
 }
 
 }  // namespace barid::tools

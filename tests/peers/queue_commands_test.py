@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Goal: what operators do to the queue is done, said and logged as Postfix's tools do it; bad input
+gets the right exit status and one line that says what would be right.
+Method: the real program and its command-line tools, with a next hop that defers everything.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from barid_harness import BARID, PATIENCE, RawClient, Scenario  # noqa: E402
+
+
+class Tools(Scenario):
+    def run_barid(self, server, *words, status=0, stdin=""):
+        done = subprocess.run([BARID, "queue", "-c", str(server.directory), *words], input=stdin,
+                              capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, status, f"{words}: {done.stdout}{done.stderr}")
+        return done
+
+    def run_as(self, server, name, *words, status=0, stdin=""):
+        """The program under another of its names."""
+        link = server.directory / name
+        if not link.exists():
+            link.symlink_to(pathlib.Path(BARID).resolve())
+        done = subprocess.run([str(link), "-c", str(server.directory), *words], input=stdin,
+                              capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, status, f"{name} {words}: {done.stdout}{done.stderr}")
+        return done
+
+    def filled(self, *recipients, **parameters):
+        """A server whose queue holds one deferred message a recipient; ids by recipient."""
+        self.out = self.sink(lambda stage, argument, session: "450 4.2.0 try later"
+                             if stage == "rcpt" and argument in recipients else None)
+        server = self.barid(relayhost=self.out.relayhost, minimal_backoff_time="1h",
+                            maximal_backoff_time="1h", **parameters)
+        with RawClient(server.port) as client:
+            ids = {to: client.submit(b"Subject: x\r\n\r\nbody\r\n", recipients=[to]) for to in recipients}
+        server.wait_queue(lambda q: len(q) == len(ids) and all(e["queue_name"] == "deferred" for e in q),
+                          "all deferred")
+        return server, ids
+
+
+class Commands(Tools):
+    def test_hold_release_delete_by_filter(self):
+        server, ids = self.filled("a@one.example", "b@one.example", "c@two.example")
+        dry = json.loads(self.run_barid(server, "hold", "--domain", "one.example", "--dry-run",
+                                        "--json").stdout)
+        self.assertEqual((dry["matched"], dry["dry_run"]), (2, True))
+        self.assertEqual({e["queue_name"] for e in server.queue()}, {"deferred"})
+        self.assertEqual(self.run_barid(server, "hold", "--domain", "one.example").stdout,
+                         "hold: 2 messages\n")
+        held = {e["queue_id"] for e in server.queue() if e["queue_name"] == "hold"}
+        self.assertEqual(held, {ids["a@one.example"], ids["b@one.example"]})
+        server.wait_log(rf"postfix/postsuper\[\d+\]: {ids['a@one.example']}: placed on hold")
+        server.wait_log(r"postfix/postsuper\[\d+\]: Placed on hold: 2 messages")
+        server.stop()
+        server.start()  # on hold it stays
+        self.assertEqual({e["queue_id"] for e in server.queue() if e["queue_name"] == "hold"}, held)
+        self.assertEqual(self.run_barid(server, "release", ids["a@one.example"]).stdout,
+                         "release: 1 message\n")
+        server.wait_queue(lambda q: any(e["queue_id"] == ids["a@one.example"] and e["attempts"] == 2
+                                        for e in q), "released mail is tried")
+        self.assertEqual(self.run_barid(server, "delete", "--state", "hold").stdout,
+                         "delete: 1 message\n")
+        self.assertEqual({e["queue_id"] for e in server.queue()},
+                         {ids["a@one.example"], ids["c@two.example"]})
+        server.wait_log(rf"postfix/postsuper\[\d+\]: {ids['b@one.example']}: removed")
+        self.assertEqual(server.log_matches(rf"qmgr\[\d+\]: {ids['b@one.example']}: removed"), [])
+
+    def test_list_filters_and_show(self):
+        server, ids = self.filled("a@one.example", "b@two.example")
+
+        def listed(*words):
+            out = self.run_barid(server, "list", "--json", *words).stdout
+            return [json.loads(line)["queue_id"] for line in out.splitlines()]
+
+        self.assertEqual(listed("--domain", "one.example"), [ids["a@one.example"]])
+        self.assertEqual(listed("--recipient=@two.example"), [ids["b@two.example"]])
+        self.assertEqual(listed("--reason", "TRY LATER"), list(ids.values()))
+        self.assertEqual(listed("--older-than", "1d"), [])
+        self.assertEqual(listed("--state", "hold"), [])
+        shown = json.loads(self.run_barid(server, "show", ids["a@one.example"]).stdout)
+        self.assertEqual(shown["all_recipients"][0]["address"], "a@one.example")
+        content = self.run_barid(server, "show", ids["a@one.example"], "--content").stdout
+        self.assertTrue(content.endswith("Subject: x\n\nbody\n"), content)
+
+    def test_expire_returns_to_the_sender(self):
+        server, ids = self.filled("a@one.example")
+        self.assertEqual(self.run_barid(server, "expire", "--all").stdout, "expire: 1 message\n")
+        notice = self.out.wait_messages(1)[0]
+        self.assertEqual(notice.recipients, ["sender@client.example"])
+        server.wait_queue()
+        server.wait_log(rf"postsuper\[\d+\]: {ids['a@one.example']}: expired")
+        server.wait_log(rf"qmgr\[\d+\]: {ids['a@one.example']}: from=<.*>, status=force-expired")
+
+    def test_flush_tries_again(self):
+        server, ids = self.filled("a@one.example", "b@two.example")
+        self.run_as(server, "postqueue", "-s", "one.example")
+        server.wait_queue(lambda q: sorted(e["attempts"] for e in q) == [1, 2], "one tried again")
+        self.run_as(server, "postqueue", "-i", ids["b@two.example"])
+        server.wait_queue(lambda q: [e["attempts"] for e in q] == [2, 2], "the other too")
+        self.run_as(server, "postqueue", "-f")
+        server.wait_queue(lambda q: [e["attempts"] for e in q] == [3, 3], "both")
+
+    def test_bad_input(self):
+        server, ids = self.filled("a@one.example")
+        cases = [
+            (64, ["burn"], 'no command "burn"; --help lists them'),
+            (64, ["delete"], "delete needs ids, filters or --all"),
+            (64, ["delete", "--dry-run"], "delete needs ids, filters or --all"),
+            (64, ["delete", "--all", "--tenant", "t"], "--all stands alone: no ids, no filters"),
+            (64, ["delete", "--colour", "red"], 'unexpected "--colour"; --help lists the filters'),
+            (64, ["hold", "--domain"], "--domain needs a value"),
+            (65, ["delete", "xyz"], '"xyz" is no queue id: 12 letters and digits, as mailq shows them'),
+            (65, ["list", "--older-than", "1y"], 'older-than "1y": a number and s, m, h, d or w, such as 30m'),
+            (65, ["release", "--state", "active"],
+             "only messages on hold can be released: leave the state out"),
+            (65, ["show", "0Aaaaaaaa001"], "no message 0Aaaaaaaa001 in the queue"),
+        ]
+        for status, words, says in cases:
+            with self.subTest(words):
+                done = self.run_barid(server, *words, status=status)
+                self.assertEqual(done.stderr, f"barid queue: fatal: {says}\n")
+                self.assertEqual(done.stdout, "")
+        done = self.run_barid(server, "delete", "0Aaaaaaaa001", ids["a@one.example"], status=65)
+        self.assertEqual(done.stdout, "delete: 1 message\n")
+        self.assertEqual(done.stderr, "barid queue: no message 0Aaaaaaaa001 in the queue\n")
+        server.stop()
+        done = self.run_barid(server, "delete", "--all", status=69)
+        self.assertEqual(done.stderr, "barid queue: fatal: mail system is down\n")
+
+
+class Postsuper(Tools):
+    def test_as_postfix(self):
+        server, ids = self.filled("a@one.example", "b@two.example")
+        a, b = ids["a@one.example"], ids["b@two.example"]
+        self.assertEqual(self.run_as(server, "postsuper", "-h", a).stderr,
+                         f"postsuper: {a}: placed on hold\npostsuper: Placed on hold: 1 message\n")
+        self.assertEqual(self.run_as(server, "postsuper", "-H", "-", stdin=f"{a}\nnonsense!\n").stderr,
+                         "postsuper: warning: invalid mail queue id: nonsense!\n"
+                         f"postsuper: {a}: released from hold\npostsuper: Released from hold: 1 message\n")
+        self.assertEqual(self.run_as(server, "postsuper", "-r", "ALL", "deferred", "incoming",
+                                     "active").stderr, "postsuper: Requeued: 2 messages\n")
+        new = server.wait_queue(lambda q: len(q) == 2 and all(e["attempts"] == 1 for e in q),
+                                "tried under their new ids")
+        self.assertFalse({a, b} & {e["queue_id"] for e in new})
+        server.wait_log(rf"postfix/postsuper\[\d+\]: {a}: requeued")
+        server.wait_log(rf"postfix/pickup\[\d+\]: {new[0]['queue_id']}: uid=0 from=<sender@client.example>"
+                        r" orig_id=\w+")
+        self.assertEqual(self.run_as(server, "postsuper", "-d", "ALL", "hold").stderr,
+                         "postsuper: Deleted: 0 messages\n")
+        self.assertEqual(self.run_as(server, "postsuper", "-d", "ALL").stderr,
+                         "postsuper: Deleted: 2 messages\n")
+        self.assertEqual(self.run_as(server, "mailq").stdout, "Mail queue is empty\n")
+
+    def test_qshape(self):
+        server, _ = self.filled("a@one.example", "b@one.example", "c@two.example")
+        rows = self.run_as(server, "qshape", "-b", "3", "deferred").stdout.splitlines()
+        self.assertEqual([row.split() for row in rows],
+                         [["T", "5", "10", "10+"], ["TOTAL", "3", "3", "0", "0"],
+                          ["one.example", "2", "2", "0", "0"], ["two.example", "1", "1", "0", "0"]])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,317 @@
+#include "tools/barid/admin_queue.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "core/mail/queue_entry.h"
+#include "core/text/ascii.h"
+#include "shard/queue/message_scan.h"
+#include "shard/queue/partition.h"
+#include "shard/schedule/queue_manager.h"
+#include "shard/schedule/views.h"
+#include "tools/barid/admin_queue_text.h"
+#include "tools/barid/queue_list.h"
+
+namespace barid::tools {
+
+using schedule::OperationProgress;
+using schedule::OperationRequest;
+using schedule::QueueAction;
+using schedule::QueueOperation;
+
+namespace {
+
+constexpr Duration kReadPatience = std::chrono::seconds(30);
+constexpr Duration kFirstPoll = std::chrono::milliseconds(2);
+constexpr Duration kPollMax = std::chrono::milliseconds(100);
+
+struct Lines {
+  std::string text;
+  QueueId next{};
+  bool done = false;
+  bool held_seen = false;
+};
+
+http::ApiError bad_request(std::string message) {
+  return {.status = 400, .name = "validation_error", .message = std::move(message)};
+}
+
+}  // namespace
+
+/// What a listing wants, in one piece that outlives its reads.
+struct AdminQueue::Listing {
+  queue::MessageFilter filter;
+  Active active;
+  WallTime now{};
+};
+
+struct AdminQueue::Found {
+  std::shared_ptr<const queue::Message> message;
+  const queue::Store* store = nullptr;
+  bool active = false;
+};
+
+void AdminQueue::add_routes(http::Router& router) {
+  using http::Method;
+  router.add(Method::kGet, "/admin/v1/queue", http::handler<&AdminQueue::list>(*this));
+  router.add(Method::kGet, "/admin/v1/queue/{id}", http::handler<&AdminQueue::show>(*this));
+  router.add(Method::kGet, "/admin/v1/queue/{id}/content",
+             http::handler<&AdminQueue::show_content>(*this));
+  router.add(Method::kPost, "/admin/v1/queue/{action}", http::handler<&AdminQueue::act>(*this));
+  router.add(Method::kGet, "/admin/v1/destinations",
+             http::handler<&AdminQueue::destinations>(*this));
+}
+
+rt::Task<void> AdminQueue::add_site_members(queue::MessageFilter* filter) {
+  if (filter->site().empty()) co_return;
+  const auto shards = co_await gather(inside_, shard_destinations);
+  for (const std::vector<schedule::DestinationView>& views : shards) {
+    for (const schedule::DestinationView& view : views) {
+      if (text::equals_ignore_case(view.site, filter->site()))
+        filter->add_site_member(view.nexthop);
+    }
+  }
+}
+
+// --- listing
+
+rt::Task<void> AdminQueue::list(http::Exchange& exchange) {
+  Listing listing{.now = shard_reactor(inside_).wall_now()};
+  for (const auto& [name, value] : exchange.request().target.query) {
+    if (std::string problem = listing.filter.add(name, value); !problem.empty()) {
+      co_await exchange.refuse(bad_request(std::move(problem)));
+      co_return;
+    }
+  }
+  co_await add_site_members(&listing.filter);
+  absl::flat_hash_set<QueueId> active;
+  const std::vector<std::vector<QueueId>> ids = co_await gather(inside_, shard_active_ids);
+  for (const std::vector<QueueId>& shard_ids : ids)
+    active.insert(shard_ids.begin(), shard_ids.end());
+  listing.active = std::make_shared<const absl::flat_hash_set<QueueId>>(std::move(active));
+  const auto stores = co_await gather(inside_, shard_stores);
+  const bool begun = co_await exchange.begin({.content_type = "application/x-ndjson"});
+  if (!begun) co_return;
+  for (const std::vector<const queue::Store*>& shard_list : stores) {
+    for (const queue::Store* store : shard_list) {
+      const bool ok = co_await list_store(exchange, store, &listing);
+      if (!ok) {
+        exchange.cut_short();
+        co_return;
+      }
+    }
+  }
+}
+
+namespace {
+
+enum class Pass : uint8_t { kFresh, kActive, kWaiting, kHeld };
+
+/// One piece of one pass, on an offload thread: decoded, chosen and written as JSON there.
+Result<Lines> read_lines(const queue::Store& store, Pass pass, QueueId from,
+                         const queue::MessageFilter& filter,
+                         const absl::flat_hash_set<QueueId>& active, WallTime now) {
+  queue::ScanBatch batch;
+  if (pass == Pass::kActive) {
+    std::vector<QueueId> ids(active.begin(), active.end());
+    std::sort(ids.begin(), ids.end());
+    BARID_TRY(batch, queue::load_messages(store, ids));
+  } else {
+    queue::ScanRange range{.from = from};
+    if (pass == Pass::kFresh) range.family = queue::Family::kFresh;
+    // Which queue it is in is decided below: the scan does not know what is in memory.
+    BARID_TRY(batch, queue::scan_messages(store, range, {}, now));
+  }
+  Lines lines{.next = batch.next, .done = batch.done};
+  for (const std::unique_ptr<queue::Message>& message : batch.messages) {
+    const bool in_memory = pass == Pass::kFresh || active.contains(message->id);
+    if (in_memory && (pass == Pass::kWaiting || pass == Pass::kHeld)) continue;
+    if (!in_memory && message->hold) lines.held_seen = true;
+    if (pass != Pass::kActive && pass != Pass::kFresh && message->hold != (pass == Pass::kHeld)) {
+      continue;
+    }
+    if (!filter.matches(*message, queue::queue_of(*message, in_memory), now)) continue;
+    write_json_line(lines.text, entry_of(*message, in_memory));
+  }
+  return lines;
+}
+
+}  // namespace
+
+/// In Postfix's order: active, then what waits, then what is on hold (another look, if there is
+/// any). False if the client is gone or the store cannot be read.
+rt::Task<bool> AdminQueue::list_store(http::Exchange& exchange, const queue::Store* store,
+                                      const Listing* listing) {
+  bool held = false;
+  for (const Pass pass : {Pass::kFresh, Pass::kActive, Pass::kWaiting, Pass::kHeld}) {
+    if (pass == Pass::kHeld && !held) break;
+    QueueId from{};
+    for (bool done = false; !done;) {
+      auto call = [store, pass, from, filter = listing->filter, active = listing->active,
+                   now = listing->now] {
+        return read_lines(*store, pass, from, filter, *active, now);
+      };
+      const Result<Lines> lines = co_await shard_offload(inside_).run(
+          std::move(call), exchange.reactor().now() + kReadPatience);
+      if (!lines.ok()) co_return false;
+      const bool reading = co_await exchange.write(lines->text);
+      if (!reading) co_return false;
+      held = held || lines->held_seen;
+      from = lines->next;
+      done = lines->done;
+    }
+  }
+  co_return true;
+}
+
+// --- one message
+
+rt::Task<Result<AdminQueue::Found>> AdminQueue::find(QueueId id) {
+  const std::vector<std::vector<QueueId>> ids = co_await gather(inside_, shard_active_ids);
+  const auto stores = co_await gather(inside_, shard_stores);
+  bool active = false;
+  for (const std::vector<QueueId>& shard_ids : ids) {
+    active = active || std::binary_search(shard_ids.begin(), shard_ids.end(), id);
+  }
+  for (const std::vector<const queue::Store*>& shard_list : stores) {
+    for (const queue::Store* store : shard_list) {
+      for (const queue::Family family : {queue::Family::kFresh, queue::Family::kQueued}) {
+        const queue::ScanRange range{
+            .family = family, .from = id, .end = {.micros = id.micros + 1}, .examined_max = 1};
+        const WallTime now = shard_reactor(inside_).wall_now();
+        auto call = [store, range, now] { return queue::scan_messages(*store, range, {}, now); };
+        Result<queue::ScanBatch> batch =
+            co_await shard_offload(inside_).run(call, shard_reactor(inside_).now() + kReadPatience);
+        if (!batch.ok()) co_return batch.error();
+        if (batch->messages.empty() || batch->messages.front()->id != id) continue;
+        co_return Found{.message = std::move(batch->messages.front()),
+                        .store = store,
+                        .active = active || family == queue::Family::kFresh};
+      }
+    }
+  }
+  co_return Error{.code = Code::kNotFound};
+}
+
+rt::Task<void> AdminQueue::show(http::Exchange& exchange) {
+  const std::string text(exchange.request().path_parameter("id"));
+  const std::optional<QueueId> id = QueueId::parse(text);
+  if (!id) {
+    co_await exchange.refuse(bad_request(not_an_id(text)));
+    co_return;
+  }
+  const Result<Found> found = co_await find(*id);
+  if (!found.ok()) {
+    co_await exchange.refuse(missing_message(text, found.error()));
+    co_return;
+  }
+  co_await exchange.answer({.body = message_json(*found->message, found->active)});
+}
+
+rt::Task<void> AdminQueue::show_content(http::Exchange& exchange) {
+  const std::string text(exchange.request().path_parameter("id"));
+  const std::optional<QueueId> id = QueueId::parse(text);
+  if (!id) {
+    co_await exchange.refuse(bad_request(not_an_id(text)));
+    co_return;
+  }
+  const Result<Found> found = co_await find(*id);
+  if (!found.ok()) {
+    co_await exchange.refuse(missing_message(text, found.error()));
+    co_return;
+  }
+  auto call = [store = found->store, id = *id, size = found->message->size] {
+    return queue::Partition::load_content(*store, id, size);
+  };
+  Result<std::string> content =
+      co_await shard_offload(inside_).run(call, exchange.reactor().now() + kReadPatience);
+  if (!content.ok()) {
+    co_await exchange.refuse(missing_message(text, content.error()));
+    co_return;
+  }
+  co_await exchange.answer({.content_type = "message/rfc822", .body = *std::move(content)});
+}
+
+// --- many messages
+
+rt::Task<void> AdminQueue::act(http::Exchange& exchange) {
+  const std::string name(exchange.request().path_parameter("action"));
+  const std::optional<QueueAction> action = schedule::find_queue_action(name);
+  if (!action) {
+    co_await exchange.refuse({.status = 404, .name = "not_found", .message = "no such action"});
+    co_return;
+  }
+  OperationRequest request{.action = *action};
+  if (std::string problem = read_action_query(exchange.request().target, &request);
+      !problem.empty()) {
+    co_await exchange.refuse(bad_request(std::move(problem)));
+    co_return;
+  }
+  co_await add_site_members(&request.filter);
+  const bool done = co_await run(exchange, request);
+  if (!done) exchange.cut_short();
+}
+
+/// Runs it on every shard at once and tells how far they are. False if the client is gone; the
+/// shards then end after the piece they are at.
+rt::Task<bool> AdminQueue::run(http::Exchange& exchange, const OperationRequest& request) {
+  const auto start = [&request](Shard::Inside& shard, size_t) {
+    auto* operation = new QueueOperation(shard_queue(shard), request);  // freed on its own shard
+    operation->start();
+    return operation;
+  };
+  const std::vector<QueueOperation*> operations =
+      co_await gather_each<QueueOperation*>(inside_, start);
+  const auto progress_of = [&operations](Shard::Inside&, size_t index) {
+    return operations[index] != nullptr ? operations[index]->progress()
+                                        : OperationProgress{.finished = true};
+  };
+  const auto cancel = [&operations](Shard::Inside&, size_t index) {
+    if (operations[index] != nullptr) operations[index]->cancel();
+    return true;
+  };
+  const auto forget = [&operations](Shard::Inside&, size_t index) {
+    delete operations[index];
+    return true;
+  };
+  bool reading = co_await exchange.begin({.content_type = "application/x-ndjson"});
+  bool cancelled = false;
+  OperationProgress total;
+  for (Duration pause = kFirstPoll; !total.finished; pause = std::min(pause * 2, kPollMax)) {
+    co_await rt::Sleep(shard_reactor(inside_), shard_reactor(inside_).now() + pause);
+    total = sum(co_await gather_each<OperationProgress>(inside_, progress_of));
+    if (reading && !total.finished && pause == kPollMax) {
+      reading = co_await exchange.write(progress_json(total));
+    }
+    if (!reading && !std::exchange(cancelled, true)) {
+      static_cast<void>(co_await gather_each<bool>(inside_, cancel));
+    }
+  }
+  const bool all_started =
+      std::find(operations.begin(), operations.end(), nullptr) == operations.end();
+  static_cast<void>(co_await gather_each<bool>(inside_, forget));
+  if (!all_started && total.code == Code::kOk) total.code = Code::kUnavailable;
+  if (!request.dry_run) {
+    for (const std::string& line : summary_lines(request.action, total)) {
+      shard_log_note(inside_, LogNote{.program = LogProgram::kPostsuper, .text = line});
+    }
+  }
+  if (!reading) co_return false;
+  co_return co_await exchange.write(result_json(request, total));
+}
+
+// --- destinations
+
+rt::Task<void> AdminQueue::destinations(http::Exchange& exchange) {
+  const auto views = co_await gather(inside_, shard_destinations);
+  const bool begun = co_await exchange.begin({.content_type = "application/x-ndjson"});
+  if (!begun) co_return;
+  for (const schedule::DestinationView& view : merge_views(views)) {
+    const bool reading = co_await exchange.write(view_json(view));
+    if (!reading) co_return;
+  }
+}
+
+}  // namespace barid::tools
