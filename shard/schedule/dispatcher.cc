@@ -12,13 +12,6 @@ constexpr Duration kLingerCrowded = std::chrono::seconds(1);
 constexpr size_t kCrowded = 20'000;
 constexpr Duration kSweepInterval = std::chrono::seconds(5);
 
-std::string site_name(std::string_view transport, std::string_view key) {
-  std::string name(transport);
-  name += '\n';
-  name += key;
-  return name;
-}
-
 }  // namespace
 
 Dispatcher::Dispatcher(rt::Reactor& reactor, OutcomeSink& sink, GovernorLink* link)
@@ -37,11 +30,13 @@ void Dispatcher::set_transport(const std::string& name, Agent& agent,
   transport->name = name;
   transport->agent = &agent;
   transport->limits = limits;
-  for (const auto& [site_key, site] : sites_) {
+  for (Site* site : all_sites()) {
     if (&site->transport_ != transport.get()) continue;
     site->policy_ = policy_for(*transport, site->first_route_, site->key_);
-    link().set_policy(*site, site->key_, site->policy_);
+    link().set_policy(*site, site->name(), site->policy_);
+    site->consider();
   }
+  pump(*transport);
 }
 
 uint32_t Dispatcher::recipients_per_job(const std::string& transport) const {
@@ -109,7 +104,7 @@ rt::Task<void> Dispatcher::find_site(Destination* destination) {
 
 void Dispatcher::move_to_site(Destination& destination, const std::string& site_key) {
   Transport& transport = *transports_.at(destination.route().transport);
-  std::unique_ptr<Site>& site = sites_[site_name(transport.name, site_key)];
+  std::unique_ptr<Site>& site = sites_[Site::name_of(transport, site_key)];
   if (!site) {
     site.reset(new Site(*this, transport, destination.route(), site_key,
                         policy_for(transport, destination.route(), site_key)));
@@ -197,6 +192,7 @@ void Dispatcher::close_lease(Lease& lease) {
   --leases_count_;
   const bool recalled = site.recalled_ > 0 || lease.ending_;
   if (site.recalled_ > 0 && !lease.ending_) --site.recalled_;
+  site.recalled_ = std::min(site.recalled_, site.staying_count());
   if (!recalled && !lease.failed_ && site.waiting_count_ > 0 && !site.dead()) {
     ++site.unused_;  // the next connection takes its place
   } else {
@@ -234,17 +230,18 @@ size_t Dispatcher::jobs_count(std::string_view destination_key) const {
   return found->second->waiting_count_ + found->second->running_count_;
 }
 
+std::vector<Site*> Dispatcher::all_sites() const {
+  std::vector<Site*> all;
+  all.reserve(sites_.size());
+  for (const auto& [name, site] : sites_) all.push_back(site.get());
+  return all;
+}
+
 // --- pausing and ending
 
 void Dispatcher::resume() {
   paused_ = false;
-  std::vector<Site*> all;
-  for (const auto& [key, site] : sites_) all.push_back(site.get());
-  std::sort(all.begin(), all.end(), [](const Site* a, const Site* b) {
-    return a->key_ != b->key_ ? a->key_ < b->key_  // never in hash order (docs/style.md L5)
-                              : a->transport_.name < b->transport_.name;
-  });
-  for (Site* site : all) site->consider();
+  for (Site* site : all_sites()) site->consider();
 }
 
 void Dispatcher::withdraw() {
@@ -265,7 +262,7 @@ void Dispatcher::withdraw() {
 
 rt::Task<Code> Dispatcher::drain(MonoTime deadline) {
   draining_ = true;
-  for (const auto& [key, site] : sites_) site->end_parked(UINT32_MAX);
+  for (const auto& [name, site] : sites_) site->end_parked(UINT32_MAX);
   co_return co_await scope_.join(deadline);
 }
 
@@ -289,7 +286,7 @@ void Dispatcher::forget_unused() {
     }
     return true;
   });
-  absl::erase_if(sites_, [&](const auto& entry) { return entry.second->idle(); });
+  std::erase_if(sites_, [&](const auto& entry) { return entry.second->idle(); });
 }
 
 }  // namespace barid::schedule

@@ -12,6 +12,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -123,6 +124,8 @@ class Dispatcher final : private rt::Timer {
   void suspend_waiting(Site& site);
   void on_timer() override;
   void forget_unused();
+  /// For changes that may open further sites.
+  [[nodiscard]] std::vector<Site*> all_sites() const;
 
   rt::Reactor& reactor_;
   OutcomeSink& sink_;
@@ -132,7 +135,8 @@ class Dispatcher final : private rt::Timer {
   rt::Scope scope_;
   absl::flat_hash_map<std::string, std::unique_ptr<Transport>> transports_;
   absl::flat_hash_map<std::string, std::unique_ptr<Destination>> destinations_;
-  absl::flat_hash_map<std::string, std::unique_ptr<Site>> sites_;  // by transport and site key
+  std::map<std::string, std::unique_ptr<Site>>
+      sites_;  // by name; in an order that is always the same
   uint32_t leases_count_ = 0;
   bool paused_ = false;
   bool draining_ = false;

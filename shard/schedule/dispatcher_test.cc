@@ -319,6 +319,46 @@ TEST_F(DispatcherTest, RateDelayIsOneAtATime) {
   EXPECT_NEAR(seconds, 6 + 5 * 3, 0.5);
 }
 
+TEST_F(DispatcherTest, AWithdrawnDeliveryOpensNoPauseForEver) {
+  dispatcher.set_transport("smtp", agent, {.site = {.rate_delay = 3s}});
+  agent.put_back_first = true;
+  agent.lookup = 1s;
+  add("a", 3);
+  messages[0]->hold = true;
+  ASSERT_TRUE(finish_all(1min));
+}
+
+TEST_F(DispatcherTest, ANewPolicyIsHeededWithoutNewMail) {
+  SitePolicy slow{.window = {.limit = 2}};
+  slow.messages_per_second = 0.0001;
+  dispatcher.set_transport("smtp", agent, {.site = slow});
+  agent.idle = 1h;
+  add("a", 5);
+  shard.advance(10s);
+  EXPECT_LE(agent.order.size(), 1u);
+  limits(2, 0);
+  ASSERT_TRUE(finish_all(10s));
+}
+
+TEST_F(DispatcherTest, TransportsToOneSiteHaveTheirOwnLimits) {
+  agent.sites = {{"a", "mx"}};
+  limits(2, 0);
+  dispatcher.set_transport("relay", agent, {.site = {.window = {.limit = 1}}});
+  add("a", 8);
+  for (int i = 0; i < 4; ++i) {
+    messages.push_back(std::make_unique<queue::Message>());
+    dispatcher.enqueue({.transport = "relay", .nexthop = "a"},
+                       Job{.message = messages.back().get(), .recipients = {0}});
+  }
+  ASSERT_TRUE(finish_all());
+  EXPECT_EQ(agent.leases_max["mx"], 3);
+  // Each is forgotten by itself.
+  ASSERT_TRUE(shard.run_until([&] { return dispatcher.destinations_count() == 0; }, 70s));
+  EXPECT_EQ(dispatcher.link().governor().sites_count(), 2u);
+  ASSERT_TRUE(
+      shard.run_until([&] { return dispatcher.link().governor().sites_count() == 0; }, 130s));
+}
+
 TEST_F(DispatcherTest, JobsWaitForTheSiteToBeFound) {
   agent.lookup = 3s;
   limits(1, 0);

@@ -54,6 +54,8 @@ SiteNumber Governor::open(std::string_view key, const SitePolicy& policy, uint16
   }
   site.policy = policy;
   site.window.clamp_to(policy.window);
+  site.quiet_until = std::min(site.quiet_until, now + policy.rate_delay);
+  if (policy.messages_per_second > 0) site.pacer.hurry(now, policy.messages_per_second);
   Share& share = share_of(site, shard);
   if (!share.open) {
     share.open = true;
@@ -63,6 +65,7 @@ SiteNumber Governor::open(std::string_view key, const SitePolicy& policy, uint16
     orders_.tell_health(shard, number, site.dead_until, site.trouble);
   }
   recall_surplus(number);
+  distribute(number, now);
   return number;
 }
 
@@ -95,14 +98,6 @@ void Governor::report(SiteNumber number, uint16_t shard, const SiteReport& repor
   Site& site = *sites_[number];
   bool revived = false;
   end_dead_time(site, now);
-  for (uint32_t i = 0; i < report.failures && !site.window.dead(); ++i) {
-    if (!site.window.on_failure(site.policy.window)) continue;
-    if (site.policy.rate_delay > Duration::zero()) {
-      site.window.restart(site.policy.window, 0);  // its deliveries are far apart anyway
-    } else {
-      die(number, *report.trouble, now);
-    }
-  }
   for (uint32_t i = 0; i < report.successes; ++i) {
     revived = revived || site.window.dead();
     site.window.on_success(site.policy.window, site.held);
@@ -110,6 +105,14 @@ void Governor::report(SiteNumber number, uint16_t shard, const SiteReport& repor
   if (revived) {
     site.dead_until = MonoTime{};
     tell_all(number);
+  }
+  for (uint32_t i = 0; i < report.failures && !site.window.dead(); ++i) {
+    if (!site.window.on_failure(site.policy.window)) continue;
+    if (site.policy.rate_delay > Duration::zero()) {
+      site.window.restart(site.policy.window, 0);  // its deliveries are far apart anyway
+    } else {
+      die(number, *report.trouble, now);
+    }
   }
   if (share_of(site, shard).delivery_running && (report.successes > 0 || report.failures > 0)) {
     site.delivery_running = share_of(site, shard).delivery_running = false;
@@ -213,15 +216,15 @@ void Governor::distribute(SiteNumber number, MonoTime now) {
     const size_t shard = (site.turn + i) % shards_count;
     Share& share = site.shares[shard];
     uint32_t messages = 0;
-    if (!site.policy.paced()) share.messages_wanted = 0;
-    if (share.held > 0 && share.messages_wanted > 0) {
+    const bool waits_for_pace = site.policy.paced() && share.held > 0;
+    if (waits_for_pace && share.messages_wanted > 0) {
       messages = messages_for(site, share, now);
       share.messages_wanted -= messages;
     }
     if (leases[shard] > 0 || messages > 0) {
       orders_.grant(static_cast<uint16_t>(shard), number, leases[shard], messages);
     }
-    if (share.messages_wanted > 0 && share.held > 0) wait_for(number, next_message(site));
+    if (waits_for_pace && share.messages_wanted > 0) wait_for(number, next_message(site));
   }
   make_room(number, now);
 }
@@ -250,11 +253,14 @@ void Governor::make_room(SiteNumber number, MonoTime now) {
       std::any_of(site.shares.begin(), site.shares.end(),
                   [](const Share& share) { return share.wanted > 0 && share.held == 0; });
   if (!somebody_has_none) return;
+  // Paced, the holders change once a delivery, not while nothing may go anyway.
+  if (site.policy.rate_delay > Duration::zero() && site.delivery_running) return;
   if (site.rotate_at > now) {
     wait_for(number, site.rotate_at);
     return;
   }
   site.rotate_at = now + kTenure;
+  if (site.policy.paced()) site.rotate_at = std::max(site.rotate_at, next_message(site));
   take_back_from_richest(number, 1, 0);
   wait_for(number, site.rotate_at);
 }

@@ -39,7 +39,8 @@ struct SiteTrouble {
   std::string text;
 };
 
-/// What a shard saw on leases since it last said something. In the order: failure, then successes.
+/// What a shard saw on leases since it last said something. Successes wait for company, a failure
+/// is told in the turn it happens: so they are taken in the order successes, then failures.
 struct SiteReport {
   uint32_t successes = 0;                ///< deliveries over a connection that worked
   uint32_t failures = 0;                 ///< attempts in which no connection did

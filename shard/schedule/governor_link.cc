@@ -90,7 +90,8 @@ void GovernorLink::send_open(SiteShare& share, Kind kind, std::string_view key,
 void GovernorLink::close(SiteShare& share) {
   send_update(share);
   if (share.marked_) {
-    marked_.erase(std::find(marked_.begin(), marked_.end(), &share));
+    std::erase(marked_, &share);
+    std::erase(marked_here_, &share);
     share.marked_ = false;
   }
   send(share.home_, Kind::kClose, {share.share_id_});
@@ -103,8 +104,12 @@ void GovernorLink::close(SiteShare& share) {
 void GovernorLink::mark(SiteShare& share) {
   if (share.marked_) return;
   share.marked_ = true;
-  marked_.push_back(&share);
-  if (share.home_ == self_) settle_own();
+  if (share.home_ != self_) {
+    marked_.push_back(&share);
+    return;
+  }
+  marked_here_.push_back(&share);
+  settle_own();
 }
 
 /// With its home here a share's wish is heard at once. What follows from it joins the round; the
@@ -113,11 +118,9 @@ void GovernorLink::settle_own() {
   if (settling_) return;
   settling_ = true;
   for (;;) {
-    const auto own = std::find_if(marked_.begin(), marked_.end(),
-                                  [this](const SiteShare* share) { return share->home_ == self_; });
-    if (own != marked_.end()) {
-      SiteShare& share = **own;
-      marked_.erase(own);
+    if (!marked_here_.empty()) {
+      SiteShare& share = *marked_here_.front();
+      marked_here_.pop_front();
       share.marked_ = false;
       send_update(share);
     }
@@ -147,8 +150,13 @@ void GovernorLink::send_update(SiteShare& share) {
         pack(update.messages_wanted, update.failures), trouble});
 }
 
+/// To a shard that does not keep up nothing is added: updates grow together until it does.
 void GovernorLink::on_turn_end() {
   for (SiteShare* share : std::exchange(marked_, {})) {
+    if (!unsent_[share->home_].empty()) {
+      marked_.push_back(share);
+      continue;
+    }
     share->marked_ = false;
     send_update(*share);
   }

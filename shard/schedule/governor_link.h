@@ -89,6 +89,8 @@ class GovernorLink final : private Governor::Orders,
   [[nodiscard]] const Governor& governor() const noexcept { return governor_; }
   /// Messages to other shards so far.
   [[nodiscard]] uint64_t messages_sent() const noexcept { return messages_sent_; }
+  /// Memory lent with messages that their receivers have not done with.
+  [[nodiscard]] size_t lent_count() const noexcept { return lent_.size(); }
 
  private:
   enum class Kind : uint64_t {
@@ -149,7 +151,8 @@ class GovernorLink final : private Governor::Orders,
   std::vector<SiteShare*> shares_;
   std::vector<uint32_t> generations_;
   std::vector<uint32_t> free_slots_;
-  std::vector<SiteShare*> marked_;
+  std::vector<SiteShare*> marked_;      // whose home is elsewhere
+  std::deque<SiteShare*> marked_here_;  // whose home is here
   std::deque<rt::ShardMessage> to_self_;
   std::vector<std::deque<rt::ShardMessage>> unsent_;  // the mesh was full
   absl::flat_hash_map<uint64_t, std::unique_ptr<Lent>> lent_;

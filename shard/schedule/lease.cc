@@ -63,7 +63,12 @@ void Lease::finish(Job job, Hop hop) {
   Destination& destination = *job.destination;
   --destination.running_count_;
   destination.used_at_ = dispatcher_.reactor_.now();
-  if (hop == Hop::kWorked) site_.count_success();
+  if (hop == Hop::kWorked) {
+    failed_ = false;
+    site_.count_success();
+  } else if (!failed_ && site_.policy_.paced()) {
+    ++site_.messages_;  // nothing was delivered
+  }
   dispatcher_.sink_.on_job_done(std::move(job));
 }
 
@@ -89,6 +94,7 @@ bool Lease::pass(Job& job, const Route& route) {
   BARID_ASSERT(running_ > 0);
   --running_;
   --job.destination->running_count_;
+  if (site_.policy_.paced()) ++site_.messages_;
   job.passed = true;
   dispatcher_.enqueue(route, std::move(job));
   return true;

@@ -26,6 +26,10 @@ class Pacer {
   }
   /// When take() gives something again. Only after it gave less than was wanted.
   [[nodiscard]] MonoTime next() const noexcept { return next_; }
+  /// The rate has changed: what is waited for comes no later than one step of the new one.
+  void hurry(MonoTime now, double per_second) noexcept {
+    next_ = std::min(next_, now + interval(per_second));
+  }
   /// These were not used after all.
   void give_back(double per_second, uint32_t count) noexcept {
     next_ -= interval(per_second) * count;

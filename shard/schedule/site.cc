@@ -27,10 +27,18 @@ Site::Site(Dispatcher& dispatcher, Transport& transport, Route first_route, std:
       key_(std::move(key)),
       policy_(policy),
       queue_(kRecipientsPerRound) {
-  dispatcher_.link().open(*this, key_, policy_);
+  dispatcher_.link().open(*this, name(), policy_);
 }
 
 Site::~Site() { dispatcher_.link().close(*this); }
+
+/// Service names have no blanks.
+std::string Site::name_of(const Transport& transport, std::string_view key) {
+  std::string name = transport.name;
+  name += ' ';
+  name += key;
+  return name;
+}
 
 bool Site::dead() const noexcept { return dead_until_ > dispatcher_.reactor_.now(); }
 
@@ -141,6 +149,11 @@ void Site::end_parked(uint32_t count) {
   }
 }
 
+uint32_t Site::staying_count() const noexcept {
+  return static_cast<uint32_t>(std::count_if(leases_.begin(), leases_.end(),
+                                             [](const Lease* lease) { return !lease->ending_; }));
+}
+
 // --- what the home says
 
 void Site::on_grant(uint32_t leases, uint32_t messages) {
@@ -160,16 +173,15 @@ void Site::on_recall(uint32_t leases) {
   }
   const auto parked = std::min<uint32_t>(leases - spare, static_cast<uint32_t>(parked_.size()));
   end_parked(parked);
-  recalled_ = std::min(recalled_ + leases - spare - parked, leases_count());
+  recalled_ = std::min(recalled_ + leases - spare - parked, staying_count());
 }
 
 void Site::on_health(MonoTime until, const SiteTrouble& trouble) {
   dead_until_ = until;
   trouble_ = trouble;
-  if (dead()) {
-    leases_wanted_ = messages_wanted_ = 0;  // the home has forgotten them
-    end_parked(UINT32_MAX);
-  }
+  // A home forgets what was wanted when its site dies, however late one hears of it.
+  if (until != MonoTime{}) leases_wanted_ = messages_wanted_ = 0;
+  if (dead()) end_parked(UINT32_MAX);
   consider();
 }
 

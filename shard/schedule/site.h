@@ -64,6 +64,11 @@ class Site final : private SiteShare, private rt::Timer {
   [[nodiscard]] uint32_t total_leases() const noexcept { return leases_count() + unused_; }
   void give_back_unused();
   void end_parked(uint32_t count);
+  /// Leases that have not been told to end.
+  [[nodiscard]] uint32_t staying_count() const noexcept;
+  /// What its home knows it by, and the dispatcher: limits are per transport.
+  [[nodiscard]] std::string name() const { return name_of(transport_, key_); }
+  [[nodiscard]] static std::string name_of(const Transport& transport, std::string_view key);
   void count_success();
   void count_failure(SiteTrouble trouble);
   [[nodiscard]] bool idle() const noexcept;
