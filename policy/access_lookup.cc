@@ -30,17 +30,6 @@ LookupResult find_parents(const lookup::Table& table, std::string_view domain, b
   return result;
 }
 
-/// The local part as tables hold it: without quotes and backslashes.
-std::string unquoted(std::string_view local) {
-  if (local.size() < 2 || local.front() != '"' || local.back() != '"') return std::string(local);
-  std::string plain;
-  for (size_t i = 1; i + 1 < local.size(); ++i) {
-    if (local[i] == '\\' && i + 2 < local.size()) ++i;
-    plain.push_back(local[i]);
-  }
-  return plain;
-}
-
 }  // namespace
 
 LookupResult find_access_domain(const lookup::Table& table, std::string_view domain,

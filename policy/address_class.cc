@@ -56,4 +56,14 @@ std::string_view local_part_of(std::string_view address) noexcept {
   return address.substr(0, address.rfind('@'));
 }
 
+std::string unquoted(std::string_view local) {
+  if (local.size() < 2 || local.front() != '"' || local.back() != '"') return std::string(local);
+  std::string plain;
+  for (size_t i = 1; i + 1 < local.size(); ++i) {
+    if (local[i] == '\\' && i + 2 < local.size()) ++i;
+    plain.push_back(local[i]);
+  }
+  return plain;
+}
+
 }  // namespace barid::policy

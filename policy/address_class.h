@@ -39,5 +39,7 @@ struct AddressClasses {
 /// The domain of an address in external form; empty if it has none.
 [[nodiscard]] std::string_view domain_of(std::string_view address) noexcept;
 [[nodiscard]] std::string_view local_part_of(std::string_view address) noexcept;
+/// A local part as tables hold it: without quotes and backslashes.
+[[nodiscard]] std::string unquoted(std::string_view local);
 
 }  // namespace barid::policy

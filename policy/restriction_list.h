@@ -48,6 +48,8 @@ enum class Restriction : uint8_t {
   kRejectNonFqdnRecipient,
   kRejectNonFqdnHeloHostname,
   kRejectInvalidHeloHostname,
+  kRejectUnlistedSender,
+  kRejectUnlistedRecipient,
   kRejectUnauthPipelining,
   kRejectMultiRecipientBounce,
   kRejectPlaintextSession,

@@ -59,11 +59,21 @@ class RestrictionRun {
     return run(list, subject, 0) != Answer::kRefuse;
   }
 
-  /// Every list permitted: a remembered deferral now counts.
+  /// The sender, unless a list said the same already; false if it is refused.
+  bool check_unlisted_sender() {
+    return !rules_.reject_unlisted_sender || sender_checked_ ||
+           check_listed(*facts_.sender, "Sender address", "0") != Answer::kRefuse;
+  }
+
+  /// Every list permitted: a remembered deferral now counts. Then, and not for a message that is
+  /// thrown away, the recipient must exist.
   void finish(CheckPoint point) {
     const bool later =
         point == CheckPoint::kConnect || point == CheckPoint::kHelo || point == CheckPoint::kMail;
     (later ? verdict_.pending : verdict_.reply) = std::move(defer_if_permit_);
+    if (point != CheckPoint::kRcpt || !verdict_.reply.empty()) return;
+    if (!rules_.reject_unlisted_recipient || recipient_checked_ || discards()) return;
+    check_listed(*facts_.recipient, "Recipient address", "1");
   }
 
  private:
@@ -151,6 +161,8 @@ class RestrictionRun {
   Answer check_destination(Restriction restriction);
   Answer check_address_fqdn(std::string_view address, std::string_view klass);
   Answer check_helo_name(bool fully_qualified);
+  Answer check_listed(std::string_view address, std::string_view klass, std::string_view detail);
+  [[nodiscard]] bool discards() const noexcept;
   Answer check_table(const RestrictionList::Item& item, int depth);
   Answer apply(const lookup::LookupResult& result, const Subject& subject, int depth);
   Answer apply_list(std::string_view value, const Subject& subject, int depth);
@@ -162,6 +174,8 @@ class RestrictionRun {
   std::string defer_if_permit_;
   std::string defer_if_reject_;
   bool warn_only_ = false;
+  bool sender_checked_ = false;     ///< reject_unlisted_sender stood in a list and let it pass
+  bool recipient_checked_ = false;  ///< likewise
 };
 
 RestrictionRun::Answer RestrictionRun::evaluate(const RestrictionList::Item& item,
@@ -204,6 +218,14 @@ RestrictionRun::Answer RestrictionRun::evaluate(const RestrictionList::Item& ite
       return check_helo_name(/*fully_qualified=*/true);
     case Restriction::kRejectInvalidHeloHostname:
       return check_helo_name(/*fully_qualified=*/false);
+    case Restriction::kRejectUnlistedSender:
+      if (!facts_.sender || facts_.sender->empty()) return Answer::kDunno;
+      if (!warn_only_) sender_checked_ = true;
+      return check_listed(*facts_.sender, "Sender address", "0");
+    case Restriction::kRejectUnlistedRecipient:
+      if (!facts_.recipient) return Answer::kDunno;
+      if (!warn_only_) recipient_checked_ = true;
+      return check_listed(*facts_.recipient, "Recipient address", "1");
     case Restriction::kRejectUnauthPipelining:
       if (!facts_.pipelined) return Answer::kDunno;
       return refuse(503, ".5.0", subject, "Improper use of SMTP command pipelining");
@@ -276,6 +298,32 @@ RestrictionRun::Answer RestrictionRun::check_helo_name(bool fully_qualified) {
   }
   if (valid || lookup::IpAddress::parse(name)) return Answer::kDunno;
   return refuse(rules_.codes.invalid_name, ".5.2", subject, "Invalid name");
+}
+
+/// Whether the address exists, as far as the tables of its class know. One that asks to be routed
+/// on (`a%b@ours`) is not an address of ours.
+RestrictionRun::Answer RestrictionRun::check_listed(std::string_view address,
+                                                    std::string_view klass,
+                                                    std::string_view detail) {
+  if (has_source_routing(local_part_of(address))) return Answer::kDunno;
+  const AddressClass address_class = rules_.classes.class_of(domain_of(address));
+  const RecipientMaps::Answer answer = rules_.maps.find(address, address_class, rules_.delimiters);
+  switch (answer.kind) {
+    case RecipientMaps::Answer::Kind::kKnown:
+      return Answer::kDunno;
+    case RecipientMaps::Answer::Kind::kTemporary:
+      return temporary(address);
+    case RecipientMaps::Answer::Kind::kUnknown:
+      break;
+  }
+  return refuse(answer.code, fmt::format(".1.{}", detail), {.text = address, .klass = klass},
+                answer.reason);
+}
+
+bool RestrictionRun::discards() const noexcept {
+  return std::any_of(verdict_.actions.begin(), verdict_.actions.end(), [](const auto& action) {
+    return action.kind == PolicyAction::Kind::kDiscard;
+  });
 }
 
 RestrictionRun::Answer RestrictionRun::check_table(const RestrictionList::Item& item, int depth) {
@@ -442,6 +490,9 @@ ListOrder order_of(CheckPoint point, const RelayPolicy::Rules& rules) noexcept {
 }  // namespace
 
 bool RelayPolicy::has_checks(CheckPoint point) const noexcept {
+  if (point == CheckPoint::kMail && !rules_.delay_reject && rules_.reject_unlisted_sender) {
+    return true;
+  }
   const ListOrder order = order_of(point, rules_);
   return std::any_of(order.kinds.begin(), order.kinds.begin() + order.count, [&](ListKind kind) {
     return !rules_.lists[static_cast<size_t>(kind)].empty();
@@ -456,6 +507,10 @@ RelayPolicy::Verdict RelayPolicy::check(CheckPoint point, const ClientSideFacts&
   const ListOrder order = order_of(point, rules_);
   for (size_t i = 0; i < order.count; ++i) {
     if (!run.run_list(order.kinds[i])) return verdict;
+    const bool has_sender = facts.sender && !facts.sender->empty();
+    if (order.kinds[i] == ListKind::kSender && has_sender && !run.check_unlisted_sender()) {
+      return verdict;
+    }
   }
   run.finish(point);
   return verdict;

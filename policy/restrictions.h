@@ -14,6 +14,7 @@
 #include "core/lookup/match_list.h"
 #include "policy/access_lookup.h"
 #include "policy/address_class.h"
+#include "policy/recipient_maps.h"
 #include "policy/restriction_list.h"
 
 namespace barid::policy {
@@ -77,10 +78,13 @@ class RelayPolicy {
     RestrictionCodes codes;
     bool delay_reject = true;                ///< smtpd_delay_reject
     bool relay_before_recipient = true;      ///< smtpd_relay_before_recipient_restrictions
+    bool reject_unlisted_sender = false;     ///< smtpd_reject_unlisted_sender
+    bool reject_unlisted_recipient = false;  ///< smtpd_reject_unlisted_recipient
     bool bare_parents = true;                ///< of access tables, see AccessKeys
     std::string delimiters;                  ///< recipient_delimiter
     std::string null_sender = "<>";          ///< smtpd_null_access_lookup_key
     RestrictionClasses restriction_classes;  ///< those that a table's result may name
+    RecipientMaps maps;                      ///< which addresses exist
 
     RestrictionList& list(ListKind kind) { return lists[static_cast<size_t>(kind)]; }
   };

@@ -39,7 +39,7 @@ lookup::LookupResult TransportRouter::find_for_sender(const lookup::TableList& t
                                                       std::string_view null_key) const {
   if (tables.empty()) return lookup::LookupResult::not_found();
   const std::string_view domain = domain_of(sender);
-  lookup::LookupResult found = lookup::find_by_sender(
+  lookup::LookupResult found = lookup::find_address(
       tables, {.address = sender,
                .recipient_delimiter = rules_.recipient_delimiter,
                .null_key = null_key,

@@ -123,14 +123,25 @@ struct TextEntry {
   std::string_view value;
 };
 
-/// Splits `key value`; the key may be `"quoted with blanks"` with backslash escapes.
-TextEntry split_text_entry(std::string_view line) {
+/// Without the colon there is no value.
+void take_alias_colon(TextEntry& entry) {
+  entry.value = entry.value.starts_with(':') ? trim(entry.value.substr(1)) : std::string_view();
+}
+
+/// texthash: `key value`. aliases(5): `key: value`, blanks around the colon as one likes.
+enum class TextFormat : uint8_t { kTexthash, kAliases };
+
+/// Splits an entry; the key may be `"quoted with blanks"` with backslash escapes. An empty value is
+/// no entry.
+TextEntry split_text_entry(std::string_view line, TextFormat format) {
+  const bool aliases = format == TextFormat::kAliases;
   TextEntry entry;
   if (!line.starts_with('"')) {
     size_t end = 0;
-    while (end < line.size() && !is_blank(line[end])) ++end;
+    while (end < line.size() && !is_blank(line[end]) && !(aliases && line[end] == ':')) ++end;
     entry.key = line.substr(0, end);
     entry.value = trim(line.substr(end));
+    if (aliases) take_alias_colon(entry);
     return entry;
   }
   size_t i = 1;
@@ -139,11 +150,13 @@ TextEntry split_text_entry(std::string_view line) {
     entry.key += line[i];
   }
   if (i < line.size()) entry.value = trim(line.substr(i + 1));
+  if (aliases) take_alias_colon(entry);
   return entry;
 }
 
-std::unique_ptr<Table> open_texthash(std::string_view spec, std::string_view name,
-                                     const OpenContext& context) {
+std::unique_ptr<Table> open_text(std::string_view spec, std::string_view name, TextFormat format,
+                                 const OpenContext& context) {
+  const bool aliases = format == TextFormat::kAliases;
   const std::string path(name);
   const Result<std::string> content = context.read_file(path);
   if (!content.ok()) return unavailable_table(spec, open_failure(path, content.error()), context);
@@ -158,16 +171,49 @@ std::unique_ptr<Table> open_texthash(std::string_view spec, std::string_view nam
       warn(orphan_warning(line.text));
       continue;
     }
-    TextEntry entry = split_text_entry(line.text);
+    TextEntry entry = split_text_entry(line.text, format);
     if (entry.key.empty() || entry.value.empty()) {
-      warn("expected format: key whitespace value");
+      warn(aliases ? "expected format: key: value" : "expected format: key whitespace value");
       continue;
     }
-    if (entry.key.back() == ':') {
+    if (!aliases && entry.key.back() == ':') {
       warn("record is in \"key: value\" format; is this an alias file?");
     }
     const auto [it, inserted] = map.try_emplace(lower(entry.key), entry.value);
     if (!inserted) warn(fmt::format("duplicate entry: \"{}\"", it->first));
+  }
+  return std::make_unique<MapTable>(std::string(spec), std::move(map));
+}
+
+std::unique_ptr<Table> open_texthash(std::string_view spec, std::string_view name,
+                                     const OpenContext& context) {
+  return open_text(spec, name, TextFormat::kTexthash, context);
+}
+
+std::unique_ptr<Table> open_aliases(std::string_view spec, std::string_view name,
+                                    const OpenContext& context) {
+  return open_text(spec, name, TextFormat::kAliases, context);
+}
+
+/// Users and groups of this machine, from the files themselves: asking the name service could
+/// block. Key: the name; value: the line.
+std::unique_ptr<Table> open_unix(std::string_view spec, std::string_view name,
+                                 const OpenContext& context) {
+  const bool users = name == "passwd.byname";
+  if (!users && name != "group.byname") {
+    return unavailable_table(spec, "need \"unix:passwd.byname\" or \"unix:group.byname\"", context);
+  }
+  const std::string path = users ? "/etc/passwd" : "/etc/group";
+  const Result<std::string> content = context.read_file(path);
+  if (!content.ok()) return unavailable_table(spec, open_failure(path, content.error()), context);
+  StringMap map;
+  std::string_view rest = *content;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    const size_t colon = line.find(':');
+    if (colon == std::string_view::npos || colon == 0) continue;
+    map.try_emplace(lower(line.substr(0, colon)), line);
   }
   return std::make_unique<MapTable>(std::string(spec), std::move(map));
 }
@@ -213,8 +259,9 @@ struct TypeEntry {
                                  const OpenContext& context);
 };
 constexpr TypeEntry kTypes[] = {
-    {"cidr", open_cidr_table}, {"fail", open_fail},         {"inline", open_inline},
-    {"static", open_static},   {"texthash", open_texthash}, {"unionmap", open_union},
+    {"aliases", open_aliases}, {"cidr", open_cidr_table}, {"fail", open_fail},
+    {"inline", open_inline},   {"static", open_static},   {"texthash", open_texthash},
+    {"unionmap", open_union},  {"unix", open_unix},
 };
 
 }  // namespace

@@ -103,20 +103,20 @@ LookupResult find_transport(const TableList& tables, const TransportQuery& query
   return result;
 }
 
-LookupResult find_by_sender(const TableList& tables, const SenderQuery& query) {
+LookupResult find_address(const TableList& tables, const AddressQuery& query) {
   if (tables.empty()) return LookupResult::not_found();
   const std::string_view address = query.address.empty() ? query.null_key : query.address;
   LookupResult result = tables.find(address);
-  const size_t at = address.rfind('@');
-  if (result.status() != LookupResult::Status::kNotFound || at == std::string_view::npos) {
-    return result;
-  }
+  if (result.status() != LookupResult::Status::kNotFound) return result;
+  const size_t at = std::min(address.rfind('@'), address.size());
   const std::string_view local_part = address.substr(0, at);
+  const std::string_view at_domain = address.substr(at);
   const size_t extension = find_extension(local_part, query.recipient_delimiter);
   if (extension != std::string_view::npos) {
-    result = find_without_extension(tables, local_part.substr(0, extension), address.substr(at));
+    result = find_without_extension(tables, local_part.substr(0, extension), at_domain);
     if (result.status() != LookupResult::Status::kNotFound) return result;
   }
+  if (at_domain.empty()) return result;
   if (query.is_local) {
     result = tables.find(local_part, KeyExtent::kPartial);
     if (result.status() != LookupResult::Status::kNotFound) return result;
@@ -125,7 +125,7 @@ LookupResult find_by_sender(const TableList& tables, const SenderQuery& query) {
       if (result.status() != LookupResult::Status::kNotFound) return result;
     }
   }
-  return tables.find(address.substr(at), KeyExtent::kPartial);
+  return tables.find(at_domain, KeyExtent::kPartial);
 }
 
 }  // namespace barid::lookup

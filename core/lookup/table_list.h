@@ -43,16 +43,16 @@ struct TransportQuery {
 /// transport_maps: user+ext@domain, user@domain, domain, .parents (or bare parents), `*`.
 [[nodiscard]] LookupResult find_transport(const TableList& tables, const TransportQuery& query);
 
-struct SenderQuery {
-  std::string_view address;              ///< envelope sender without brackets; empty for `<>`
+struct AddressQuery {
+  std::string_view address;              ///< without brackets; empty for `<>`
   std::string_view recipient_delimiter;  ///< set of characters; empty disables extensions
   std::string_view null_key = "<>";      ///< asked instead of an empty address
   bool is_local = false;                 ///< the domain is this host's: the local part is asked too
 };
 
-/// Tables by sender (sender_dependent_*_maps): user+ext@domain, user@domain, for local domains
-/// user+ext, user, and last @domain.
-[[nodiscard]] LookupResult find_by_sender(const TableList& tables, const SenderQuery& query);
+/// Tables of addresses (recipient maps, sender_dependent_*_maps): user+ext@domain, user@domain, for
+/// local domains user+ext, user, and last @domain. A bare user is asked with and without extension.
+[[nodiscard]] LookupResult find_address(const TableList& tables, const AddressQuery& query);
 
 /// Start of the extension in a local part (the index of the delimiter), or npos. A delimiter at the
 /// very start separates nothing, and neither do those of postmaster-like `owner-` names.

@@ -72,6 +72,34 @@ TEST(FindTransport, BareParents) {
       "=p");
 }
 
+TEST(FindAddress, KeysInOrder) {
+  struct Case {
+    std::string_view tables, address;
+    bool is_local;
+    std::string_view answer;
+  };
+  const Case cases[] = {
+      {"inline:{u+x@d.example=1,u@d.example=2,@d.example=3}", "u+x@d.example", false, "=1"},
+      {"inline:{u@d.example=2,@d.example=3}", "U+x@D.Example", false, "=2"},
+      {"inline:{@d.example=3}", "u+x@d.example", false, "=3"},
+      {"inline:{d.example=3,u=4}", "u@d.example", false, "-"},
+      {"inline:{u=4,@d.example=3}", "u+x@d.example", true, "=4"},
+      {"inline:{u+x=5,u=4}", "u+x@d.example", true, "=5"},
+      {"inline:{u=4}", "u", true, "=4"},
+      {"inline:{u=4}", "u+x", true, "=4"},
+      {"inline:{v=4,@=5}", "u+x", true, "-"},
+      {"inline:{a=b} fail:x", "u@d.example", false, "!fail:x lookup error"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.tables);
+    const TableList list("local_recipient_maps", c.tables, OpenContext{});
+    EXPECT_EQ(
+        answer(find_address(
+            list, {.address = c.address, .recipient_delimiter = "+", .is_local = c.is_local})),
+        c.answer);
+  }
+}
+
 TEST(FindExtension, ReservedNamesHaveNone) {
   struct Case {
     std::string_view local_part, delimiters;

@@ -34,6 +34,37 @@ std::string answer(const Table& table, std::string_view key) {
   return result.is_found() ? "=" + std::string(result.value()) : "-";
 }
 
+TEST(OpenTable, UsersAndGroupsOfThisMachine) {
+  Files files;
+  files.contents["/etc/passwd"] = "root:x:0:0:root:/root:/bin/sh\nAnna:x:7:7::/:\n\nbroken\n:x\n";
+  files.contents["/etc/group"] = "mail:x:8:";
+  const auto users = open_table("proxy:unix:passwd.byname", files.context());
+  EXPECT_EQ(answer(*users, "root"), "=root:x:0:0:root:/root:/bin/sh");
+  EXPECT_EQ(answer(*users, "anna"), "=Anna:x:7:7::/:");
+  for (const std::string_view key : {"broken", "", "x", "mail", "root@a.example"}) {
+    EXPECT_EQ(answer(*users, key), "-") << key;
+  }
+  EXPECT_EQ(answer(*open_table("unix:group.byname", files.context()), "mail"), "=mail:x:8:");
+  EXPECT_THAT(files.warnings, IsEmpty());
+  EXPECT_EQ(answer(*open_table("unix:hosts", files.context()), "root"),
+            "!unix:hosts is unavailable. need \"unix:passwd.byname\" or \"unix:group.byname\"");
+}
+
+TEST(OpenTable, AliasFiles) {
+  Files files;
+  files.contents["/a"] =
+      "# comment\npostmaster: root\nroot:a@b.example,\n  c@d.example\n"
+      "spaced :  x\n\"two words\": \"|cmd a:b\"\nnocolon x\nempty:\n";
+  const auto table = open_table("aliases:/a", files.context());
+  EXPECT_EQ(answer(*table, "Postmaster"), "=root");
+  EXPECT_EQ(answer(*table, "root"), "=a@b.example,  c@d.example");
+  EXPECT_EQ(answer(*table, "spaced"), "=x");
+  EXPECT_EQ(answer(*table, "two words"), "=\"|cmd a:b\"");
+  EXPECT_EQ(answer(*table, "nocolon"), "-");
+  EXPECT_THAT(files.warnings, ElementsAre("/a, line 7: expected format: key: value",
+                                          "/a, line 8: expected format: key: value"));
+}
+
 TEST(OpenTable, TypesAndAnswers) {
   struct Case {
     std::string_view spec, key, answer;
@@ -165,8 +196,8 @@ TEST(Cidr, RulesIfAndErrors) {
 }
 
 TEST(TableTypes, Sorted) {
-  EXPECT_THAT(table_types(),
-              ElementsAre("cidr", "fail", "inline", "static", "texthash", "unionmap"));
+  EXPECT_THAT(table_types(), ElementsAre("aliases", "cidr", "fail", "inline", "static", "texthash",
+                                         "unionmap", "unix"));
 }
 
 }  // namespace

@@ -44,6 +44,46 @@ class Restrictions(Scenario):
             r"Sender address rejected: spam; from=<a@bad\.example> to=<b@sink\.example> proto=ESMTP "
             r"helo=<client\.example>")
 
+    def test_unknown_recipients(self):
+        aliases = self.directory / "aliases"
+        aliases.write_text("# who\nabuse: root\n\"two words\": root\n")
+        server = self.serve(
+            "unlisted", mydestination="mx.barid.example", relay_domains="relay.example",
+            alias_maps=f"lmdb:{aliases}", relay_recipient_maps="inline:{ known@relay.example=x }",
+            virtual_alias_maps="inline:{ alias.example=x, sales@alias.example=a@sink.example }",
+            virtual_mailbox_domains="box.example", virtual_mailbox_maps="inline:{ u@box.example=u/ }")
+        unknown = {
+            "nobody-has-this-name@mx.barid.example": "local recipient table",
+            "x@relay.example": "relay recipient table",
+            "x@alias.example": "virtual alias table",
+            "x@box.example": "virtual mailbox table",
+        }
+        with RawClient(server.port) as client:
+            client.command("MAIL FROM:<a@good.example>", 250)
+            for address, table in unknown.items():
+                text = f"5.1.1 <{address}>: Recipient address rejected: User unknown in {table}"
+                for verb in (f"RCPT TO:<{address}>", f"VRFY <{address}>"):
+                    self.assertEqual(client.command(verb, 550)[1], text)
+            for address in ("root@mx.barid.example", "Abuse@mx.barid.example", "postmaster",
+                            '"two words"@mx.barid.example', "known@relay.example", "u@box.example",
+                            "sales@alias.example", "x@sink.example"):
+                client.command(f"RCPT TO:<{address}>", 250)
+        server.wait_log(r"NOQUEUE: reject: RCPT from localhost\[127\.0\.0\.1\]: 550 5\.1\.1 "
+                        r"<x@relay\.example>: Recipient address rejected: User unknown in relay recipient "
+                        r"table; from=<a@good\.example> to=<x@relay\.example> proto=ESMTP")
+        server.configure(local_recipient_maps="", relay_recipient_maps="",
+                         smtpd_reject_unlisted_sender="yes")
+        server.reload()
+        server.wait_log("reload")
+        with RawClient(server.port) as client:
+            client.command("MAIL FROM:<a@good.example>", 250)
+            client.command("RCPT TO:<nobody-has-this-name@mx.barid.example>", 250)
+            client.command("RCPT TO:<x@relay.example>", 250)
+            client.command("RSET", 250)
+            client.command("MAIL FROM:<x@box.example>", 250)
+            self.assertEqual(client.command("RCPT TO:<x@sink.example>", 550)[1],
+                             "5.1.0 <x@box.example>: Sender address rejected: User unknown in virtual mailbox table")
+
     def test_lists_answer_early_without_delay(self):
         server = self.serve(
             "early", smtpd_delay_reject="no",

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "tools/barid/settings_parts.h"
 
@@ -75,6 +76,43 @@ class ConfiguredRestrictions final : public policy::RestrictionSource {
   std::vector<std::string> names_;
 };
 
+/// alias_maps usually names an indexed file that postalias makes. The text it is made of is read
+/// instead, so that nothing needs to be built.
+std::string alias_text(std::string_view spec) {
+  constexpr std::array<std::string_view, 6> kIndexed = {
+      "hash:", "btree:", "lmdb:", "cdb:", "dbm:", "sdbm:"};
+  for (const std::string_view type : kIndexed) {
+    if (spec.starts_with(type)) return fmt::format("aliases:{}", spec.substr(type.size()));
+  }
+  return std::string(spec);
+}
+
+policy::RecipientMaps recipient_maps(const ConfigurationScope& scope,
+                                     const lookup::OpenContext& context) {
+  const auto tables = [&](std::string_view name) {
+    return lookup::TableList(name, scope.get(name), context);
+  };
+  const auto code = [&](std::string_view name) {
+    return static_cast<uint16_t>(scope.get_int(name));
+  };
+  const std::vector<std::string> aliases = scope.get_list("alias_maps");
+  std::string local;
+  for (const std::string& item : scope.get_list("local_recipient_maps")) {
+    const bool is_alias_file = std::find(aliases.begin(), aliases.end(), item) != aliases.end();
+    local.append(is_alias_file ? alias_text(item) : item).append(" ");
+  }
+  return {.local = {"local_recipient_maps", local, context},
+          .relay = tables("relay_recipient_maps"),
+          .virtual_alias = tables("virtual_alias_maps"),
+          .virtual_mailbox = tables("virtual_mailbox_maps"),
+          .codes = {.local = code("unknown_local_recipient_reject_code"),
+                    .relay = code("unknown_relay_recipient_reject_code"),
+                    .virtual_alias = code("unknown_virtual_alias_reject_code"),
+                    .virtual_mailbox = code("unknown_virtual_mailbox_reject_code")},
+          .double_bounce = scope.get("double_bounce_sender"),
+          .show_table_name = scope.get_bool("show_user_unknown_table_name")};
+}
+
 policy::RelayPolicy::Rules relay_rules(const Configuration& configuration,
                                        const ConfigurationScope& scope,
                                        const lookup::OpenContext& context, Problems* problems) {
@@ -96,10 +134,13 @@ policy::RelayPolicy::Rules relay_rules(const Configuration& configuration,
                 .plaintext = code("plaintext_reject_code")},
       .delay_reject = scope.get_bool("smtpd_delay_reject"),
       .relay_before_recipient = scope.get_bool("smtpd_relay_before_recipient_restrictions"),
+      .reject_unlisted_sender = scope.get_bool("smtpd_reject_unlisted_sender"),
+      .reject_unlisted_recipient = scope.get_bool("smtpd_reject_unlisted_recipient"),
       .bare_parents = configuration.parent_matches_subdomains("smtpd_access_maps"),
       .delimiters = scope.get("recipient_delimiter"),
       .null_sender = scope.get("smtpd_null_access_lookup_key"),
-      .restriction_classes = {}};
+      .restriction_classes = {},
+      .maps = recipient_maps(scope, context)};
   const ConfiguredRestrictions source(scope, context);
   for (const std::string& name : scope.get_list("smtpd_restriction_classes")) {
     rules.restriction_classes.emplace(
