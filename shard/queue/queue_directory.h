@@ -5,6 +5,7 @@
 //   VERSION          "barid queue 1\n"
 //   lock             held with flock by the living process; holds its pid
 //   public/          the control socket
+//   suspensions      what operators suspended
 //   partition-NNNN/  one RocksDB each
 //
 // Layer: shard/queue. Blocking: used at start, before shards run.

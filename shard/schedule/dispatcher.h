@@ -24,6 +24,7 @@
 #include "shard/schedule/governor_link.h"
 #include "shard/schedule/lease.h"
 #include "shard/schedule/site.h"
+#include "shard/schedule/suspensions.h"
 
 namespace barid::schedule {
 
@@ -93,6 +94,8 @@ class Dispatcher final : private rt::Timer {
   void revive_all() { link().revive_all(); }
   /// Until when nothing may be sent to this destination; nothing = it may be tried.
   [[nodiscard]] std::optional<MonoTime> dead_until(std::string_view destination_key) const;
+  /// Nothing of this kind is sent from now on; see OutcomeSink::on_job_suspended().
+  void set_suspensions(Suspensions suspensions) { suspensions_ = std::move(suspensions); }
   /// Jobs of this destination in memory, waiting or running.
   [[nodiscard]] size_t jobs_count(std::string_view destination_key) const;
 
@@ -130,6 +133,7 @@ class Dispatcher final : private rt::Timer {
   rt::Reactor& reactor_;
   OutcomeSink& sink_;
   const SiteRules* rules_ = nullptr;
+  Suspensions suspensions_;
   std::unique_ptr<GovernorLink> own_link_;
   GovernorLink* link_;
   rt::Scope scope_;

@@ -56,6 +56,10 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   ~QueueManager() override;
 
   void set_policy(const RetryPolicy& retry, const QueueLimits& limits);
+  /// What the operator keeps back; replaces what was set before.
+  void set_suspensions(Suspensions suspensions) {
+    dispatcher_.set_suspensions(std::move(suspensions));
+  }
   [[nodiscard]] Dispatcher& dispatcher() noexcept { return dispatcher_; }
 
   /// Partitions in the order of their numbers; new mail goes to the first. They outlive this.

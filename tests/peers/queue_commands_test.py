@@ -134,6 +134,49 @@ class Commands(Tools):
         self.assertEqual(done.stderr, "barid queue: fatal: mail system is down\n")
 
 
+class Suspensions(Tools):
+    def test_named_visible_undoable_and_kept(self):
+        server, _ = self.filled("a@one.example")
+        self.run_barid(server, "suspend", "--domain", "One.example", "--for", "1h", "--reason", "they asked")
+        self.run_barid(server, "suspend", "--stream", "bulk")
+
+        def names():
+            out = self.run_barid(server, "suspensions", "--json").stdout
+            return {json.loads(line)["name"]: json.loads(line) for line in out.splitlines()}
+
+        before = names()
+        self.assertEqual(sorted(before), ["domain:one.example", "stream:bulk"])
+        entry = before["domain:one.example"]
+        self.assertEqual(entry["until"] - entry["since"], 3600)
+        self.assertRegex(self.run_barid(server, "suspensions").stdout,
+                         r"domain:one.example +until \d{4}-.*\(they asked\)\n")
+        server.kill()
+        server.start()
+        self.assertEqual(names(), before)
+        self.run_barid(server, "resume", "--domain", "one.example")
+        self.assertEqual(sorted(names()), ["stream:bulk"])
+        done = self.run_barid(server, "resume", "--domain", "one.example", status=65)
+        self.assertEqual(done.stderr, "barid queue: fatal: domain:one.example is not suspended\n")
+        for status, words, says in [
+                (64, ["suspend"], "name one of --domain, --site, --tenant, --stream"),
+                (64, ["suspend", "--for", "1h"], "name one of --domain, --site, --tenant, --stream"),
+                (65, ["suspend", "--domain", "x", "--for", "soon"],
+                 'for "soon": a number and s, m, h, d or w, such as 30m'),
+                (65, ["suspend", "--stream", "slow"],
+                 'stream "slow" is no stream; there are bulk and transactional')]:
+            self.assertEqual(self.run_barid(server, *words, status=status).stderr,
+                             f"barid queue: fatal: {says}\n")
+
+    def test_a_damaged_list_is_said(self):
+        server, _ = self.filled("a@one.example")
+        server.stop()
+        path = server.queue_directory / "suspensions"
+        path.write_text("barid suspensions 1\nstream\tslow\t1\t0\t\n")
+        status, said = server.refused()
+        self.assertEqual(status, 69)
+        self.assertIn(f"{path}: line 2: a field is not as it must be", said)
+
+
 class Postsuper(Tools):
     def test_as_postfix(self):
         server, ids = self.filled("a@one.example", "b@two.example")

@@ -2,7 +2,7 @@
 // client of them; they are served on the control socket and by httpd services with the role
 // `admin`.
 //
-//   the queue               tools/barid/admin_queue.h
+//   the queue               tools/barid/admin_queue.h, admin_suspensions.h
 //   GET  /admin/v1/status   one JSON object
 //   POST /admin/v1/drain    stop accepting, keep delivering
 //   POST /admin/v1/reload   as SIGHUP
@@ -16,6 +16,7 @@
 #include "http/exchange.h"
 #include "http/router.h"
 #include "tools/barid/admin_queue.h"
+#include "tools/barid/admin_suspensions.h"
 #include "tools/barid/shard_gather.h"
 
 namespace barid::tools {
@@ -24,7 +25,7 @@ class AdminApi {
  public:
   /// `shards` outlive the object.
   AdminApi(Shard::Inside& inside, std::vector<Shard*> shards)
-      : inside_(inside), shards_(shards), queue_(inside) {}
+      : inside_(inside), shards_(shards), queue_(inside), suspensions_(inside) {}
 
   void add_routes(http::Router& router);
 
@@ -37,6 +38,7 @@ class AdminApi {
   Shard::Inside& inside_;
   std::vector<Shard*> shards_;
   AdminQueue queue_;
+  AdminSuspensions suspensions_;
 };
 
 }  // namespace barid::tools

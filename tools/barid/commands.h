@@ -18,6 +18,9 @@ int run_qshape_command(std::span<const char* const> arguments, std::string_view 
 /// `barid queue shape`, with the queue directory already found.
 int run_shape(const std::string& queue_directory, std::span<const char* const> arguments,
               std::string_view name);
+/// `barid queue suspend`, `resume` and `suspensions`, likewise.
+int run_suspend(const std::string& queue_directory, std::string_view verb,
+                std::span<const char* const> arguments, std::string_view name);
 int run_links_command(std::span<const char* const> arguments, std::string_view name);
 
 }  // namespace barid::tools

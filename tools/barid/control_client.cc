@@ -65,7 +65,9 @@ Result<ControlAnswer> ask_server(const std::string& queue_directory, const std::
   curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, on_bytes);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &transfer);
-  if (method == "POST") {
+  if (method == "DELETE") {
+    curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, "DELETE");
+  } else if (method == "POST") {
     curl_easy_setopt(curl.get(), CURLOPT_POST, 1L);
     curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE, 0L);
   }

@@ -31,7 +31,7 @@ class LineSink {
   virtual void on_line(std::string_view line) = 0;
 };
 
-/// `method`: GET or POST. Errors: kUnavailable: no server listens there.
+/// `method`: GET, POST or DELETE. Errors: kUnavailable: no server listens there.
 [[nodiscard]] Result<ControlAnswer> ask_server(const std::string& queue_directory,
                                                const std::string& method, const std::string& path,
                                                LineSink* lines = nullptr);

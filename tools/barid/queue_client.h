@@ -51,4 +51,7 @@ inline constexpr std::string_view kDestinationHead =
 /// A destination's JSON object as a line under that head; empty if it is none.
 [[nodiscard]] std::string destination_row(std::string_view line);
 
+/// A suspension's JSON object as a line; empty if it is none.
+[[nodiscard]] std::string suspension_row(std::string_view line);
+
 }  // namespace barid::tools

@@ -31,6 +31,21 @@ void read_count(const json::object& object, std::string_view name, uint64_t* cou
   if (number != nullptr && *number >= 0) *count = static_cast<uint64_t>(*number);
 }
 
+std::string find_text(const json::object& object, const char* name) {
+  const json::value* found = object.if_contains(name);
+  if (found == nullptr || !found->is_string()) return {};
+  return {found->as_string().data(), found->as_string().size()};
+}
+
+/// "2026-11-25 17:00:00", local.
+std::string short_time(uint64_t unix_time) {
+  const auto seconds = static_cast<std::time_t>(unix_time);
+  std::tm parts{};
+  localtime_r(&seconds, &parts);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
 void read_ids(const json::object& object, const char* name, std::vector<std::string>* ids) {
   const json::value* value = object.if_contains(name);
   if (value == nullptr || !value->is_array()) return;
@@ -88,16 +103,25 @@ bool parse_action_line(std::string_view line, ActionResult* result) {
   return true;
 }
 
+std::string suspension_row(std::string_view line) {
+  const std::optional<json::value> value = parse(line);
+  if (!value) return {};
+  const json::object& object = value->as_object();
+  uint64_t until = 0;
+  read_count(object, "until", &until);
+  std::string row = fmt::format("{:<40} {}", find_text(object, "name"),
+                                until == 0 ? "until resumed" : "until " + short_time(until));
+  const std::string reason = find_text(object, "reason");
+  if (!reason.empty()) row += fmt::format(" ({})", reason);
+  std::string printable;
+  text::append_printable(printable, row);
+  return printable + '\n';
+}
+
 std::string destination_row(std::string_view line) {
   const std::optional<json::value> value = parse(line);
   if (!value) return {};
   const json::object& object = value->as_object();
-  const auto string = [&](const char* name) {
-    const json::value* found = object.if_contains(name);
-    return found != nullptr && found->is_string()
-               ? std::string(found->as_string().data(), found->as_string().size())
-               : std::string();
-  };
   const auto number = [&](const char* name) {
     uint64_t count = 0;
     read_count(object, name, &count);
@@ -105,20 +129,17 @@ std::string destination_row(std::string_view line) {
   };
   std::string state;
   if (const uint64_t dead_until = number("dead_until"); dead_until > 0) {
-    const auto seconds = static_cast<std::time_t>(dead_until);
-    std::tm parts{};
-    localtime_r(&seconds, &parts);
-    state = fmt::format(" dead until {:02}:{:02}:{:02} ({})", parts.tm_hour, parts.tm_min,
-                        parts.tm_sec, string("reason"));
+    state = fmt::format(" dead until {} ({})", short_time(dead_until), find_text(object, "reason"));
   }
   if (const json::value* rate = object.if_contains("rate"); rate != nullptr && rate->is_number()) {
     state += fmt::format(" {}/s", rate->to_number<double>());
   }
   std::string printable;
   text::append_printable(
-      printable, fmt::format("{:<10} {:<32} {:<24} {:>8} {:>6} {:>6}{}", string("transport"),
-                             string("nexthop"), string("site"), number("waiting"), number("in_use"),
-                             number("window"), state));
+      printable,
+      fmt::format("{:<10} {:<32} {:<24} {:>8} {:>6} {:>6}{}", find_text(object, "transport"),
+                  find_text(object, "nexthop"), find_text(object, "site"), number("waiting"),
+                  number("in_use"), number("window"), state));
   return printable + '\n';
 }
 

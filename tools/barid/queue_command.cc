@@ -25,6 +25,9 @@ SYNOPSIS
   barid queue [-c DIRECTORY] show ID [--content]                         postcat -q
   barid queue [-c DIRECTORY] ACTION (ID... | FILTERS | --all) [--dry-run] [--json]   postsuper
   barid queue [-c DIRECTORY] destinations [--json]
+  barid queue [-c DIRECTORY] suspend (--domain|--site|--tenant|--stream) X [--for 1h] [--reason TEXT]
+  barid queue [-c DIRECTORY] resume (--domain|--site|--tenant|--stream) X
+  barid queue [-c DIRECTORY] suspensions [--json]
   barid queue [-c DIRECTORY] shape [OPTIONS]                             qshape
 
 ACTIONS
@@ -50,6 +53,7 @@ EXAMPLES
   barid queue list --domain example.org --older-than 1h
   barid queue hold --tenant acme --dry-run
   barid queue delete --sender @spam.example
+  barid queue suspend --domain example.org --for 2h --reason "they asked"
   barid queue list --json | jq -r .queue_id
 )";
 
@@ -388,7 +392,8 @@ int run_queue_command(Arguments arguments, std::string_view name) {
     fmt::print("{}", kHelp);
     return 0;
   }
-  const bool known = verb == "list" || verb == "show" || verb == "destinations" ||
+  const bool suspends = verb == "suspend" || verb == "resume" || verb == "suspensions";
+  const bool known = suspends || verb == "list" || verb == "show" || verb == "destinations" ||
                      std::find(kActions.begin(), kActions.end(), verb) != kActions.end();
   if (verb != "shape" && !known) {
     return usage(name, fmt::format("no command \"{}\"; --help lists them", verb));
@@ -398,6 +403,7 @@ int run_queue_command(Arguments arguments, std::string_view name) {
     return status;
   }
   if (verb == "shape") return run_shape(queue_directory, rest, name);
+  if (suspends) return run_suspend(queue_directory, verb, rest, name);
   return run_verb(queue_directory, name, verb, rest);
 }
 

@@ -52,6 +52,7 @@ class Server {
   std::map<std::string_view, std::string> values_at_start_;  ///< of parameters that need a restart
   ProcessSettings process_;
   queue::QueueDirectory directory_;
+  SuspensionFile suspension_file_;
   std::unique_ptr<LogWriter> log_writer_;
   std::thread log_thread_;
   std::unique_ptr<rt::Mesh> mesh_;
@@ -134,6 +135,10 @@ bool Server::open_queue() {
     complain("fatal: " + problem);
     return false;
   }
+  if (std::string problem = suspension_file_.load(directory_.path()); !problem.empty()) {
+    complain("fatal: " + problem);
+    return false;
+  }
   opened_.resize(process_.shards_count);
   for (uint16_t index = 0; index < process_.shards_count; ++index) {
     for (const uint16_t number : partitions_of(index)) {
@@ -171,6 +176,7 @@ bool Server::start_shards() {
                              .offload = *offload_,
                              .clients = clients_,
                              .log_pids = log_pids_,
+                             .suspension_file = suspension_file_,
                              .shards = all_shards_};
   const LogFormat format{.style = process_.log_json ? LogStyle::kJson : LogStyle::kPostfix,
                          .host_name = configuration_->get("myhostname"),

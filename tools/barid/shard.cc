@@ -116,6 +116,8 @@ struct Shard::Inside final : schedule::GovernorHost,
   std::vector<std::pair<std::string, std::unique_ptr<smtp::SmtpService>>> services;
   std::vector<std::unique_ptr<ShardGuest>> guests;
   rt::Scope scope;
+  ShardSuspensions suspensions;
+  SuspensionFile& suspension_file = shard.commons_.suspension_file;
   std::string io_fallback_reason;
   uint32_t log_pid = 0;
   HttpSite* http = nullptr;  ///< one of the guests, until they end
@@ -277,6 +279,7 @@ std::string Shard::set_up() {
   inside.router.set(std::move(settings_.router));
   inside.notices.set(settings_.notices);
   inside.queue.set_policy(settings_.retry, settings_.limits);
+  shard_set_suspensions(inside, {.list = commons_.suspension_file.loaded()});
   for (const OpenedPartition& opened : partitions_) {
     inside.partitions.push_back(std::make_unique<queue::Partition>(inside.reactor, *opened.store,
                                                                    inside.queue, opened.number));
@@ -455,6 +458,13 @@ std::vector<schedule::DestinationView> shard_destinations(Shard::Inside& inside)
   });
   return views;
 }
+const ShardSuspensions& shard_suspensions(Shard::Inside& inside) { return inside.suspensions; }
+void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions) {
+  if (suspensions.version < inside.suspensions.version) return;
+  inside.suspensions = std::move(suspensions);
+  inside.queue.set_suspensions(inside.suspensions.list);
+}
+SuspensionFile& shard_suspension_file(Shard::Inside& inside) { return inside.suspension_file; }
 schedule::QueueManager& shard_queue(Shard::Inside& inside) { return inside.queue; }
 rt::Reactor& shard_reactor(Shard::Inside& inside) { return inside.reactor; }
 rt::Offload& shard_offload(Shard::Inside& inside) { return inside.offload; }

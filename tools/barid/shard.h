@@ -17,9 +17,11 @@
 #include "shard/runtime/mesh.h"
 #include "shard/runtime/offload.h"
 #include "shard/schedule/queue_manager.h"
+#include "shard/schedule/suspensions.h"
 #include "shard/schedule/views.h"
 #include "smtp/server/client_table.h"
 #include "tools/barid/settings.h"
+#include "tools/barid/suspension_file.h"
 
 namespace barid::tools {
 
@@ -32,6 +34,7 @@ struct ShardCommons {
   rt::OffloadPool& offload;
   smtp::ClientTable& clients;
   std::atomic<uint32_t>& log_pids;
+  SuspensionFile& suspension_file;
   const std::vector<Shard*>& shards;  ///< all of them, before the first one runs
 };
 
@@ -101,6 +104,14 @@ void shard_stop(Shard::Inside& inside);
 void shard_log(Shard::Inside& inside, LogSeverity severity, std::string_view text);
 void shard_log_note(Shard::Inside& inside, const LogNote& note);
 [[nodiscard]] std::vector<schedule::DestinationView> shard_destinations(Shard::Inside& inside);
+/// What operators suspended. A version is never below an earlier one's; older ones are ignored.
+struct ShardSuspensions {
+  schedule::Suspensions list;
+  uint64_t version = 0;
+};
+[[nodiscard]] const ShardSuspensions& shard_suspensions(Shard::Inside& inside);
+void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions);
+[[nodiscard]] SuspensionFile& shard_suspension_file(Shard::Inside& inside);
 [[nodiscard]] schedule::QueueManager& shard_queue(Shard::Inside& inside);
 [[nodiscard]] rt::Reactor& shard_reactor(Shard::Inside& inside);
 [[nodiscard]] rt::Offload& shard_offload(Shard::Inside& inside);
