@@ -65,12 +65,13 @@ struct Message {
   // Memory only.
   Partition* partition = nullptr;
   Area area = Area::kNone;
-  ContentRef content;          ///< null = to be read from the store
-  MonoTime activated{};        ///< when it (last) entered the schedule
-  uint32_t jobs_open = 0;      ///< destinations whose attempt has not ended
-  bool attempted = false;      ///< some agent really tried in this round
-  WallTime suspended_until{};  ///< its sites take nothing before; of this round
-  bool is_notice = false;      ///< made here: no client would send it again if the store refused it
+  ContentRef content;                 ///< null = to be read from the store
+  MonoTime activated{};               ///< when it (last) entered the schedule
+  uint32_t jobs_open = 0;             ///< destinations whose attempt has not ended
+  bool attempted = false;             ///< some agent really tried in this round
+  uint32_t recipients_in_memory = 0;  ///< pending ones when it was activated
+  WallTime suspended_until{};         ///< its sites take nothing before; of this round
+  bool is_notice = false;  ///< made here: no client would send it again if the store refused it
   Order order = Order::kNone;
 
   /// No attempt is to begin any more.

@@ -6,6 +6,7 @@
 
 #include "core/config/values.h"
 #include "core/text/ascii.h"
+#include "shard/queue/queue_key.h"
 
 namespace barid::queue {
 namespace {
@@ -144,7 +145,9 @@ bool MessageFilter::site_matches(const Message& message, std::string_view domain
   const std::string name = lower(domain);
   if (name == site_ || site_members_.contains(name)) return true;
   for (const std::string& key : message.filed_under) {
-    const std::string nexthop = key.substr(key.find(':') + 1);
+    const auto queue = parse_queue_key(key);
+    if (!queue) continue;
+    const std::string nexthop(queue->destination.substr(queue->destination.find(':') + 1));
     if (nexthop == site_ || site_members_.contains(nexthop)) return true;
   }
   return false;

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "shard/queue/queue_key.h"
+
 namespace barid::queue {
 namespace {
 
@@ -25,7 +27,8 @@ Message message() {
   m.status[0].state = RecipientState::kDelivered;
   m.status[0].reason = "250 fine";
   m.status[1].reason = "host mx[192.0.2.1] said: 450 4.2.0 Try Later";
-  m.filed_under = {"smtp:example.net", "relay:[gate.example]:26"};
+  m.filed_under = {queue_key({.destination = "smtp:example.net"}),
+                   queue_key({.tenant = "t", .destination = "relay:[gate.example]:26"})};
   m.arrival = kNow - 1h;
   return m;
 }

@@ -72,6 +72,8 @@ class OutcomeSink {
   virtual void on_outcome(const Job& job, uint32_t recipient, const Outcome& outcome) = 0;
   /// All recipients of the job were reported.
   virtual void on_job_done(Job job) = 0;
+  /// tell_when_low() was asked for, and most of the destination's jobs have left memory.
+  virtual void on_destination_low(const std::string& destination_key) = 0;
   /// The job's site takes no mail before `until`: no attempt was made.
   virtual void on_job_suspended(Job job, const SiteTrouble& trouble, WallTime until) = 0;
 };

@@ -87,6 +87,7 @@ class Destination {
   size_t waiting_count_ = 0;
   uint32_t running_count_ = 0;
   bool resolving_ = false;
+  bool tell_when_low_ = false;
   MonoTime site_until_{};  // then its site is found out again
   MonoTime used_at_{};
 };

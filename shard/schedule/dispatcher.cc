@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/text/ascii.h"
+
 namespace barid::schedule {
 namespace {
 
@@ -10,6 +12,10 @@ namespace {
 constexpr Duration kLinger = std::chrono::seconds(60);
 constexpr Duration kLingerCrowded = std::chrono::seconds(1);
 constexpr size_t kCrowded = 20'000;
+/// Fewer waiting jobs than this: time for more from disk.
+constexpr size_t kLowMark = 32;
+/// Mail that is suspended without an end comes back to see.
+constexpr Duration kLookAgain = std::chrono::days(1);
 constexpr Duration kSweepInterval = std::chrono::seconds(5);
 
 }  // namespace
@@ -209,9 +215,8 @@ void Dispatcher::close_lease(Lease& lease) {
 void Dispatcher::suspend_waiting(Site& site) {
   std::vector<Job> jobs;
   while (site.waiting_count_ > 0) jobs.push_back(site.take_job());
-  const Duration wait = site.dead_until_ - reactor_.now();
-  const WallTime until =
-      std::chrono::time_point_cast<WallTime::duration>(reactor_.wall_now() + wait);
+  const auto wait = std::chrono::ceil<WallTime::duration>(site.dead_until_ - reactor_.now());
+  const WallTime until = reactor_.wall_now() + wait;
   const SiteTrouble trouble = site.trouble_;
   for (Job& job : jobs) sink_.on_job_suspended(std::move(job), trouble, until);
 }
@@ -222,6 +227,58 @@ std::optional<MonoTime> Dispatcher::dead_until(std::string_view destination_key)
   const Site& site = *found->second->site_;
   if (!site.dead()) return std::nullopt;
   return site.dead_until_;
+}
+
+void Dispatcher::tell_when_low(std::string_view destination_key) {
+  const auto found = destinations_.find(std::string(destination_key));
+  if (found != destinations_.end()) found->second->tell_when_low_ = true;
+}
+
+void Dispatcher::check_low(Destination& destination) {
+  if (!destination.tell_when_low_ || destination.waiting_count_ > kLowMark) return;
+  destination.tell_when_low_ = false;
+  sink_.on_destination_low(destination.key());
+}
+
+/// The operator may have stopped its mail, and mail that is too late is not sent.
+bool Dispatcher::admit(const Site& site, Job& job) {
+  const WallTime now = reactor_.wall_now();
+  const Envelope& envelope = job.message->envelope;
+  if (envelope.expires_at != WallTime{} && envelope.expires_at <= now) {
+    sink_.on_job_suspended(std::move(job), {.dsn = {4, 4, 7}, .text = "delivery time expired"},
+                           now);
+    return false;
+  }
+  if (suspensions_.empty()) return true;
+  Job stopped{.message = job.message, .destination = job.destination};
+  const Suspension* why = nullptr;
+  for (const uint32_t recipient : job.recipients) {
+    const std::string& address = envelope.recipients[recipient].address;
+    std::string domain = address.substr(address.rfind('@') + 1);
+    for (char& c : domain) c = text::to_lower(c);
+    const Suspension* found = suspensions_.find(
+        {.domain = domain, .site = site.key_, .tenant = envelope.tenant, .stream = envelope.stream},
+        now);
+    if (found == nullptr) continue;
+    why = found;
+    stopped.recipients.push_back(recipient);
+  }
+  if (why == nullptr) return true;
+  const WallTime until = why->until != WallTime{}
+                             ? why->until
+                             : std::chrono::time_point_cast<WallTime::duration>(now + kLookAgain);
+  SiteTrouble trouble{.dsn = {4, 3, 2}, .text = why->name()};
+  if (!why->reason.empty()) trouble.text += ": " + why->reason;
+  const auto is_stopped = [&](uint32_t recipient) {
+    return std::find(stopped.recipients.begin(), stopped.recipients.end(), recipient) !=
+           stopped.recipients.end();
+  };
+  job.recipients.erase(std::remove_if(job.recipients.begin(), job.recipients.end(), is_stopped),
+                       job.recipients.end());
+  const bool rest = !job.recipients.empty();
+  if (rest) ++job.message->jobs_open;
+  sink_.on_job_suspended(std::move(stopped), trouble, until);
+  return rest;
 }
 
 size_t Dispatcher::jobs_count(std::string_view destination_key) const {

@@ -96,6 +96,8 @@ class Dispatcher final : private rt::Timer {
   [[nodiscard]] std::optional<MonoTime> dead_until(std::string_view destination_key) const;
   /// Nothing of this kind is sent from now on; see OutcomeSink::on_job_suspended().
   void set_suspensions(Suspensions suspensions) { suspensions_ = std::move(suspensions); }
+  /// Once most jobs of the destination have left memory the sink is told, once.
+  void tell_when_low(std::string_view destination_key);
   /// Jobs of this destination in memory, waiting or running.
   [[nodiscard]] size_t jobs_count(std::string_view destination_key) const;
 
@@ -125,6 +127,9 @@ class Dispatcher final : private rt::Timer {
   rt::Task<void> run_lease(Site* site);
   void close_lease(Lease& lease);
   void suspend_waiting(Site& site);
+  /// Takes what must not be tried now out of the job; false if nothing of it is left.
+  [[nodiscard]] bool admit(const Site& site, Job& job);
+  void check_low(Destination& destination);
   void on_timer() override;
   void forget_unused();
   /// For changes that may open further sites.

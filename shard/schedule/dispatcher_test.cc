@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 struct Sink final : OutcomeSink {
   void on_outcome(const Job&, uint32_t, const Outcome&) override { ++outcomes; }
   void on_job_done(Job job) override { done.push_back(job.message); }
+  void on_destination_low(const std::string& destination) override { low.push_back(destination); }
   void on_job_suspended(Job job, const SiteTrouble& trouble, WallTime until) override {
     suspended.push_back(job.message);
     reasons.insert(trouble.text);
@@ -27,6 +28,7 @@ struct Sink final : OutcomeSink {
   std::vector<queue::Message*> done;
   std::vector<queue::Message*> suspended;
   std::set<std::string> reasons;
+  std::vector<std::string> low;
   WallTime suspended_until{};
 };
 

@@ -5,6 +5,9 @@
 #include "shard/schedule/dispatcher.h"
 
 namespace barid::schedule {
+namespace {
+constexpr int kRefusedMax = 100;
+}  // namespace
 
 std::string_view Lease::site_key() const noexcept { return site_.key_; }
 
@@ -23,19 +26,31 @@ std::optional<Job> Lease::take() {
     ending_ = true;
     return std::nullopt;
   }
-  if (site_.waiting_count_ == 0 || site_.dead()) return std::nullopt;
-  if (site_.policy_.paced() && site_.messages_ == 0) return std::nullopt;
+  if (!allowed()) return std::nullopt;
   if (turn_left_ == 0) {
     const Transport& transport = site_.transport_;
     if (!transport.has_room() && !transport.line.empty()) return std::nullopt;
     turn_left_ = kTurnJobs;
   }
-  --turn_left_;
-  if (site_.policy_.paced()) --site_.messages_;
-  Job job = site_.take_job();
-  ++running_;
-  ++job.destination->running_count_;
-  return job;
+  // Bounded: many suspended ones in a row must not hold up the shard.
+  for (int i = 0; i < kRefusedMax && allowed(); ++i) {
+    Job job = site_.take_job();
+    Destination& destination = *job.destination;
+    const bool admitted = dispatcher_.admit(site_, job);
+    dispatcher_.check_low(destination);
+    if (!admitted) continue;
+    --turn_left_;
+    if (site_.policy_.paced()) --site_.messages_;
+    ++running_;
+    ++destination.running_count_;
+    return job;
+  }
+  return std::nullopt;
+}
+
+bool Lease::allowed() const noexcept {
+  if (site_.waiting_count_ == 0 || site_.dead()) return false;
+  return !site_.policy_.paced() || site_.messages_ > 0;
 }
 
 rt::Task<std::optional<Job>> Lease::next(Duration patience) {
@@ -69,6 +84,7 @@ void Lease::finish(Job job, Hop hop) {
   } else if (!failed_ && site_.policy_.paced()) {
     ++site_.messages_;  // nothing was delivered
   }
+  dispatcher_.check_low(destination);
   dispatcher_.sink_.on_job_done(std::move(job));
 }
 

@@ -56,6 +56,9 @@ class Lease {
  private:
   friend class Dispatcher;
   friend class Site;
+  /// Something waits, and the site takes it now.
+  [[nodiscard]] bool allowed() const noexcept;
+
   Dispatcher& dispatcher_;
   Site& site_;
   rt::Event wake_;

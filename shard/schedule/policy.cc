@@ -16,10 +16,13 @@ Duration next_retry_delay(const RetryPolicy& policy, Duration age, uint32_t atte
   return std::clamp(age, policy.minimal_backoff, maximal);
 }
 
+Duration lifetime(const RetryPolicy& policy, bool null_sender) noexcept {
+  return null_sender ? std::min(policy.bounce_lifetime, policy.queue_lifetime)
+                     : policy.queue_lifetime;
+}
+
 bool is_expired(const RetryPolicy& policy, bool null_sender, Duration age) noexcept {
-  const Duration lifetime =
-      null_sender ? std::min(policy.bounce_lifetime, policy.queue_lifetime) : policy.queue_lifetime;
-  return age >= lifetime;
+  return age >= lifetime(policy, null_sender);
 }
 
 }  // namespace barid::schedule

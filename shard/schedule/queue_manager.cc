@@ -95,17 +95,15 @@ uint64_t QueueManager::stage(Submission submission) {
 
 uint64_t QueueManager::stage_in(queue::Partition& partition,
                                 std::unique_ptr<queue::Message> message) {
-  // A notice takes the place of the message that it is about.
-  const bool room =
-      message->is_notice || active_.size() + staged_count_ < limits_.active_messages_max;
-  const bool to_memory = room && !message->hold;
+  const bool to_memory = !message->hold && fits_in_memory(*message);
   if (to_memory) {
     ++staged_count_;
   } else {
     ++changing_[message->id];
     if (!message->hold) {
+      memory_was_full_ = true;
       counters_.reach(Limit::kActiveMessages);
-      message->filed_under = destinations_of(*message);
+      message->filed_under = queues_of(*message);
       message->due = reactor_.wall_now();
     }
   }
@@ -118,16 +116,22 @@ void QueueManager::on_accepted(std::unique_ptr<queue::Message> message) {
   activate(std::move(message));
 }
 
-void QueueManager::on_filed(QueueId id, const std::vector<std::string>& destinations,
-                            WallTime due) {
+void QueueManager::on_filed(QueueId id, const std::vector<std::string>& queues, WallTime due) {
   on_changed(id);
   if (active_.contains(id)) return;  // progress of an attempt that goes on
   // Which partition filed it does not matter for the shard's only one; with several, a needless
   // look into the others costs one seek.
   for (const std::unique_ptr<Source>& source : partitions_) {
-    for (const std::string& destination : destinations) source->deferred.note(destination, due);
+    for (const std::string& queue : queues) source->backlog.note(queue, due);
     arm(*source);
   }
+}
+
+/// The local part without extension: what a destination of one recipient a job is keyed by.
+std::string QueueManager::user_of(std::string_view address) const {
+  std::string_view user = address.substr(0, address.rfind('@'));
+  const size_t extension = user.find_first_of(limits_.recipient_delimiter, 1);
+  return std::string(user.substr(0, extension));
 }
 
 Route QueueManager::safe_route(const Envelope& envelope, const Recipient& recipient) const {
@@ -135,18 +139,42 @@ Route QueueManager::safe_route(const Envelope& envelope, const Recipient& recipi
   if (!dispatcher_.has_transport(route.transport)) {
     return Route{.transport = "retry", .nexthop = "4.3.0 mail transport unavailable"};
   }
+  if (dispatcher_.recipients_per_job(route.transport) == 1) {
+    route.user = user_of(recipient.address);
+  }
   return route;
 }
 
-std::vector<std::string> QueueManager::destinations_of(const queue::Message& message) const {
+std::vector<std::string> QueueManager::queues_of(const queue::Message& message) const {
   std::vector<std::string> keys;
   for (size_t i = 0; i < message.status.size(); ++i) {
     if (message.status[i].state != queue::RecipientState::kPending) continue;
-    keys.push_back(safe_route(message.envelope, message.envelope.recipients[i]).key());
+    const Route route = safe_route(message.envelope, message.envelope.recipients[i]);
+    keys.push_back(queue_for(message, route.key()));
   }
   std::sort(keys.begin(), keys.end());
   keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
   return keys;
+}
+
+std::string QueueManager::queue_for(const queue::Message& message,
+                                    std::string_view destination) const {
+  return queue::queue_key({.is_new = message.area == queue::Area::kNone,
+                           .lane = message.envelope.stream,
+                           .tenant = message.envelope.tenant,
+                           .destination = destination});
+}
+
+/// Whether a new message is delivered from the copy that it came in. Only when memory is half used
+/// does it matter whose it is.
+bool QueueManager::fits_in_memory(const queue::Message& message) const {
+  // A notice takes the place of the message that it is about.
+  if (message.is_notice) return true;
+  const size_t left = room(message.envelope.stream);
+  if (left == 0) return false;
+  if (left > limits_.active_messages_max / 2) return true;
+  const Route route = safe_route(message.envelope, message.envelope.recipients.front());
+  return dispatcher_.jobs_count(route.key()) < allowance(message.envelope.stream);
 }
 
 /// Packs the pending recipients into one job per destination and recipient limit.
@@ -159,7 +187,7 @@ void QueueManager::activate(std::unique_ptr<queue::Message> owned) {
   message.suspended_until = {};
   message.jobs_open = 0;
   if (message.content) hold_content(message, message.content);
-  if (message.force_expired) {  // goes back to its sender without another attempt
+  if (message.force_expired || is_too_late(message)) {  // back to its sender, without an attempt
     settle(message);
     return;
   }
@@ -189,6 +217,8 @@ void QueueManager::activate(std::unique_ptr<queue::Message> owned) {
                             .sender = message.envelope.sender,
                             .size_bytes = message.size,
                             .recipient_count = pending});
+  message.recipients_in_memory = pending;
+  active_recipients_ += pending;
   if (batches.empty()) {  // a crash between the last outcome and its notice
     settle(message);
     return;
@@ -229,9 +259,10 @@ rt::Task<Result<ContentRef>> QueueManager::content_of(queue::Message& message) {
 
 void QueueManager::forget(queue::Message& message) {
   drop_content(message);
+  active_recipients_ -= message.recipients_in_memory;
   active_.erase(message.id);
-  // Room again: look for mail that waits on disk and is due.
-  if (active_.size() + 1 == limits_.active_messages_max - limits_.active_messages_max / 8) {
+  // Room again: look, every now and then, for mail that waits on disk and is due.
+  if (++forgotten_count_ % std::max(limits_.active_messages_max / 64, 1u) == 0 || active_.empty()) {
     for (const std::unique_ptr<Source>& source : partitions_) arm(*source);
   }
 }

@@ -20,10 +20,11 @@
 #include "core/obs/log.h"
 #include "shard/queue/message.h"
 #include "shard/queue/partition.h"
+#include "shard/queue/queue_key.h"
 #include "shard/queue/reader.h"
 #include "shard/runtime/scope.h"
+#include "shard/schedule/backlog.h"
 #include "shard/schedule/change_watch.h"
-#include "shard/schedule/deferred_index.h"
 #include "shard/schedule/dispatcher.h"
 #include "shard/schedule/notice_composer.h"
 #include "shard/schedule/policy.h"
@@ -110,7 +111,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
     QueueManager& manager;
     queue::Partition* partition;
     queue::Reader reader;
-    DeferredIndex deferred;
+    Backlog backlog;
     uint64_t id_mark = 0;
     bool loading = false;
   };
@@ -123,7 +124,12 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   void on_store_failed(const Error& error) override;
   void on_store_recovered() override;
   void activate(std::unique_ptr<queue::Message> message);
-  [[nodiscard]] std::vector<std::string> destinations_of(const queue::Message& message) const;
+  [[nodiscard]] std::string user_of(std::string_view address) const;
+  [[nodiscard]] std::string queue_for(const queue::Message& message,
+                                      std::string_view destination) const;
+  [[nodiscard]] bool fits_in_memory(const queue::Message& message) const;
+  /// Keys of the queues that the message belongs to on disk, in order.
+  [[nodiscard]] std::vector<std::string> queues_of(const queue::Message& message) const;
   [[nodiscard]] Route safe_route(const Envelope& envelope, const Recipient& recipient) const;
   void hold_content(queue::Message& message, ContentRef content);
   void drop_content(queue::Message& message);
@@ -142,8 +148,11 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   // queue_manager_settle.cc
   void on_outcome(const Job& job, uint32_t recipient, const Outcome& outcome) override;
   void on_job_done(Job job) override;
+  void on_destination_low(const std::string& destination) override;
   void on_job_suspended(Job job, const SiteTrouble& trouble, WallTime until) override;
   void settle(queue::Message& message);
+  [[nodiscard]] bool is_too_late(const queue::Message& message) const;
+  [[nodiscard]] WallTime end_of(const queue::Message& message) const;
   void expire(queue::Message& message);
   void finish(queue::Message& message);
   void defer(queue::Message& message);
@@ -163,13 +172,16 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   // queue_manager_load.cc
   rt::Task<void> recover(Source* source);
   void load_due(Source& source);
-  rt::Task<void> load_due_destinations(Source* source);
-  rt::Task<bool> load_destination(Source* source, std::string destination);
+  rt::Task<void> load_due_queues(Source* source);
+  rt::Task<bool> load_queue(Source* source, std::string queue);
+  bool put_off(Source& source, const std::string& queue, const queue::QueueKey& key);
+  [[nodiscard]] Backlog::Choice choice() const noexcept;
   void adopt(Source& source, queue::Family from, const queue::RawRecord& raw);
-  void adopt_due(Source& source, const std::string& destination, const queue::DueEntry& entry,
+  void adopt_due(Source& source, const std::string& queue, const queue::DueEntry& entry,
                  const queue::RawRecord& raw);
   void arm(Source& source);
-  [[nodiscard]] size_t room() const noexcept;
+  [[nodiscard]] size_t room(Stream lane) const noexcept;
+  [[nodiscard]] size_t allowance(Stream lane) const noexcept;
   [[nodiscard]] Source& source_of(const queue::Partition& partition);
 
   void warn(std::string_view text, QueueId id = {});
@@ -193,6 +205,9 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   std::vector<std::unique_ptr<queue::Message>> kept_notices_;    // for when the store is back
   uint64_t content_memory_bytes_ = 0;
   uint32_t staged_count_ = 0;
+  size_t active_recipients_ = 0;  // pending ones, of active_
+  uint32_t forgotten_count_ = 0;
+  bool memory_was_full_ = false;
   uint32_t recovering_count_ = 0;
   uint32_t failed_stores_count_ = 0;
   bool stopping_ = false;

@@ -67,7 +67,7 @@ void QueueManager::on_job_done(Job job) {
     return;
   }
   // Other destinations go on, maybe for minutes: who is done must not be tried again after a crash.
-  rewrite(message, destinations_of(message), reactor_.wall_now());
+  rewrite(message, queues_of(message), reactor_.wall_now());
 }
 
 /// Nothing was tried: it neither counts as an attempt nor lengthens the backoff.
@@ -107,11 +107,27 @@ void QueueManager::settle(Message& message) {
   }
 }
 
+/// The submitter's own limit: after it the mail is of no use.
+bool QueueManager::is_too_late(const Message& message) const {
+  const WallTime limit = message.envelope.expires_at;
+  return limit != WallTime{} && limit <= reactor_.wall_now();
+}
+
+/// When the message is to be looked at for the last time.
+WallTime QueueManager::end_of(const Message& message) const {
+  const Duration life = lifetime(retry_, message.envelope.sender.empty());
+  const WallTime end = std::chrono::time_point_cast<WallTime::duration>(message.created + life);
+  const WallTime limit = message.envelope.expires_at;
+  return limit == WallTime{} ? end : std::min(end, limit);
+}
+
 /// Lifetime over: what is still pending fails with its last reason.
 void QueueManager::expire(Message& message) {
   const Duration age = reactor_.wall_now() - message.created;
   const bool null_sender = message.envelope.sender.empty();
-  if (!message.force_expired && !is_expired(retry_, null_sender, age)) return;
+  if (!message.force_expired && !is_too_late(message) && !is_expired(retry_, null_sender, age)) {
+    return;
+  }
   log_.write({}, QmgrExpired{.queue_id = message.id,
                              .sender = message.envelope.sender,
                              .forced = message.force_expired});
@@ -120,8 +136,13 @@ void QueueManager::expire(Message& message) {
     if (status.state != RecipientState::kPending) continue;
     status.state = RecipientState::kFailed;
     if (!status.reason.empty()) continue;
-    status.dsn = {.klass = 4, .subject = 7, .detail = 0};
-    status.reason = "message is administratively expired";
+    if (message.force_expired) {
+      status.dsn = {.klass = 4, .subject = 7, .detail = 0};
+      status.reason = "message is administratively expired";
+    } else {
+      status.dsn = {.klass = 4, .subject = 4, .detail = 7};
+      status.reason = "delivery time expired";
+    }
   }
 }
 
@@ -151,15 +172,19 @@ void QueueManager::defer(Message& message) {
   }
   const WallTime now = reactor_.wall_now();
   const Duration age = std::max<Duration>(now - message.created, Duration::zero());
-  const Duration delay = next_retry_delay(retry_, age, std::max(message.attempts, 1u));
+  Duration delay = next_retry_delay(retry_, age, std::max(message.attempts, 1u));
+  // What failed together need not come back together.
+  const auto jitter = static_cast<uint64_t>(static_cast<double>(delay.count()) * retry_.jitter);
+  if (jitter > 0) delay += Duration(static_cast<Duration::rep>(reactor_.rng().below(jitter)));
   WallTime due = std::chrono::time_point_cast<WallTime::duration>(now + delay);
   if (!message.attempted && message.suspended_until > now) due = message.suspended_until;
+  if (const WallTime end = end_of(message); end > now) due = std::min(due, end);
   rewrite(message, filing_of(message), due);
   forget(message);
 }
 
 std::vector<std::string> QueueManager::filing_of(const Message& message) const {
-  std::vector<std::string> destinations = destinations_of(message);
+  std::vector<std::string> destinations = queues_of(message);
   // Only recipients whose notice is not made yet: any key will do to be found again.
   if (destinations.empty()) destinations.push_back("retry:notice");
   return destinations;

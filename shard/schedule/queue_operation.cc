@@ -261,7 +261,7 @@ void QueueOperation::withdraw_marked() {
     Message& message = *found->second;
     ++progress_.busy;
     if (request_.action == QueueAction::kHold && message.jobs_open > 0) {
-      manager_.rewrite(message, manager_.destinations_of(message), manager_.reactor_.wall_now());
+      manager_.rewrite(message, manager_.queues_of(message), manager_.reactor_.wall_now());
     }
   }
 }
@@ -424,7 +424,7 @@ rt::Task<void> QueueOperation::commit(Source* source) {
 
 rt::Task<void> QueueOperation::requeue(Source* source, QueueId id) {
   for (uint32_t round = 0; round < kRoundsMax && !over(); ++round) {
-    while (manager_.room() == 0 && !over()) {
+    while (manager_.room(Stream::kTransactional) == 0 && !over()) {
       co_await rt::Sleep(manager_.reactor_, manager_.reactor_.now() + kPause);
     }
     if (over()) co_return;

@@ -137,6 +137,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
                     .queue_lifetime = configuration.get_time("maximal_queue_lifetime"),
                     .soft_bounce = configuration.get_bool("soft_bounce"),
                     .bounce_lifetime = configuration.get_time("bounce_queue_lifetime")};
+  settings.retry.jitter = static_cast<double>(configuration.get_int("retry_jitter")) / 100;
   for (const std::chrono::seconds delay : configuration.get_times("retry_schedule")) {
     settings.retry.retry_schedule.push_back(delay);
   }
@@ -144,11 +145,17 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
   settings.limits = {
       .active_messages_max = static_cast<uint32_t>(share_of(
           static_cast<uint64_t>(configuration.get_int("qmgr_message_active_limit")), shards_count)),
+      .active_recipients_max = static_cast<uint32_t>(
+          share_of(static_cast<uint64_t>(
+                       std::max(configuration.get_int("qmgr_message_recipient_limit"),
+                                configuration.get_int("qmgr_message_active_limit"))),
+                   shards_count)),
       .content_memory_bytes_max = share_of(
           static_cast<uint64_t>(configuration.get_int("queue_memory_limit")), shards_count),
       .free_disk_bytes_min =
           std::max<uint64_t>(static_cast<uint64_t>(configuration.get_int("queue_minfree")),
-                             size_limit + size_limit / 2)};
+                             size_limit + size_limit / 2),
+      .recipient_delimiter = configuration.get("recipient_delimiter")};
   settings.router = std::make_unique<policy::TransportRouter>(
       address_classes(configuration, configuration.global(), context),
       routing_rules(configuration, context));
