@@ -19,7 +19,8 @@ class Damage(CrashScenario):
                                  minimal_backoff_time="1h", maximal_backoff_time="1h")
         with RawClient(self.server.port) as client:
             self.ids = {client.submit(b"Subject: x\r\n\r\n" + b"y" * 70 + b"\r\n") for _ in range(MESSAGES)}
-        self.server.wait_queue(lambda q: len(q) == MESSAGES and all(e["attempts"] for e in q), "all deferred")
+        self.server.wait_queue(lambda q: len(q) == MESSAGES and all(r.get("delay_reason") for e in q for r in e["recipients"]),
+                               "all deferred")
         self.server.kill()
         self.pristine = self.directory / "pristine"
         shutil.copytree(self.server.queue_directory, self.pristine,
