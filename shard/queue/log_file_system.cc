@@ -72,11 +72,13 @@ class FramedLog final : public rocksdb::FSWritableFileOwnerWrapper {
   IOStatus Sync(const IOOptions& options, IODebugContext* context) override {
     IOStatus status = write_frame(options, context);
     if (status.ok()) status = target()->Sync(options, context);
+    if (status.ok()) writer_.synced();
     return status;
   }
   IOStatus Fsync(const IOOptions& options, IODebugContext* context) override {
     IOStatus status = write_frame(options, context);
     if (status.ok()) status = target()->Fsync(options, context);
+    if (status.ok()) writer_.synced();
     return status;
   }
   IOStatus Close(const IOOptions& options, IODebugContext* context) override {
@@ -148,7 +150,7 @@ class FramedLog final : public rocksdb::FSWritableFileOwnerWrapper {
 class FramedLogInput final : public rocksdb::FSSequentialFile, private LogSource {
  public:
   FramedLogInput(std::unique_ptr<rocksdb::FSSequentialFile> file, uint64_t number)
-      : file_(std::move(file)), reader_(*this, number) {}
+      : file_(std::move(file)), number_(number), reader_(*this, number) {}
 
   LogFrameReader::Form start(IODebugContext* context) {
     context_ = context;
@@ -160,7 +162,7 @@ class FramedLogInput final : public rocksdb::FSSequentialFile, private LogSource
                 IODebugContext* context) override {
     context_ = context;
     *result = Slice(scratch, reader_.read(scratch, bytes));
-    return status_;
+    return outcome();
   }
   IOStatus Skip(uint64_t bytes) override {
     char scratch[4096];
@@ -169,10 +171,17 @@ class FramedLogInput final : public rocksdb::FSSequentialFile, private LogSource
       if (got == 0) break;
       bytes -= got;
     }
-    return status_;
+    return outcome();
   }
 
  private:
+  [[nodiscard]] IOStatus outcome() const {
+    if (status_.ok() && reader_.damaged()) {
+      return IOStatus::Corruption("log " + std::to_string(number_),
+                                  "a frame fails its checksum, later ones are whole");
+    }
+    return status_;
+  }
   size_t read(char* buffer, size_t bytes) override {
     size_t done = 0;
     while (done < bytes && status_.ok()) {
@@ -188,6 +197,7 @@ class FramedLogInput final : public rocksdb::FSSequentialFile, private LogSource
   std::unique_ptr<rocksdb::FSSequentialFile> file_;
   IODebugContext* context_ = nullptr;
   IOStatus status_;
+  const uint64_t number_;
   LogFrameReader reader_;
 };
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
 #include "core/base/assert.h"
 
@@ -13,6 +12,7 @@ namespace {
 
 constexpr uint64_t kFileMagic = 0x31676f4c64697261;  // "aridLog1"
 constexpr uint32_t kFrameTag = 0x6d617246;           // "Fram"
+constexpr uint32_t kContinued = 1u << 31;            // in the length field
 
 template <typename T>
 void store(char* at, T value) noexcept {
@@ -32,8 +32,8 @@ uint32_t tag_of(uint64_t log_number) noexcept {
   return kFrameTag ^ static_cast<uint32_t>(log_number);
 }
 
-uint64_t checksum_of(std::string_view payload, uint64_t chain) noexcept {
-  return XXH3_64bits_withSeed(payload.data(), payload.size(), chain + payload.size());
+uint64_t checksum_of(std::string_view payload, uint32_t length_field, uint64_t chain) noexcept {
+  return XXH3_64bits_withSeed(payload.data(), payload.size(), chain + length_field);
 }
 
 }  // namespace
@@ -49,10 +49,13 @@ std::array<char, kLogHeaderBytes> LogFrameWriter::file_header() const noexcept {
 std::array<char, kLogFrameHeaderBytes> LogFrameWriter::frame_header(
     std::string_view payload) noexcept {
   BARID_ASSERT(!payload.empty() && payload.size() <= kLogFrameBytesMax);
-  chain_ = checksum_of(payload, chain_);
+  const uint32_t length_field =
+      static_cast<uint32_t>(payload.size()) | (unsynced_ ? kContinued : 0);
+  unsynced_ = true;
+  chain_ = checksum_of(payload, length_field, chain_);
   std::array<char, kLogFrameHeaderBytes> header;
   store(header.data(), chain_);
-  store(header.data() + 8, static_cast<uint32_t>(payload.size()));
+  store(header.data() + 8, length_field);
   store(header.data() + 12, tag_of(log_number_));
   return header;
 }
@@ -95,36 +98,42 @@ bool LogFrameReader::skip_padding(size_t bytes) {
 bool LogFrameReader::read_frame(uint64_t chain, Frame* frame) {
   std::array<char, kLogFrameHeaderBytes> header;
   if (source_.read(header.data(), header.size()) < header.size()) return false;
-  const auto length = load<uint32_t>(header.data() + 8);
+  const auto length_field = load<uint32_t>(header.data() + 8);
+  const uint32_t length = length_field & ~kContinued;
   if (load<uint32_t>(header.data() + 12) != tag_of(log_number_)) return false;
   if (length == 0 || length > kLogFrameBytesMax) return false;
   frame->payload.resize(length);
   if (source_.read(frame->payload.data(), length) < length) return false;
   static_cast<void>(skip_padding(header.size() + length));  // at the end there may be less of it
   frame->checksum = load<uint64_t>(header.data());
-  frame->intact = checksum_of(frame->payload, chain) == frame->checksum;
+  frame->intact = checksum_of(frame->payload, length_field, chain) == frame->checksum;
+  frame->continued = (length_field & kContinued) != 0;
   return true;
+}
+
+/// Whether a frame behind the broken one proves that the disk once had that whole: it continues the
+/// chain, and a sync lies between them. Frames of the same sync prove nothing.
+bool LogFrameReader::has_witness() {
+  Frame next;
+  for (uint64_t chain = frame_.checksum; read_frame(chain, &next) && next.intact;) {
+    if (!next.continued) return true;
+    chain = next.checksum;
+  }
+  return false;
 }
 
 bool LogFrameReader::advance() {
   if (ended_) return false;
   consumed_ = 0;
-  if (has_ahead_) {
-    frame_ = std::exchange(ahead_, {});
-    has_ahead_ = false;
-  } else if (!read_frame(chain_, &frame_)) {
-    ended_ = true;
-    return false;
+  const bool whole = read_frame(chain_, &frame_);
+  if (whole && frame_.intact) {
+    chain_ = frame_.checksum;
+    return true;
   }
-  if (!frame_.intact) {
-    has_ahead_ = read_frame(frame_.checksum, &ahead_) && ahead_.intact;
-    if (!has_ahead_) {
-      ended_ = true;
-      return false;
-    }
-  }
-  chain_ = frame_.checksum;
-  return true;
+  ended_ = true;
+  damaged_ = whole && has_witness();
+  frame_ = {};
+  return false;
 }
 
 size_t LogFrameReader::read(char* out, size_t bytes) {

@@ -1,13 +1,14 @@
 // The form of a partition's write-ahead log files on disk: frames with chained checksums, so that a
 // file can be written over an older one and still ends exactly where its own writes end.
 //   file:  magic (8), log number (8), block size (4), frames
-//   frame: checksum (8), length (4), tag of the log number (4), payload
+//   frame: checksum (8), length and the mark "continued" (4), tag of the log number (4), payload
 // The file's header and each frame are followed by zeros up to a whole block, which is what a disk
 // takes without the help of the page cache.
 // The checksum of a frame starts from that of the frame before it, the first from the log number:
 // what an earlier log left behind the end is never taken for a continuation, nor, having another
-// tag, for damage. Integers are little-endian. Format: docs/formats/queue.md. Pure. Layer:
-// shard/queue.
+// tag, for damage. "Continued" says that no sync lies between a frame and the one before it: a disk
+// that loses power may have the later one and not the earlier. Integers are little-endian. Format:
+// docs/formats/queue.md. Pure. Layer: shard/queue.
 #pragma once
 
 #include <array>
@@ -33,6 +34,8 @@ class LogFrameWriter {
   /// What goes before `payload` (1 to kLogFrameBytesMax bytes).
   [[nodiscard]] std::array<char, kLogFrameHeaderBytes> frame_header(
       std::string_view payload) noexcept;
+  /// All frames so far are on the disk.
+  void synced() noexcept { unsynced_ = false; }
   /// Zeros that follow `bytes` of header and payload.
   [[nodiscard]] size_t padding(size_t bytes) const noexcept {
     return (block_bytes_ - bytes % block_bytes_) % block_bytes_;
@@ -42,6 +45,7 @@ class LogFrameWriter {
   uint64_t log_number_;
   uint32_t block_bytes_;
   uint64_t chain_;
+  bool unsynced_ = false;
 };
 
 /// The bytes of a log file, in order.
@@ -64,21 +68,23 @@ class LogFrameReader {
 
   /// Reads the file's header. Call once, before read().
   [[nodiscard]] Form start();
-  /// Payload bytes in order. Fewer than asked for: the log ends there. A frame that fails its
-  /// checksum ends the log if nothing follows it (a write that was cut short); if the frame behind
-  /// it continues the chain it is damage, and its bytes are passed on for the log's own checksums
-  /// to refuse.
+  /// Payload bytes in order. Fewer than asked for: the log ends there, or is damaged().
   size_t read(char* out, size_t bytes);
+  /// A frame fails its checksum although one that was written after a later sync is whole. Without
+  /// such a witness it is a write that was cut short, and the log ends before it.
+  [[nodiscard]] bool damaged() const noexcept { return damaged_; }
 
  private:
   struct Frame {
     std::string payload;
     uint64_t checksum = 0;
     bool intact = false;
+    bool continued = false;
   };
   bool read_frame(uint64_t chain, Frame* frame);
   bool skip_padding(size_t bytes);
   bool advance();
+  bool has_witness();
 
   LogSource& source_;
   uint64_t log_number_;
@@ -86,9 +92,8 @@ class LogFrameReader {
   uint64_t chain_;
   Frame frame_;
   size_t consumed_ = 0;
-  Frame ahead_;  // read to judge the frame before it
-  bool has_ahead_ = false;
   bool ended_ = false;
+  bool damaged_ = false;
 };
 
 }  // namespace barid::queue

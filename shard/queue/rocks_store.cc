@@ -34,6 +34,9 @@ constexpr uint64_t kMemtableBytesMin = 2u << 20;
 constexpr size_t kSpareLogsMax = 3;
 constexpr uint64_t kReclaimChanges = 1000;    // erasures and puts between two reclaims
 constexpr uint64_t kOpenBytesMin = 4u << 20;  // free space that opening may need
+// Ends every group: what is erased before a flush leaves no trace in a file, its sequence number
+// included, and without this key the database would seem to end before the acknowledged mark.
+constexpr const char* kLastGroupKey = "last_group";
 constexpr size_t kBatchKeepBytes = 8u << 20;  // a larger batch buffer is given back after its group
 constexpr std::array<const char*, kFamilyCount> kFamilyNames = {"default",  "fresh",   "queued",
                                                                 "schedule", "content", "corrupt"};
@@ -391,6 +394,7 @@ void RocksStoreImpl::reclaim_if_tight() {
 rocksdb::Status RocksStoreImpl::commit_one() {
   rocksdb::WriteOptions write;
   write.sync = true;
+  check(flying_batch_->Put(handle(Family::kMeta), kLastGroupKey, rocksdb::Slice()));
   rocksdb::Status status = database_.db->Write(write, flying_batch_.get());
   if (status.ok()) mark_.set(database_.db->GetLatestSequenceNumber());
   flying_batch_->Clear();

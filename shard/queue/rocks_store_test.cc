@@ -45,10 +45,12 @@ struct Fixture {
   std::unique_ptr<rt::Reactor> reactor = std::make_unique<rt::Reactor>(clock, io, 1);
   Recorder recorder;
   std::unique_ptr<RocksStore> store;
+  uint64_t content_buffer_bytes = 64u << 20;
 
   void open() {
     OpenFailure failure;
     store = open_rocks_store({.directory = directory.path + "/db",
+                              .content_buffer_bytes = content_buffer_bytes,
                               .file_system = std::make_shared<FaultyFileSystem>(plan),
                               .reopen_delay = std::chrono::milliseconds(5)},
                              &failure);
@@ -117,6 +119,32 @@ TEST(RocksStore, WhatGathersWhileACommitRunsIsTheNextGroup) {
   f.commit();
   EXPECT_EQ(f.recorder.last_group, 2u);
   EXPECT_EQ(keys(*f.store, Family::kFresh).size(), 101u);
+  ASSERT_TRUE(f.store->close().ok());
+}
+
+// What came and went leaves no trace in the files that recovery makes of a long log, not even of
+// how far the log went; that must not pass for a log that lost its end.
+TEST(RocksStore, AStoreThatRanEmptyOpensAgainAndAgain) {
+  Fixture f;
+  f.content_buffer_bytes = 2u << 20;
+  f.open();
+  const std::string large(1u << 20, 'x');
+  const std::string_view part = large;
+  for (const char* key : {"a", "b", "c"}) {
+    f.store->put(Family::kContent, key, std::span<const std::string_view>(&part, 1));
+  }
+  f.commit();
+  f.put("x", "1");
+  f.commit();
+  f.store->erase_once(Family::kFresh, "x");
+  f.commit();
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(f.store->close().ok());
+    f.open();
+    ASSERT_FALSE(HasFatalFailure());
+    EXPECT_EQ(keys(*f.store, Family::kContent).size(), 3u);
+    EXPECT_TRUE(keys(*f.store, Family::kFresh).empty());
+  }
   ASSERT_TRUE(f.store->close().ok());
 }
 

@@ -20,7 +20,7 @@ namespace barid::queue {
 
 /// Column families. Keys and values: docs/formats/queue.md.
 enum class Family : uint8_t {
-  kMeta = 0,  ///< store version, id high-water mark
+  kMeta = 0,  ///< store version, id high-water mark, the store's own last_group
   kFresh,     ///< messages accepted into memory and not yet deferred, by queue id
   kQueued,    ///< messages that wait on disk, by queue id
   kSchedule,  ///< (destination, due, id) of everything in kQueued
