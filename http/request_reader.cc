@@ -15,6 +15,12 @@ namespace beast = boost::beast;
 
 constexpr text::CharSet kToken = text::kAlnum | text::CharSet("!#$%&'*+-.^_`|~");
 
+/// Beast asserts that the last chunk, "0 CR LF CR LF", is never given to it by less than its five
+/// bytes. What may be the start of it has to wait for more.
+bool may_be_cut_end(std::string_view piece) noexcept {
+  return piece.size() < 5 && piece.starts_with('0');
+}
+
 std::string_view view(beast::string_view text) noexcept { return {text.data(), text.size()}; }
 
 /// True if `list` (comma-separated, any case) has the member `wanted`.
@@ -282,8 +288,12 @@ RequestReader::Event RequestReader::parse_piece(std::string_view piece, size_t* 
 RequestReader::Event RequestReader::read_body(std::string_view input, size_t* consumed) {
   while (*consumed < input.size()) {
     size_t used = 0;
-    if (held_.empty()) {
-      const Event event = parse_piece(input.substr(*consumed), &used);
+    const std::string_view rest = input.substr(*consumed);
+    if (held_.empty() && framing_.chunked && may_be_cut_end(rest)) {
+      held_.assign(rest);
+      *consumed = input.size();
+    } else if (held_.empty()) {
+      const Event event = parse_piece(rest, &used);
       *consumed += used;
       if (event == Event::kRefused) return event;
       if (event == Event::kDone) return finish_body();
@@ -297,6 +307,7 @@ RequestReader::Event RequestReader::read_body(std::string_view input, size_t* co
       const size_t end = line_end == std::string_view::npos ? input.size() : line_end + 1;
       held_.append(input.substr(*consumed, end - *consumed));
       *consumed = end;
+      if (framing_.chunked && may_be_cut_end(held_)) continue;
       const Event event = parse_piece(held_, &used);
       held_.erase(0, used);
       if (event == Event::kRefused) return event;

@@ -85,6 +85,16 @@ std::vector<std::string_view> split_words(std::string_view text) {
   return words;
 }
 
+/// A group that is never closed swallows all words to the end of the entry.
+bool runs_on(std::string_view word) noexcept {
+  size_t depth = 0;
+  for (const char c : word) {
+    if (c == '{') ++depth;
+    if (c == '}' && depth > 0) --depth;
+  }
+  return depth > 0 && std::any_of(word.begin(), word.end(), lookup::is_blank);
+}
+
 /// Reads the columns of one line; the first problem is reported and ends it.
 class EntryParser {
  public:
@@ -243,7 +253,7 @@ class EntryParser {
     if (setting.error != nullptr) {
       return fail(fmt::format("service {}: -o {}: {}", entry_.id(), text, setting.error));
     }
-    if (text.starts_with('{') && lookup::strip_braces(text) == text) {
+    if (runs_on(text) || (text.starts_with('{') && lookup::strip_braces(text) == text)) {
       return fail(fmt::format("service {}: -o {}: missing '}}'", entry_.id(), text));
     }
     if (!std::all_of(setting.name.begin(), setting.name.end(), lookup::is_name_char)) {

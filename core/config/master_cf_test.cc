@@ -55,6 +55,8 @@ TEST(MasterCf, BadFields) {
        "E m, line 1: service s/inet: -o a: missing '=' after attribute name\n"},
       {"s inet n - n - - smtpd -o {a = b c\n",
        "E m, line 1: service s/inet: -o {a = b c: missing '}'\n"},
+      {"s inet n - n - - smtpd -o a=b{ c\n",
+       "E m, line 1: service s/inet: -o a=b{ c: missing '}'\n"},
       {"s inet n - n - - smtpd -o my-name=b\n",
        "E m, line 1: service s/inet: -o my-name=b: bad parameter name \"my-name\"\n"},
       {"s inet n - n - - smtpd -x\n", "E m, line 1: service s/inet: unknown option: \"-x\"\n"},
