@@ -1,7 +1,7 @@
 // Goal: memory is bounded and shared: no stuck destination, tenant or lane keeps others out; what
 // waits on disk comes back in fair turns, at its time, and ends at its time.
 // Method: small limits, a slow agent, virtual time.
-#include "shard/schedule/queue_manager_harness.h"
+#include "shard/schedule/test_queue_manager.h"
 
 namespace barid::schedule {
 namespace {

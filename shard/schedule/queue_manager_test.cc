@@ -1,7 +1,7 @@
 // Goal: every message that is on disk ends as delivered, noticed or discarded by rule, at the times
 // the policy says, whatever the store does meanwhile.
 // Method: the real queue manager and partition on the store twin; a scripted agent; virtual time.
-#include "shard/schedule/queue_manager_harness.h"
+#include "shard/schedule/test_queue_manager.h"
 
 namespace barid::schedule {
 namespace {

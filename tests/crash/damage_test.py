@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Goal: one flipped or missing byte in the store never loses mail quietly.
 Method: a queue full of deferred mail, killed; one byte of a store file is changed. A start is either
-refused with a sentence that names the partition, or everything acknowledged is still listed.
+refused with a sentence that names the partition, or everything acknowledged is still listed, or the
+listing says that it is not whole.
 """
 
 import shutil
 import unittest
 
-from crash_support import CrashScenario, RawClient, free_port
+from crash_support import CrashScenario, RawClient, free_port, wait_until
 
 MESSAGES = 60
 
@@ -32,7 +33,7 @@ class Damage(CrashScenario):
         shutil.copytree(self.pristine, self.server.queue_directory)
         files = sorted(self.server.queue_directory.glob("partition-0000/" + pattern), key=lambda p: p.stat().st_size)
         if not files or files[-1].stat().st_size == 0:
-            self.skipTest(f"no {pattern} in this store")
+            self.fail(f"no {pattern} in this store")
         files[-1].write_bytes(change(files[-1].read_bytes()))
         said = len(self.server.output())
         try:
@@ -44,7 +45,13 @@ class Damage(CrashScenario):
             self.assertEqual((self.server.process.returncode, len(fatal)), (69, 1), text)
             self.assertIn("partition-0000", fatal[0])
             return "refused"
-        listed = {entry["queue_id"] for entry in self.server.queue()}
+        try:
+            listed = {entry["queue_id"] for entry in self.server.queue()}
+        except AssertionError as error:
+            # A table file is read when mail in it is due, not at the start. No listing passes for whole.
+            self.assertIn("Queue report ended early", str(error))
+            self.server.stop()
+            return "told"
         self.server.stop()
         self.assertEqual(self.ids - listed, set(), f"gone without a word; log: {self.server.log()[-2000:]}")
         return "complete"
@@ -69,10 +76,11 @@ class Damage(CrashScenario):
         self.assertEqual(self.outcome(lambda data: b"MANIFEST-999999\n", "CURRENT"), "refused")
 
     def test_store_file_byte_flipped(self):
-        # A start with another shard count flushes nothing; a clean stop and start does.
+        # More than a memtable holds, so that a part of the queue is in table files.
         self.server.start()
-        self.server.stop()
-        self.server.start()
+        with RawClient(self.server.port) as client:
+            self.ids |= {client.submit(b"Subject: x\r\n\r\n" + (b"y" * 98 + b"\r\n") * 40000) for _ in range(20)}
+        wait_until(lambda: list(self.server.queue_directory.glob("partition-0000/*.sst")), "a table file")
         self.server.stop()
         shutil.rmtree(self.pristine)
         shutil.copytree(self.server.queue_directory, self.pristine,

@@ -145,11 +145,10 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
   settings.limits = {
       .active_messages_max = static_cast<uint32_t>(share_of(
           static_cast<uint64_t>(configuration.get_int("qmgr_message_active_limit")), shards_count)),
-      .active_recipients_max = static_cast<uint32_t>(
-          share_of(static_cast<uint64_t>(
-                       std::max(configuration.get_int("qmgr_message_recipient_limit"),
-                                configuration.get_int("qmgr_message_active_limit"))),
-                   shards_count)),
+      .active_recipients_max = static_cast<uint32_t>(share_of(
+          static_cast<uint64_t>(std::max(configuration.get_int("qmgr_message_recipient_limit"),
+                                         configuration.get_int("qmgr_message_active_limit"))),
+          shards_count)),
       .content_memory_bytes_max = share_of(
           static_cast<uint64_t>(configuration.get_int("queue_memory_limit")), shards_count),
       .free_disk_bytes_min =

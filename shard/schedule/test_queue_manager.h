@@ -1,6 +1,6 @@
 // For tests of this folder: the real queue manager and partition on the store twin, a scripted
 // agent, a router by domain, notices that are one line; virtual time; processes that die and start
-// again on the same disk.
+// again on the same disk. One thread. Layer: shard/schedule, tests only.
 #pragma once
 
 #include "shard/schedule/queue_manager.h"
