@@ -22,6 +22,8 @@ struct Transport;
 class Site final : private SiteShare, private rt::Timer {
  public:
   [[nodiscard]] const std::string& key() const noexcept { return key_; }
+  /// What its home knows it by, and the dispatcher: limits are per transport.
+  [[nodiscard]] std::string name() const { return name_of(transport_, key_); }
   [[nodiscard]] const SitePolicy& policy() const noexcept { return policy_; }
   /// Jobs that no lease has taken.
   [[nodiscard]] size_t waiting_count() const noexcept { return waiting_count_; }
@@ -66,8 +68,6 @@ class Site final : private SiteShare, private rt::Timer {
   void end_parked(uint32_t count);
   /// Leases that have not been told to end.
   [[nodiscard]] uint32_t staying_count() const noexcept;
-  /// What its home knows it by, and the dispatcher: limits are per transport.
-  [[nodiscard]] std::string name() const { return name_of(transport_, key_); }
   [[nodiscard]] static std::string name_of(const Transport& transport, std::string_view key);
   void count_success();
   void count_failure(SiteTrouble trouble);

@@ -16,6 +16,8 @@ constexpr uint32_t kUnluckyMax = 3;
 constexpr DsnCode kLoopsToMyself{5, 4, 6};
 /// A connection that was idle for longer is asked whether it is still there, before it is used.
 constexpr Duration kProbeAfter = std::chrono::seconds(1);
+constexpr size_t kDepthUnknown = 2;  // one being served, one on its way
+constexpr Duration kFastService = std::chrono::milliseconds(1);
 constexpr Duration kRoutePatience = std::chrono::seconds(60);
 
 /// Whether bytes above 127 occur, and whether in the header. Eight bytes a step.
@@ -298,7 +300,8 @@ rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
   const net::SocketAddress* source = nullptr;
   if (hop.address.family() == AF_INET && settings_->source_v4) source = &*settings_->source_v4;
   if (hop.address.family() == AF_INET6 && settings_->source_v6) source = &*settings_->source_v6;
-  const MonoTime deadline = env_.reactor.now() + settings_->timeouts.connect;
+  const MonoTime started = env_.reactor.now();
+  const MonoTime deadline = started + settings_->timeouts.connect;
   Result<net::Stream> stream = co_await net::connect(env_.reactor, hop.address, source, deadline);
   if (!stream.ok() && source != nullptr && stream.error().error_number == EADDRNOTAVAIL) {
     note(LogSeverity::kWarning, {},
@@ -318,6 +321,8 @@ rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
     co_return nullptr;
   }
   env_.counters.add(Counter::kConnectionsMade);
+  round_trip_ = env_.reactor.now() - started;
+  service_time_ = Duration::max();
   ClientOptions options = settings_->machine;
   options.host = hop.host;
   options.peer = peer_name(hop, *settings_);
@@ -335,6 +340,23 @@ bool DeliveryRun::wants_more(const ClientSession& session) const noexcept {
   return env_.reactor.now() - session.opened() < settings_->age_limit;
 }
 
+/// How many messages may be on their way to the server. Enough to keep it busy over the round trip,
+/// no more: what is on its way cannot be passed by mail that is more urgent.
+size_t DeliveryRun::depth() const noexcept {
+  if (service_time_ == Duration::max()) return kDepthUnknown;
+  if (service_time_ < kFastService) return SIZE_MAX;  // the machine's own limit holds
+  return kDepthUnknown + static_cast<size_t>(round_trip_ / service_time_);
+}
+
+/// Replies that come in one piece say that the server is faster than we look.
+void DeliveryRun::measure_service() noexcept {
+  const MonoTime now = env_.reactor.now();
+  const MonoTime since = std::max(last_done_, flight_begun_);
+  last_done_ = now;
+  const Duration took = now - since;
+  service_time_ = service_time_ == Duration::max() ? took : (service_time_ * 3 + took) / 4;
+}
+
 /// Keeps one connection busy until there is nothing more for it to do.
 rt::Task<void> DeliveryRun::use(ClientSession& session) {
   session_ = &session;
@@ -343,7 +365,7 @@ rt::Task<void> DeliveryRun::use(ClientSession& session) {
   ClientMachine& machine = session.machine();
   bool was_established = machine.established();
   for (;;) {
-    while (machine.can_offer() && wants_more(session)) {
+    while (machine.can_offer() && wants_more(session) && flying_.size() < depth()) {
       if (pending_.empty()) {
         const bool any = co_await take_from_lease();
         if (!any) break;
@@ -377,6 +399,7 @@ void DeliveryRun::offer(ClientSession& session, std::unique_ptr<Flight> owned) {
   Flight& flight = *owned;
   Work& work = *flight.work;
   flight.last.clear();
+  if (flying_.empty()) flight_begun_ = env_.reactor.now();
   flying_.push_back(std::move(owned));
   const ContentRef& content = flight.use_converted ? work.converted : work.content;
   session.count_use();
@@ -448,6 +471,7 @@ void DeliveryRun::on_message_done(const OutgoingMessage& message) {
   const auto found = std::find_if(flying_.begin(), flying_.end(),
                                   [&](const auto& candidate) { return candidate.get() == flight; });
   BARID_ASSERT(found != flying_.end());
+  measure_service();
   landed_.push_back(std::move(*found));
   flying_.erase(found);
 }

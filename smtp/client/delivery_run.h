@@ -60,6 +60,8 @@ class DeliveryRun final : private ClientSink {
   void let_warm_go();
   rt::Task<bool> take_from_lease();
   rt::Task<bool> begin(schedule::Job job);
+  [[nodiscard]] size_t depth() const noexcept;
+  void measure_service() noexcept;
   void tell_hop_failure(const Outcome& outcome);
   [[nodiscard]] bool all_left_by(const std::string& relay) const noexcept;
   void note(LogSeverity severity, QueueId id, std::string_view text);
@@ -88,6 +90,12 @@ class DeliveryRun final : private ClientSink {
   bool best_of_route_ = true;  // the session is to a best MX of the next hop itself
   bool has_next_server_ = false;
   Outcome session_failure_;  // why the last connection gave nothing
+
+  // Of the connection in use, to choose how far to pipeline.
+  Duration round_trip_{};
+  Duration service_time_ = Duration::max();  // a message's, smoothed; max = not known
+  MonoTime last_done_{};
+  MonoTime flight_begun_{};
 
   std::unique_ptr<ClientSession> warm_;                  // waits for the lease's next job
   std::shared_ptr<const ClientSettings> warm_settings_;  // outlives it

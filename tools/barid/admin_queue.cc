@@ -1,5 +1,6 @@
 #include "tools/barid/admin_queue.h"
 
+#include <absl/container/flat_hash_map.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -305,7 +306,17 @@ rt::Task<bool> AdminQueue::run(http::Exchange& exchange, const OperationRequest&
 // --- destinations
 
 rt::Task<void> AdminQueue::destinations(http::Exchange& exchange) {
-  const auto views = co_await gather(inside_, shard_destinations);
+  auto views = co_await gather(inside_, shard_destinations);
+  absl::flat_hash_map<std::string, uint32_t> windows;
+  for (const std::vector<SiteWindow>& shard : co_await gather(inside_, shard_site_windows)) {
+    for (const SiteWindow& site : shard) windows[site.site] = site.window;
+  }
+  for (std::vector<schedule::DestinationView>& shard : views) {
+    for (schedule::DestinationView& view : shard) {
+      const auto found = windows.find(view.site_name);
+      if (found != windows.end()) view.window = found->second;
+    }
+  }
   const bool begun = co_await exchange.begin({.content_type = "application/x-ndjson"});
   if (!begun) co_return;
   for (const schedule::DestinationView& view : merge_views(views)) {

@@ -447,7 +447,7 @@ std::vector<schedule::DestinationView> shard_destinations(Shard::Inside& inside)
                                    .in_use = destination.running_count()};
     if (const schedule::Site* site = destination.site(); site != nullptr) {
       view.site = site->key();
-      view.window = site->policy().window.limit;
+      view.site_name = site->name();
       view.rate = site->policy().messages_per_second;
       if (site->dead_until() > inside.reactor.now()) {
         view.dead_until = wall(site->dead_until());
@@ -457,6 +457,13 @@ std::vector<schedule::DestinationView> shard_destinations(Shard::Inside& inside)
     views.push_back(std::move(view));
   });
   return views;
+}
+std::vector<SiteWindow> shard_site_windows(Shard::Inside& inside) {
+  std::vector<SiteWindow> windows;
+  inside.governors.governor().for_each([&](const schedule::Governor::View& view) {
+    windows.push_back({.site = std::string(view.key), .window = view.window});
+  });
+  return windows;
 }
 const ShardSuspensions& shard_suspensions(Shard::Inside& inside) { return inside.suspensions; }
 void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions) {

@@ -104,6 +104,12 @@ void shard_stop(Shard::Inside& inside);
 void shard_log(Shard::Inside& inside, LogSeverity severity, std::string_view text);
 void shard_log_note(Shard::Inside& inside, const LogNote& note);
 [[nodiscard]] std::vector<schedule::DestinationView> shard_destinations(Shard::Inside& inside);
+/// What the homes of sites know: a site's name (schedule::Site::name()) and present window.
+struct SiteWindow {
+  std::string site;
+  uint32_t window = 0;
+};
+[[nodiscard]] std::vector<SiteWindow> shard_site_windows(Shard::Inside& inside);
 /// What operators suspended. A version is never below an earlier one's; older ones are ignored.
 struct ShardSuspensions {
   schedule::Suspensions list;
