@@ -104,6 +104,11 @@ class RelayPolicy {
   };
   [[nodiscard]] Verdict check(CheckPoint point, const ClientSideFacts& facts) const;
 
+  /// In mynetworks. A table that cannot tell is no.
+  [[nodiscard]] bool is_own_network(const ClientSideFacts& facts) const {
+    return facts.address_known && rules_.mynetworks.match(facts.address).yes();
+  }
+
   [[nodiscard]] const AddressClasses& classes() const noexcept { return rules_.classes; }
 
  private:

@@ -23,6 +23,7 @@ constexpr std::array kKeywords = {
     Keyword{"BINARYMIME", Feature::kBinaryMime},
     Keyword{"STARTTLS", Feature::kStartTls},
     Keyword{"AUTH", Feature::kAuth},
+    Keyword{"MT-PRIORITY", Feature::kMtPriority},
 };
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {

@@ -22,6 +22,7 @@ enum class Feature : uint16_t {
   kBinaryMime = 1 << 7,
   kStartTls = 1 << 8,
   kAuth = 1 << 9,
+  kMtPriority = 1 << 10,
 };
 
 class FeatureSet {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 
 #include "core/base/assert.h"
@@ -197,6 +198,10 @@ void write_mail(const Envelope& envelope, const MailParameters& parameters,
   add_body(envelope, parameters.has_8bit, server, out);
   if (parameters.utf8) out.add(" SMTPUTF8");
   if (server.has(Feature::kDsn)) add_dsn(envelope, out);
+  if (server.has(Feature::kMtPriority) && envelope.priority != 0) {
+    out.add(envelope.priority < 0 ? " MT-PRIORITY=-" : " MT-PRIORITY=");
+    out.add(static_cast<uint64_t>(std::abs(envelope.priority)));
+  }
   out.add("\r\n");
   BARID_ASSERT(!out.overflowed());
 }

@@ -16,8 +16,9 @@ Capabilities offering(std::initializer_list<Feature> features) {
 }
 
 const Capabilities kNone;
-const Capabilities kAll = offering({Feature::kSize, Feature::k8BitMime, Feature::kSmtpUtf8,
-                                    Feature::kDsn, Feature::kBinaryMime, Feature::kChunking});
+const Capabilities kAll =
+    offering({Feature::kSize, Feature::k8BitMime, Feature::kSmtpUtf8, Feature::kDsn,
+              Feature::kBinaryMime, Feature::kChunking, Feature::kMtPriority});
 
 TEST(WriteMail, ParametersFollowTheOffer) {
   Envelope plain;
@@ -29,6 +30,10 @@ TEST(WriteMail, ParametersFollowTheOffer) {
   full.smtputf8 = true;
   Envelope binary = plain;
   binary.body = BodyType::kBinaryMime;
+  Envelope urgent = plain;
+  urgent.priority = 9;
+  Envelope slow = plain;
+  slow.priority = -3;
   Envelope null_sender;
   Envelope long_envid = plain;
   long_envid.envid = std::string(51, '+');  // 153 characters of xtext
@@ -54,6 +59,9 @@ TEST(WriteMail, ParametersFollowTheOffer) {
        kAll,
        "MAIL FROM:<a@example> SIZE=18446744073709551615 BODY=8BITMIME SMTPUTF8 RET=HDRS "
        "ENVID=id+2B1+3Dx+20y\r\n"},
+      {urgent, {.size = 1}, kNone, "MAIL FROM:<a@example>\r\n"},
+      {urgent, {.size = 1}, kAll, "MAIL FROM:<a@example> SIZE=1 MT-PRIORITY=9\r\n"},
+      {slow, {.size = 1}, kAll, "MAIL FROM:<a@example> SIZE=1 MT-PRIORITY=-3\r\n"},
       {binary, {.size = 1}, kAll, "MAIL FROM:<a@example> SIZE=1 BODY=BINARYMIME\r\n"},
       {long_envid, {.size = 1}, kAll, "MAIL FROM:<a@example> SIZE=1 RET=FULL\r\n"},
   };

@@ -77,6 +77,18 @@ Fault read_envid(std::string_view value, const ArgumentOptions&, MailArguments& 
   return Fault::kNone;
 }
 
+// RFC 6710 3: ["-"] a digit that is not 0, or "0".
+Fault read_priority(std::string_view value, const ArgumentOptions&, MailArguments& out) noexcept {
+  const bool negative = value.starts_with('-');
+  const std::string_view digits = value.substr(negative ? 1 : 0);
+  if (digits.size() != 1 || !text::kDigits.has(digits[0])) return Fault::kPriority;
+  if (negative && digits[0] == '0') return Fault::kPriority;
+  const int number = digits[0] - '0';
+  static_assert(kPriorityMax == 9 && kPriorityMin == -9);
+  out.priority = static_cast<int8_t>(negative ? -number : number);
+  return Fault::kNone;
+}
+
 // Postfix's XVERP[=xy]: the delimiters of the senders that say whom a bounce is about.
 Fault read_xverp(std::string_view value, const ArgumentOptions& options,
                  MailArguments& out) noexcept {
@@ -140,6 +152,8 @@ constexpr std::array kMailParameters = {
                                  read_ret},
     ParameterRule<MailArguments>{"ENVID", kKeywordDsn, Fault::kDsnDisabled, Value::kRequired,
                                  read_envid},
+    ParameterRule<MailArguments>{"MT-PRIORITY", kKeywordMtPriority, Fault::kUnsupported,
+                                 Value::kRequired, read_priority},
     ParameterRule<MailArguments>{"XVERP", kKeywordXverp, Fault::kUnsupported, Value::kOptional,
                                  read_xverp},
 };

@@ -1,6 +1,7 @@
 // Command lines: the verb and, for MAIL, RCPT and BDAT, the arguments.
 // Source: RFC 5321 4.1.1 (commands), 4.1.1.11 (parameters); parameters of RFC 1870 (SIZE), 6152
-//         (BODY), 3030 (BINARYMIME, BDAT), 6531 (SMTPUTF8), 3461 (RET, ENVID, NOTIFY, ORCPT).
+//         (BODY), 3030 (BINARYMIME, BDAT), 6531 (SMTPUTF8), 3461 (RET, ENVID, NOTIFY, ORCPT), 6710
+//         (MT-PRIORITY).
 // Layer:  smtp/proto, pure; allocates nothing. Everything parsed borrows the line.
 #pragma once
 
@@ -38,7 +39,8 @@ enum class Fault : uint8_t {
   kEnvid,
   kNotify,
   kOrcpt,
-  kVerp,         ///< delimiters of XVERP that are not two of those allowed
+  kVerp,  ///< delimiters of XVERP that are not two of those allowed
+  kPriority,
   kDsnDisabled,  ///< a parameter of RFC 3461 while DSN is not announced
 };
 
@@ -64,6 +66,7 @@ struct MailArguments {
   BodyType body = BodyType::k7Bit;
   DsnReturn dsn_return = DsnReturn::kNotGiven;
   bool smtputf8 = false;
+  int8_t priority = 0;     ///< MT-PRIORITY
   std::string_view envid;  ///< valid xtext, not decoded
   std::string_view verp;   ///< two delimiters, of the line or of the options; empty = no VERP
 };

@@ -32,7 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const uint8_t flags = data[0];
   const std::string_view line(reinterpret_cast<const char*>(data) + 1, size - 1);
   const CommandLine command = split_command(line);
-  const ArgumentOptions options{.keywords = kKeywordsDefault &
+  const ArgumentOptions options{.keywords = kKeywordsServed &
                                             ~((flags & 1) != 0 ? kKeywordDsn : 0u) &
                                             ~((flags & 2) != 0 ? kKeywordSmtpUtf8 : 0u),
                                 .strict = (flags & 4) != 0,
@@ -43,6 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   check_fault(mail_fault, line);
   if (mail_fault.none()) {
     check_xtext(mail.envid, kEnvidBytesMax);
+    BARID_ASSERT(mail.priority >= kPriorityMin && mail.priority <= kPriorityMax);
     if (options.strict_smtputf8) BARID_ASSERT(!mail.sender.utf8 || mail.smtputf8);
   }
   RcptArguments rcpt;

@@ -171,6 +171,32 @@ TEST(ParseMail, Xverp) {
   }
 }
 
+TEST(ParseMail, Priority) {
+  struct Case {
+    std::string_view value;
+    Fault fault;
+    int priority = 0;
+  };
+  const Case kCases[] = {
+      {"=0", Fault::kNone},      {"=9", Fault::kNone, 9},
+      {"=-9", Fault::kNone, -9}, {"=1", Fault::kNone, 1},
+      {"", Fault::kPriority},    {"=", Fault::kPriority},
+      {"=-0", Fault::kPriority}, {"=+1", Fault::kPriority},
+      {"=10", Fault::kPriority}, {"=-10", Fault::kPriority},
+      {"=-", Fault::kPriority},  {"=x", Fault::kPriority},
+      {"=01", Fault::kPriority}, {"=1 MT-PRIORITY=1", Fault::kDuplicate, 1},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.value);
+    const std::string line = "FROM:<a@b> mt-priority" + std::string(c.value);
+    MailArguments got;
+    const ArgumentFault fault = parse_mail(line, {.keywords = kKeywordMtPriority}, got);
+    EXPECT_EQ(fault.fault, c.fault);
+    EXPECT_EQ(got.priority, c.priority);
+    EXPECT_EQ(parse_mail(line, {}, got).fault, Fault::kUnsupported);
+  }
+}
+
 TEST(ParseMail, BinaryMimeOnlyWhereEnabled) {
   MailArguments got;
   const ArgumentOptions options{.keywords = kKeywordsDefault | kKeywordBinaryMime};

@@ -29,6 +29,7 @@ constexpr std::array kNamedKeywords = {
     NamedKeyword{kKeywordChunking, "CHUNKING"},
     NamedKeyword{kKeywordRequireTls, "REQUIRETLS"},
     NamedKeyword{kKeywordBinaryMime, "BINARYMIME"},
+    NamedKeyword{kKeywordMtPriority, "MT-PRIORITY"},
     NamedKeyword{kKeywordSilentDiscard, "silent-discard"},
 };
 

@@ -1,6 +1,6 @@
 // The EHLO keywords this server knows, as a set of bits: what is announced, what a listener or a
 // client address has discarded (smtpd_discard_ehlo_keywords and its address maps).
-// Source: RFC 5321 4.1.1.1, 2920, 1870, 1985, 3207, 4954, 2034, 6152, 3461, 6531, 3030, 8689.
+// Source: RFC 5321 4.1.1.1, 2920, 1870, 1985, 3207, 4954, 2034, 6152, 3461, 6531, 3030, 8689, 6710.
 // Layer:  smtp/proto, pure.
 #pragma once
 
@@ -29,15 +29,19 @@ enum Keyword : uint32_t {
   kKeywordRequireTls = 1u << 14,
   kKeywordBinaryMime = 1u << 15,     ///< announced only where the queue may hold binary content
   kKeywordSilentDiscard = 1u << 16,  ///< not a keyword: "do not log what was discarded"
+  kKeywordMtPriority = 1u << 17,
 };
 
 /// A union of Keyword bits.
 using KeywordSet = uint32_t;
 
-/// What a listener announces unless told otherwise.
+/// What every SMTP server of today announces.
 inline constexpr KeywordSet kKeywordsDefault =
     kKeywordPipelining | kKeywordSize | kKeywordVrfy | kKeywordEtrn | kKeywordEnhancedStatusCodes |
     kKeyword8BitMime | kKeywordDsn | kKeywordSmtpUtf8 | kKeywordChunking;
+/// What a listener announces unless told otherwise.
+inline constexpr KeywordSet kKeywordsServed =
+    kKeywordsDefault | kKeywordBinaryMime | kKeywordMtPriority;
 
 /// Parses a list separated by blanks or commas, e.g. "dsn, silent-discard"; case does not matter.
 /// Errors: kMalformed for an unknown word; `detail` is the word's offset in `list`.

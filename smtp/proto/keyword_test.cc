@@ -44,7 +44,7 @@ TEST(KeywordList, ParsesAndRefuses) {
 }
 
 TEST(KeywordName, EachOneParsesBack) {
-  for (uint32_t bit = 0; bit <= 16; ++bit) {
+  for (uint32_t bit = 0; bit <= 17; ++bit) {
     const auto keyword = static_cast<Keyword>(1u << bit);
     const std::string_view name = keyword_name(keyword);
     ASSERT_FALSE(name.empty()) << bit;

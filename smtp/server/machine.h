@@ -16,7 +16,7 @@
 // writes output() and calls clear_output(): always before it waits for input, on kFlush and on
 // kClose; before other waits it may.
 //
-// Source: RFC 5321, 1870, 2920, 3030, 3461, 6152, 6531.
+// Source: RFC 5321, 1870, 2920, 3030, 3461, 6152, 6531, 6710.
 // Layer:  smtp/server, pure: no I/O, no clock, no globals; allocates nothing per command once its
 //         buffers have grown. One machine per connection, used by one thread.
 #pragma once
@@ -73,8 +73,9 @@ struct ServerPolicy {
   Duration error_sleep_time = std::chrono::seconds(1);
   uint16_t bare_newline_reject_code = 550;  ///< 500..599
 
-  std::string verp_delimiters = "+=";         ///< default_verp_delimiters
-  std::string verp_delimiter_filter = "-=+";  ///< what XVERP's delimiters may be
+  Stream default_stream = Stream::kTransactional;  ///< smtpd_default_stream
+  std::string verp_delimiters = "+=";              ///< default_verp_delimiters
+  std::string verp_delimiter_filter = "-=+";       ///< what XVERP's delimiters may be
 
   bool helo_required = false;
   bool disable_vrfy_command = false;
@@ -93,6 +94,7 @@ struct ClientFacts {
   std::string name = "unknown";                        ///< verified host name or "unknown"
   std::string address = "127.0.0.1";                   ///< textual IP address without brackets
   KeywordSet discarded = 0;                            ///< keywords hidden from this client
+  int8_t priority_max = kPriorityMax;                  ///< more than this is not granted
   BareNewline bare_newline = BareNewline::kNormalize;  ///< after the exclusions
 };
 
@@ -300,6 +302,7 @@ class ServerMachine {
   void note_bare_newline(std::string_view bytes);
   void drop_message();
   void reset_transaction();
+  [[nodiscard]] KeywordSet keywords() const noexcept;
   [[nodiscard]] bool enabled(Keyword keyword) const noexcept;
   [[nodiscard]] std::string_view text(Slice slice) const noexcept {
     return std::string_view(text_).substr(slice.offset, slice.length);
@@ -384,6 +387,8 @@ class ServerMachine {
   DsnReturn dsn_return_ = DsnReturn::kNotGiven;
   BodyType body_ = BodyType::k7Bit;
   bool smtputf8_ = false;
+  int8_t priority_ = 0;
+  bool priority_lowered_ = false;
   bool message_open_ = false;
   std::vector<RecipientSlot> recipients_;
   RecipientSlot candidate_;

@@ -1,4 +1,5 @@
 // ServerMachine: the commands other than those that carry content.
+#include <algorithm>
 #include <array>
 
 #include "core/base/assert.h"
@@ -14,7 +15,7 @@ namespace {
 constexpr size_t kHeloBytesMax = 255;
 
 /// What this machine can do; STARTTLS, AUTH and the X commands are known but never enabled here.
-constexpr KeywordSet kImplemented = kKeywordsDefault | kKeywordBinaryMime | kKeywordXverp;
+constexpr KeywordSet kImplemented = kKeywordsServed | kKeywordXverp;
 
 constexpr std::string_view refusal_text(Refusal refusal) noexcept {
   switch (refusal) {
@@ -123,10 +124,10 @@ void ServerMachine::accept_helo() {
 /// The EHLO reply without its last CRLF: the keywords in Postfix's order.
 void ServerMachine::append_keywords() {
   static constexpr std::array kOrder = {
-      kKeywordPipelining, kKeywordSize,      kKeywordVrfy,
-      kKeywordEtrn,       kKeywordXverp,     kKeywordEnhancedStatusCodes,
-      kKeyword8BitMime,   kKeywordDsn,       kKeywordSmtpUtf8,
-      kKeywordChunking,   kKeywordBinaryMime};
+      kKeywordPipelining, kKeywordSize,       kKeywordVrfy,
+      kKeywordEtrn,       kKeywordXverp,      kKeywordEnhancedStatusCodes,
+      kKeyword8BitMime,   kKeywordDsn,        kKeywordSmtpUtf8,
+      kKeywordChunking,   kKeywordBinaryMime, kKeywordMtPriority};
   size_t last_line = output_.size();
   output_.append("250-").append(policy_.hostname);
   for (const Keyword keyword : kOrder) {
@@ -145,7 +146,7 @@ void ServerMachine::append_keywords() {
 
 ArgumentOptions ServerMachine::argument_options() const noexcept {
   const bool utf8_enabled = enabled(kKeywordSmtpUtf8);
-  return {.keywords = policy_.keywords & ~client_.discarded,
+  return {.keywords = keywords(),
           .strict = policy_.strict_rfc821_envelopes,
           .verp_delimiters = policy_.verp_delimiters,
           .verp_filter = policy_.verp_delimiter_filter,
@@ -174,6 +175,9 @@ void ServerMachine::refuse_argument(const ArgumentFault& fault, bool is_mail) {
       return finish(false);
     case Fault::kSize:
       text = replies::kBadSize;
+      break;
+    case Fault::kPriority:
+      text = replies::kBadPriority;
       break;
     case Fault::kRet:
       text = replies::kBadRet;
@@ -217,13 +221,22 @@ void ServerMachine::run_mail(std::string_view arguments) {
   dsn_return_ = mail.dsn_return;
   body_ = mail.body;
   smtputf8_ = mail.smtputf8;
+  priority_ = std::min(mail.priority, client_.priority_max);
+  priority_lowered_ = priority_ != mail.priority;
   if ((policy_.checks & kCheckAtSender) == 0) return accept_mail();
   ask_ = Ask::kSender;
 }
 
 void ServerMachine::accept_mail() {
   phase_ = Phase::kMail;
-  answer(true, replies::kMailOk);
+  if (!priority_lowered_) return answer(true, replies::kMailOk);
+  // RFC 6710 4.1: the priority that the message gets instead is told.
+  const size_t start = output_.size();
+  output_.append(replies::kPriorityChanged);
+  text::append_number(output_, static_cast<uint64_t>(priority_));
+  output_.append(replies::kPriorityIsNew);
+  end_reply(start);
+  finish(true);
 }
 
 void ServerMachine::run_rcpt(std::string_view arguments) {

@@ -284,6 +284,60 @@ TEST(Dialogue, Xverp) {
                    {"MAIL FROM:<l@a.example> XVERP|", "555 5.5.4 Unsupported option: XVERP|"}});
 }
 
+TEST(Dialogue, PriorityAndStream) {
+  ServerPolicy policy = test_policy();
+  policy.keywords = kKeywordsServed;
+  const auto sent_with = [&](const ClientFacts& client, std::string_view parameter,
+                             std::string_view reply) {
+    MachineHarness session(policy, client);
+    const std::string mail = "MAIL FROM:<a@b>" + std::string(parameter) + "|";
+    converse(session, {{"HELO c|", "250 mx.example|"},
+                       {mail, reply},
+                       {"RCPT TO:<c@d>|", "250 2.1.5 Ok|"},
+                       {"DATA|", "354 End data with <CR><LF>.<CR><LF>|"},
+                       {"x|.|", "250 2.0.0 Ok: queued as ID1|"}});
+    return session.transcript.messages.front().envelope;
+  };
+  struct Row {
+    Stream configured;
+    int8_t priority_max;
+    std::string_view parameter, reply;
+    int priority;
+    Stream stream;
+  };
+  constexpr std::string_view kOk = "250 2.1.0 Ok|";
+  constexpr std::string_view kLowered = "250 2.3.6 0 is the new priority assigned to the message|";
+  const Row rows[] = {
+      {Stream::kTransactional, 9, "", kOk, 0, Stream::kTransactional},
+      {Stream::kTransactional, 9, " MT-PRIORITY=3", kOk, 3, Stream::kTransactional},
+      {Stream::kTransactional, 9, " MT-PRIORITY=-1", kOk, -1, Stream::kBulk},
+      {Stream::kTransactional, 0, " MT-PRIORITY=-1", kOk, -1, Stream::kBulk},
+      {Stream::kTransactional, 0, " MT-PRIORITY=1", kLowered, 0, Stream::kTransactional},
+      {Stream::kBulk, 9, " MT-PRIORITY=9", kOk, 9, Stream::kBulk},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.parameter);
+    policy.default_stream = row.configured;
+    const Envelope got = sent_with({.priority_max = row.priority_max}, row.parameter, row.reply);
+    EXPECT_EQ(got.priority, row.priority);
+    EXPECT_EQ(got.stream, row.stream);
+  }
+}
+
+TEST(Dialogue, AllKeywordsInOrder) {
+  ServerPolicy policy = test_policy();
+  policy.keywords = kKeywordsServed;
+  MachineHarness session(policy);
+  std::string all(kEhloReply.substr(0, kEhloReply.rfind("250 ")));
+  converse(session,
+           {{"EHLO c|", all + "250-CHUNKING|250-BINARYMIME|250 MT-PRIORITY|"},
+            {"MAIL FROM:<a@b> MT-PRIORITY=+1|", "501 5.5.4 Bad MT-PRIORITY parameter syntax|"}});
+  MachineHarness plain(policy, {.discarded = kKeywordChunking | kKeywordMtPriority});
+  converse(plain, {{"EHLO c|", all.replace(all.rfind("250-"), 4, "250 ")},
+                   {"MAIL FROM:<a@b> BODY=BINARYMIME|",
+                    "555 5.5.4 Unsupported option: BODY=BINARYMIME|"}});
+}
+
 TEST(Dialogue, PolicyToggles) {
   ServerPolicy policy = test_policy();
   policy.helo_required = true;

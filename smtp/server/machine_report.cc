@@ -127,13 +127,18 @@ void ServerMachine::reset_transaction() {
   dsn_return_ = DsnReturn::kNotGiven;
   body_ = BodyType::k7Bit;
   smtputf8_ = false;
+  priority_ = 0;
   overshoot_count_ = 0;
   content_bytes_ = 0;
 }
 
-bool ServerMachine::enabled(Keyword keyword) const noexcept {
-  return (policy_.keywords & ~client_.discarded & keyword) != 0;
+/// What this client may use. Binary content comes in chunks only (RFC 3030 3).
+KeywordSet ServerMachine::keywords() const noexcept {
+  const KeywordSet set = policy_.keywords & ~client_.discarded;
+  return (set & kKeywordChunking) != 0 ? set : set & ~kKeywordBinaryMime;
 }
+
+bool ServerMachine::enabled(Keyword keyword) const noexcept { return (keywords() & keyword) != 0; }
 
 bool ServerMachine::in_transaction() const noexcept {
   return phase_ != Phase::kConnected && phase_ != Phase::kGreeted;
@@ -167,6 +172,8 @@ void ServerMachine::fill_envelope(Envelope& out) const {
   out.dsn_return = dsn_return_;
   out.body = body_;
   out.smtputf8 = smtputf8_;
+  out.priority = priority_;
+  out.stream = priority_ < 0 ? Stream::kBulk : policy_.default_stream;
   out.recipients.resize(recipients_.size());
   for (size_t i = 0; i < recipients_.size(); ++i) {
     out.recipients[i].address = text(recipients_[i].address);

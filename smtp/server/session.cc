@@ -10,6 +10,15 @@ constexpr size_t kBccMax = 100;  // of one message; the rest of what tables ask 
 constexpr size_t kPrependedBytesMax = 64 * 1024;
 constexpr size_t kBacklogBytesMax = 64 * 1024;  // replies a client does not read; then it waits too
 
+/// What the map says of a client replaces the general list, if it can be understood.
+KeywordSet discarded_keywords(const ServerSettings& settings, std::string_view address) {
+  if (settings.discard_maps.empty()) return settings.discarded;
+  const lookup::LookupResult found = settings.discard_maps.find(address);
+  if (!found.is_found()) return settings.discarded;
+  const Result<KeywordSet> set = parse_keyword_list(found.value());
+  return set.ok() ? *set : settings.discarded;
+}
+
 ClientFacts client_facts(const ServerSettings& settings, const net::SocketAddress& peer,
                          const policy::ClientSideFacts& facts) {
   ClientFacts client;
@@ -19,6 +28,8 @@ ClientFacts client_facts(const ServerSettings& settings, const net::SocketAddres
   if (facts.address_known && settings.bare_newline_exclusions.match(facts.address).yes()) {
     client.bare_newline = BareNewline::kNo;
   }
+  client.discarded = discarded_keywords(settings, client.address);
+  if (!settings.relay.is_own_network(facts)) client.priority_max = 0;
   if (!facts.address_known || !settings.verp_clients.match(facts.address).yes()) {
     client.discarded |= kKeywordXverp;
   }

@@ -27,6 +27,8 @@ struct ServerSettings {
   Duration timeout = std::chrono::seconds(300);  ///< smtpd_timeout
   bool peer_name_known = false;  ///< smtpd_peername_lookup: this version looks up loopback only
   lookup::AddressList bare_newline_exclusions;
+  KeywordSet discarded = 0;          ///< smtpd_discard_ehlo_keywords
+  lookup::TableList discard_maps;    ///< smtpd_discard_ehlo_keyword_address_maps
   lookup::AddressList verp_clients;  ///< smtpd_authorized_verp_clients: XVERP is theirs
   BareNewline bare_newline = BareNewline::kNormalize;
   uint32_t connections_per_client_max = 50;  ///< smtpd_client_connection_count_limit, 0 = none

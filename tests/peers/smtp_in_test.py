@@ -209,6 +209,61 @@ class Submission(Scenario):
         self.assertEqual(len(self.out.messages), 1)
 
 
+class Extensions(Scenario):
+    def test_priority_goes_on(self):
+        modern = self.sink(offers=("PIPELINING", "8BITMIME", "MT-PRIORITY MIXER"))
+        server = self.barid(relayhost=modern.relayhost, mynetworks="127.0.0.1/32",
+                            relay_domains="sink.example", smtpd_default_stream="bulk")
+        with RawClient(server.port) as client:
+            client.submit(parameters=" MT-PRIORITY=4")
+            client.submit(parameters=" MT-PRIORITY=-9")
+            client.submit()
+        modern.wait_messages(3)
+        self.assertEqual(sorted(m.mail_parameters for m in modern.messages),
+                         ["", "MT-PRIORITY=-9", "MT-PRIORITY=4"])
+        with RawClient(server.port, source="127.0.0.9") as stranger:
+            self.assertEqual(stranger.command("MAIL FROM:<a@b.example> MT-PRIORITY=4", 250)[1],
+                             "2.3.6 0 is the new priority assigned to the message")
+
+    def test_binary_content(self):
+        content = HEAD + bytes(range(256)) * 3
+        modern = self.sink(offers=("PIPELINING", "8BITMIME", "CHUNKING", "BINARYMIME"))
+        old = self.sink(offers=("PIPELINING", "8BITMIME", "CHUNKING"))
+        for name, sink in (("modern", modern), ("old", old)):
+            server = self.barid(name, relayhost=sink.relayhost)
+            with RawClient(server.port) as client:
+                client.command("MAIL FROM:<ok@client.example> BODY=BINARYMIME", 250)
+                client.command("RCPT TO:<b@sink.example>", 250)
+                client.command("DATA", 503)
+                client.send(b"BDAT %d LAST\r\n%s" % (len(content), content))
+                client.expect(250)
+            got = sink.wait_messages(1)[0]
+            if sink is modern:
+                self.assertEqual((got.body, got.mail_parameters), (content, "BODY=BINARYMIME"))
+            else:  # RFC 3030 3: returned, since it cannot be converted
+                self.assertEqual((got.sender, got.recipients), ("", ["ok@client.example"]))
+                self.assertIn(b"5.6.3", got.body)
+
+    def test_keywords_by_address(self):
+        server = self.barid(smtpd_discard_ehlo_keywords="etrn",
+                            smtpd_discard_ehlo_keyword_address_maps="cidr:{ {127.0.0.8/29 dsn, chunking} }",
+                            strict_smtputf8="yes")
+        seen = {}
+        for source in ("127.0.0.1", "127.0.0.9"):
+            with RawClient(server.port, source=source, greet=False) as client:
+                client.expect(220)
+                seen[source] = [line.split()[0] for line in
+                                client.command("EHLO c.example", 250)[1].splitlines()[1:]]
+                client.command("MAIL FROM:<a@b.example> RET=FULL", 250 if source == "127.0.0.1" else 501)
+                client.command("RSET", 250)
+                client.command("MAIL FROM:<ä@b.example>", 501)
+        everything = ("PIPELINING SIZE VRFY ETRN ENHANCEDSTATUSCODES 8BITMIME DSN SMTPUTF8 CHUNKING "
+                      "BINARYMIME MT-PRIORITY").split()
+        self.assertEqual(seen["127.0.0.1"], [w for w in everything if w != "ETRN"])
+        self.assertEqual(seen["127.0.0.9"], [w for w in everything
+                                             if w not in ("DSN", "CHUNKING", "BINARYMIME")])
+
+
 class SubmissionEpoll(Submission):
     """Everything again on the other back end, apart from what only concerns the clients."""
     backend = "epoll"

@@ -31,6 +31,9 @@ smtp::ServerPolicy server_policy(const ConfigurationScope& scope, Problems* prob
   policy.helo_required = scope.get_bool("smtpd_helo_required");
   policy.disable_vrfy_command = scope.get_bool("disable_vrfy_command");
   policy.strict_rfc821_envelopes = scope.get_bool("strict_rfc821_envelopes");
+  policy.strict_smtputf8 = scope.get_bool("strict_smtputf8");
+  policy.keywords = smtp::kKeywordsServed;
+  if (scope.get("smtpd_default_stream") == "bulk") policy.default_stream = Stream::kBulk;
   policy.forbid_unauth_pipelining = scope.get_bool("smtpd_forbid_unauth_pipelining");
   policy.soft_bounce = scope.get_bool("soft_bounce");
   policy.noop_commands = scope.get_list("smtpd_noop_commands");
@@ -43,17 +46,17 @@ smtp::ServerPolicy server_policy(const ConfigurationScope& scope, Problems* prob
   if (!scope.get("smtpd_authorized_verp_clients").empty()) policy.keywords |= smtp::kKeywordXverp;
   policy.verp_delimiters = scope.get("default_verp_delimiters");
   policy.verp_delimiter_filter = scope.get("verp_delimiter_filter");
-  const std::string discard_text = scope.get("smtpd_discard_ehlo_keywords");
-  const Result<smtp::KeywordSet> discard = smtp::parse_keyword_list(discard_text);
-  if (discard.ok()) {
-    policy.keywords &= ~*discard;
-  } else {
-    problems->errors.push_back(
-        fmt::format("{}smtpd_discard_ehlo_keywords: unknown keyword at \"{}\"",
-                    scope.place_of("smtpd_discard_ehlo_keywords"),
-                    discard_text.substr(discard.error().detail)));
-  }
   return policy;
+}
+
+smtp::KeywordSet discarded_keywords(const ConfigurationScope& scope, Problems* problems) {
+  const std::string text = scope.get("smtpd_discard_ehlo_keywords");
+  const Result<smtp::KeywordSet> discard = smtp::parse_keyword_list(text);
+  if (discard.ok()) return *discard;
+  problems->errors.push_back(fmt::format("{}smtpd_discard_ehlo_keywords: unknown keyword at \"{}\"",
+                                         scope.place_of("smtpd_discard_ehlo_keywords"),
+                                         text.substr(discard.error().detail)));
+  return 0;
 }
 
 /// Tables and classes of main.cf.
@@ -197,6 +200,9 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
       .timeout = scope.get_time("smtpd_timeout"),
       .bare_newline_exclusions =
           address_list(configuration, scope, "smtpd_forbid_bare_newline_exclusions", context),
+      .discarded = discarded_keywords(scope, problems),
+      .discard_maps = {"smtpd_discard_ehlo_keyword_address_maps",
+                       scope.get("smtpd_discard_ehlo_keyword_address_maps"), context},
       .verp_clients = address_list(configuration, scope, "smtpd_authorized_verp_clients", context),
       .bare_newline = bare_newline_mode(scope, problems),
       .connections_per_client_max =
