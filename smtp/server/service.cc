@@ -8,12 +8,8 @@ constexpr uint32_t kSessionsMax = 20'000;  // of one shard and service; 8 KiB ea
 }
 
 SmtpService::SmtpService(const ServerEnv& env, std::shared_ptr<const ServerSettings> settings,
-                         ClientTable& clients, std::atomic<uint32_t>& log_pids)
-    : env_(env),
-      settings_(std::move(settings)),
-      clients_(clients),
-      log_pids_(log_pids),
-      sessions_(env.reactor) {}
+                         std::atomic<uint32_t>& log_pids)
+    : env_(env), settings_(std::move(settings)), log_pids_(log_pids), sessions_(env.reactor) {}
 
 SmtpService::~SmtpService() = default;
 
@@ -29,36 +25,65 @@ void SmtpService::close_listeners() {
   for (const std::unique_ptr<net::Listener>& listener : listeners_) listener->close();
 }
 
-/// What to say instead of the banner. Fills `client_key` if the client was counted.
-std::string SmtpService::refusal_for(const net::SocketAddress& peer, std::string* client_key) {
+Admission SmtpService::admit(const net::SocketAddress& peer) {
   const std::string& host = settings_->protocol.hostname;
-  if (draining_ || env_.stop.requested()) return "421 4.3.2 Service shutting down";
+  Admission admission{.log_pid = log_pids_.fetch_add(1) + 1};
+  if (draining_ || env_.stop.requested()) {
+    admission.refusal = "421 4.3.2 Service shutting down";
+    return admission;
+  }
   if (sessions_.tasks_count() >= kSessionsMax) {
     env_.counters.reach(Limit::kSessions);
-    return fmt::format("421 4.7.0 {} Error: too many connections", host);
+    admission.refusal = fmt::format("421 4.7.0 {} Error: too many connections", host);
+    return admission;
   }
-  const uint32_t limit = settings_->connections_per_client_max;
-  const auto address = lookup::IpAddress::parse(peer.ip_text());
-  if (limit == 0 || !peer.is_ip() || !address) return {};
-  if (settings_->client_limit_exceptions.match(address->unmapped()).yes()) return {};
-  *client_key = peer.ip_text();
-  if (clients_.enter(*client_key) <= limit) return {};
-  env_.counters.reach(Limit::kSessionsPerClient);
-  return fmt::format("421 4.7.0 {} Error: too many connections from {}", host, *client_key);
+  const ClientLimits& limits = settings_->client_limits;
+  const auto parsed = lookup::IpAddress::parse(peer.ip_text());
+  if (!peer.is_ip() || !parsed) return admission;
+  const lookup::IpAddress address = parsed->unmapped();
+  if (settings_->client_limit_exceptions.match(address).yes()) return admission;
+  const uint32_t prefix = address.is_v6 ? limits.ipv6_prefix : limits.ipv4_prefix;
+  admission.client_key = fmt::format("{}:{}", settings_->service, address.network(prefix).text());
+  const uint32_t open = env_.clients.enter(admission.client_key);
+  const uint32_t rate = limits.connections == 0
+                            ? 0
+                            : env_.clients.count(admission.client_key, ClientEvent::kConnection,
+                                                 env_.reactor.now(), limits.unit);
+  if (limits.connections_max > 0 && open > limits.connections_max) {
+    env_.counters.reach(Limit::kSessionsPerClient);
+    warn(admission, "concurrency", open, address);
+  } else if (rate > limits.connections) {
+    env_.counters.reach(Limit::kRatePerClient);
+    warn(admission, "rate", rate, address);
+  } else {
+    return admission;
+  }
+  admission.refusal =
+      fmt::format("421 4.7.0 {} Error: too many connections from {}", host, peer.ip_text());
+  return admission;
+}
+
+void SmtpService::warn(const Admission& admission, std::string_view what, uint32_t count,
+                       const lookup::IpAddress& address) {
+  const std::string text = fmt::format(
+      "Connection {} limit exceeded: {} from {}[{}] for service {}", what, count,
+      address.is_loopback() ? "localhost" : "unknown", address.text(), settings_->service);
+  env_.log.write(
+      LogOrigin{.pid = admission.log_pid, .syslog_name = settings_->syslog_name},
+      LogNote{.program = LogProgram::kSmtpd, .severity = LogSeverity::kWarning, .text = text});
 }
 
 void SmtpService::on_connection(int fd, const net::SocketAddress& peer) {
-  std::string client_key;
-  std::string refusal = refusal_for(peer, &client_key);
-  auto session =
-      std::make_unique<ServerSession>(env_, settings_, net::Stream(env_.reactor, fd, peer),
-                                      std::move(refusal), log_pids_.fetch_add(1) + 1);
+  Admission admission = admit(peer);
+  std::string client_key = admission.client_key;
+  auto session = std::make_unique<ServerSession>(
+      env_, settings_, net::Stream(env_.reactor, fd, peer), std::move(admission));
   sessions_.spawn(serve(std::move(session), std::move(client_key)));
 }
 
 rt::Task<void> SmtpService::serve(std::unique_ptr<ServerSession> session, std::string client_key) {
   co_await session->run();
-  if (!client_key.empty()) clients_.leave(client_key);
+  if (!client_key.empty()) env_.clients.leave(client_key);
 }
 
 }  // namespace barid::smtp

@@ -15,9 +15,9 @@ namespace barid::smtp {
 
 class SmtpService final : private net::ConnectionHandler {
  public:
-  /// `settings` may be replaced by reload(); `log_pids` and `clients` are shared by all shards.
+  /// `settings` may be replaced by reload(); `log_pids` is shared by all shards.
   SmtpService(const ServerEnv& env, std::shared_ptr<const ServerSettings> settings,
-              ClientTable& clients, std::atomic<uint32_t>& log_pids);
+              std::atomic<uint32_t>& log_pids);
   ~SmtpService() override;
 
   /// Errors: the errno of socket, bind or listen.
@@ -36,11 +36,12 @@ class SmtpService final : private net::ConnectionHandler {
  private:
   void on_connection(int fd, const net::SocketAddress& peer) override;
   rt::Task<void> serve(std::unique_ptr<ServerSession> session, std::string client_key);
-  [[nodiscard]] std::string refusal_for(const net::SocketAddress& peer, std::string* client_key);
+  [[nodiscard]] Admission admit(const net::SocketAddress& peer);
+  void warn(const Admission& admission, std::string_view what, uint32_t count,
+            const lookup::IpAddress& address);
 
   ServerEnv env_;
   std::shared_ptr<const ServerSettings> settings_;
-  ClientTable& clients_;
   std::atomic<uint32_t>& log_pids_;
   rt::Scope sessions_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;

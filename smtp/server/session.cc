@@ -1,5 +1,7 @@
 #include "smtp/server/session.h"
 
+#include <fmt/format.h>
+
 #include "core/mail/header_find.h"
 #include "smtp/proto/received.h"
 
@@ -67,15 +69,16 @@ CommandCounts log_counts(const ServerMachine& machine) {
 }  // namespace
 
 ServerSession::ServerSession(const ServerEnv& env, std::shared_ptr<const ServerSettings> settings,
-                             net::Stream stream, std::string refusal, uint32_t log_pid)
+                             net::Stream stream, Admission admission)
     : StopCallback(env.stop),
       env_(env),
       settings_(std::move(settings)),
       stream_(std::move(stream)),
       facts_(side_facts(stream_.peer())),
       machine_(settings_->protocol, client_facts(*settings_, stream_.peer(), facts_)),
-      refusal_(std::move(refusal)),
-      log_pid_(log_pid) {}
+      refusal_(std::move(admission.refusal)),
+      client_key_(std::move(admission.client_key)),
+      log_pid_(admission.log_pid) {}
 
 LogClient ServerSession::client() const noexcept {
   return LogClient{.name = machine_.client().name, .address = machine_.client().address};
@@ -106,7 +109,7 @@ rt::Task<void> ServerSession::run() {
     if (action.kind == ActionKind::kBodyBytes) append_body(action.bytes);
     if (action.note != Note::kNone) log_note(action);
     if (action.kind == ActionKind::kCheckRecipient) {
-      machine_.on_verdict(check(policy::CheckPoint::kRcpt, "RCPT"));
+      machine_.on_verdict(check_recipient());
     } else if (action.kind == ActionKind::kCheckVerify) {
       machine_.on_verdict(check(policy::CheckPoint::kRcpt, "VRFY"));
     }
@@ -234,10 +237,38 @@ std::string_view ServerSession::check(policy::CheckPoint point, std::string_view
 
 std::string_view ServerSession::check_sender() {
   changes_.reset();
+  if (exceeds_rate(ClientEvent::kMessage)) return refusal_;
   const std::string_view full = env_.queue.refuse_mail(machine_.declared_size());
   if (full.empty()) return check(policy::CheckPoint::kMail, "MAIL");
   log_reject(full, "MAIL");
   return full;
+}
+
+std::string_view ServerSession::check_recipient() {
+  if (exceeds_rate(ClientEvent::kRecipient)) return refusal_;
+  return check(policy::CheckPoint::kRcpt, "RCPT");
+}
+
+/// Counts the event if its rate is limited. If it is too much, the reply is in refusal_.
+bool ServerSession::exceeds_rate(ClientEvent event) {
+  const ClientLimits& limits = settings_->client_limits;
+  const bool is_message = event == ClientEvent::kMessage;
+  const uint32_t limit = is_message ? limits.messages : limits.recipients;
+  if (limit == 0 || client_key_.empty()) return false;
+  const uint32_t rate = env_.clients.count(client_key_, event, env_.reactor.now(), limits.unit);
+  if (rate <= limit) return false;
+  env_.counters.reach(Limit::kRatePerClient);
+  const ClientFacts& client = machine_.client();
+  const std::string text =
+      fmt::format("{} rate limit exceeded: {} from {}[{}] for service {}",
+                  is_message ? "Message delivery request" : "Recipient address", rate, client.name,
+                  client.address, settings_->service);
+  env_.log.write(
+      origin(),
+      LogNote{.program = LogProgram::kSmtpd, .severity = LogSeverity::kWarning, .text = text});
+  refusal_ = fmt::format("450 4.7.1 Error: too {} from {}",
+                         is_message ? "much mail" : "many recipients", client.address);
+  return true;
 }
 
 /// Changes are for the message under way: at VRFY and ETRN, and before MAIL, there is none.

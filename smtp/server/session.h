@@ -14,9 +14,21 @@
 #include "shard/net/stream.h"
 #include "shard/runtime/scope.h"
 #include "shard/schedule/queue_manager.h"
+#include "smtp/server/client_table.h"
 #include "smtp/server/machine.h"
 
 namespace barid::smtp {
+
+/// How much one client may do in a while; 0 = as much as it likes.
+struct ClientLimits {
+  Duration unit = std::chrono::seconds(60);  ///< anvil_rate_time_unit
+  uint32_t connections_max = 50;             ///< smtpd_client_connection_count_limit: at a time
+  uint32_t connections = 0;                  ///< smtpd_client_connection_rate_limit
+  uint32_t messages = 0;                     ///< smtpd_client_message_rate_limit
+  uint32_t recipients = 0;                   ///< smtpd_client_recipient_rate_limit
+  uint32_t ipv4_prefix = 32;                 ///< clients of one network count as one
+  uint32_t ipv6_prefix = 84;
+};
 
 /// What one listener is configured to do; an immutable snapshot that sessions keep until they end.
 struct ServerSettings {
@@ -31,7 +43,8 @@ struct ServerSettings {
   lookup::TableList discard_maps;    ///< smtpd_discard_ehlo_keyword_address_maps
   lookup::AddressList verp_clients;  ///< smtpd_authorized_verp_clients: XVERP is theirs
   BareNewline bare_newline = BareNewline::kNormalize;
-  uint32_t connections_per_client_max = 50;  ///< smtpd_client_connection_count_limit, 0 = none
+  std::string service = "smtp";  ///< name in master.cf
+  ClientLimits client_limits;
   lookup::AddressList client_limit_exceptions;
 };
 
@@ -49,14 +62,20 @@ struct ServerEnv {
   Log& log;
   Counters& counters;
   rt::StopSource& stop;
+  ClientTable& clients;
+};
+
+/// How a connection came in.
+struct Admission {
+  std::string refusal;     ///< said instead of the banner; empty = come in
+  std::string client_key;  ///< under which it is counted in the ClientTable; empty = it is not
+  uint32_t log_pid = 0;    ///< distinct among the process's sessions
 };
 
 class ServerSession final : private rt::StopCallback {
  public:
-  /// `refusal`: said instead of the banner; empty = come in. `log_pid` is distinct among the
-  /// process's sessions.
   ServerSession(const ServerEnv& env, std::shared_ptr<const ServerSettings> settings,
-                net::Stream stream, std::string refusal, uint32_t log_pid);
+                net::Stream stream, Admission admission);
 
   /// The whole session. The stream is closed when the object goes.
   rt::Task<void> run();
@@ -70,6 +89,8 @@ class ServerSession final : private rt::StopCallback {
   /// Asks the restriction lists; returns the refusal, or nothing, valid until the next call.
   std::string_view check(policy::CheckPoint point, std::string_view stage);
   std::string_view check_sender();
+  std::string_view check_recipient();
+  bool exceeds_rate(ClientEvent event);
   void take_actions(policy::RelayPolicy::Verdict& verdict, std::string_view stage);
   void open_message();
   void append_body(std::string_view bytes);
@@ -88,6 +109,7 @@ class ServerSession final : private rt::StopCallback {
   policy::ClientSideFacts facts_;
   ServerMachine machine_;
   std::string refusal_;
+  std::string client_key_;
   policy::RelayPolicy::Verdict verdict_;     ///< of the last check
   std::array<std::string, 3> pending_;       ///< what CONNECT, HELO and MAIL deferred
   std::unique_ptr<MessageChanges> changes_;  ///< what access tables want done to this message

@@ -225,6 +225,38 @@ class Extensions(Scenario):
             self.assertEqual(stranger.command("MAIL FROM:<a@b.example> MT-PRIORITY=4", 250)[1],
                              "2.3.6 0 is the new priority assigned to the message")
 
+    def test_rates(self):
+        server = self.barid("rates", smtpd_client_event_limit_exceptions="127.0.0.1",
+                            relay_domains="sink.example", relay_transport="discard",
+                            smtpd_client_connection_rate_limit=3, smtpd_client_message_rate_limit=2,
+                            smtpd_client_recipient_rate_limit=4, smtpd_client_ipv4_prefix_length=29)
+        with RawClient(server.port, source="127.0.0.9") as client:
+            for _ in range(2):
+                client.command("MAIL FROM:<a@b.example>", 250)
+                client.command("RCPT TO:<b@sink.example>", 250)
+                client.command("RSET", 250)
+            self.assertEqual(client.command("MAIL FROM:<a@b.example>", 450)[1],
+                             "4.7.1 Error: too much mail from 127.0.0.9")
+        server.wait_log(r"warning: Message delivery request rate limit exceeded: 3 from "
+                        r"localhost\[127\.0\.0\.9\] for service 127\.0\.0\.1:\d+$")
+        with RawClient(server.port, source="127.0.0.17") as client:
+            client.command("MAIL FROM:<a@b.example>", 250)
+            for _ in range(4):
+                client.command("RCPT TO:<b@sink.example>", 250)
+            self.assertEqual(client.command("RCPT TO:<b@sink.example>", 450)[1],
+                             "4.7.1 Error: too many recipients from 127.0.0.17")
+        for source in ("127.0.0.10", "127.0.0.11"):  # the network of the first
+            RawClient(server.port, source=source).close()
+        with RawClient(server.port, source="127.0.0.12", greet=False) as client:
+            self.assertEqual(client.expect(421), "4.7.0 mx.barid.example Error: too many connections "
+                                                 "from 127.0.0.12")
+            self.assertEqual(client.reply(), (0, ""))
+        server.wait_log(r"warning: Connection rate limit exceeded: 4 from localhost\[127\.0\.0\.12\] "
+                        r"for service 127\.0\.0\.1:\d+$")
+        for _ in range(5):  # an exception
+            with RawClient(server.port) as client:
+                client.command("MAIL FROM:<a@b.example>", 250)
+
     def test_binary_content(self):
         content = HEAD + bytes(range(256)) * 3
         modern = self.sink(offers=("PIPELINING", "8BITMIME", "CHUNKING", "BINARYMIME"))

@@ -53,8 +53,9 @@ SimMta::SimMta(World& world, SimDisk& disk, const MtaOptions& options)
                 .queue = queue_,
                 .log = log_,
                 .counters = counters_,
-                .stop = stop_},
-               server_settings(), clients_, log_pids_) {
+                .stop = stop_,
+                .clients = clients_},
+               server_settings(), log_pids_) {
   shard_.reactor.add_turn_hook(*this);
   log_.set_time(shard_.reactor.wall_now());
   store_.faults = options.store;

@@ -158,6 +158,19 @@ policy::RelayPolicy::Rules relay_rules(const Configuration& configuration,
   return rules;
 }
 
+smtp::ClientLimits client_limits(const ConfigurationScope& scope) {
+  const auto number = [&](std::string_view name) {
+    return static_cast<uint32_t>(scope.get_int(name));
+  };
+  return {.unit = scope.get_time("anvil_rate_time_unit"),
+          .connections_max = number("smtpd_client_connection_count_limit"),
+          .connections = number("smtpd_client_connection_rate_limit"),
+          .messages = number("smtpd_client_message_rate_limit"),
+          .recipients = number("smtpd_client_recipient_rate_limit"),
+          .ipv4_prefix = number("smtpd_client_ipv4_prefix_length"),
+          .ipv6_prefix = number("smtpd_client_ipv6_prefix_length")};
+}
+
 smtp::BareNewline bare_newline_mode(const ConfigurationScope& scope, Problems* problems) {
   const std::string value = scope.get("smtpd_forbid_bare_newline");
   if (value == "no") return smtp::BareNewline::kNo;
@@ -205,8 +218,8 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
                        scope.get("smtpd_discard_ehlo_keyword_address_maps"), context},
       .verp_clients = address_list(configuration, scope, "smtpd_authorized_verp_clients", context),
       .bare_newline = bare_newline_mode(scope, problems),
-      .connections_per_client_max =
-          static_cast<uint32_t>(scope.get_int("smtpd_client_connection_count_limit")),
+      .service = entry.name,
+      .client_limits = client_limits(scope),
       .client_limit_exceptions =
           address_list(configuration, scope, "smtpd_client_event_limit_exceptions", context)});
 }

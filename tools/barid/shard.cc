@@ -216,11 +216,14 @@ void Shard::Inside::apply_transports(std::vector<TransportSettings> transports) 
 
 /// Adds a service with all its listeners; what is wrong as text.
 std::string Shard::Inside::open_service(const ListenSettings& listen) {
-  const smtp::ServerEnv env{
-      .reactor = reactor, .queue = queue, .log = log, .counters = counters, .stop = sessions_stop};
-  services.emplace_back(listen.service,
-                        std::make_unique<smtp::SmtpService>(
-                            env, listen.server, shard.commons_.clients, shard.commons_.log_pids));
+  const smtp::ServerEnv env{.reactor = reactor,
+                            .queue = queue,
+                            .log = log,
+                            .counters = counters,
+                            .stop = sessions_stop,
+                            .clients = shard.commons_.clients};
+  services.emplace_back(listen.service, std::make_unique<smtp::SmtpService>(
+                                            env, listen.server, shard.commons_.log_pids));
   smtp::SmtpService& service = *services.back().second;
   for (const net::SocketAddress& address : listen.addresses) {
     const Status status = service.listen(address);
