@@ -116,9 +116,13 @@ void Dispatcher::move_to_site(Destination& destination, const std::string& site_
                         policy_for(transport, destination.route(), site_key)));
   }
   if (destination.site_ == site.get()) return;
-  if (destination.site_ != nullptr) destination.site_->leave(destination);
-  site->join(destination);
-  site->consider();
+  Site* const now = site.get();
+  if (Site* const before = destination.site_) {
+    before->leave(destination);
+    before->consider();
+  }
+  now->join(destination);
+  now->consider();
 }
 
 // --- turns
@@ -302,14 +306,20 @@ void Dispatcher::resume() {
 }
 
 void Dispatcher::withdraw() {
-  std::vector<Job> taken;
+  std::vector<Destination*> affected;
   for (const auto& [key, destination] : destinations_) {
-    if (!destination->has_withdrawn()) continue;
+    if (destination->has_withdrawn()) affected.push_back(destination.get());
+  }
+  std::sort(affected.begin(), affected.end(),
+            [](const Destination* a, const Destination* b) { return a->key() < b->key(); });
+  std::vector<Job> taken;
+  for (Destination* destination : affected) {
     Site* site = destination->site_;
     if (site != nullptr) site->leave(*destination);
     destination->take_withdrawn(&taken);
     if (site != nullptr) site->join(*destination);
   }
+  for (Site* site : all_sites()) site->consider();  // it may need less than it has
   std::sort(taken.begin(), taken.end(), [](const Job& a, const Job& b) {
     return std::pair(a.message->id, a.recipients.front()) <
            std::pair(b.message->id, b.recipients.front());

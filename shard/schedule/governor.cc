@@ -163,15 +163,14 @@ void Governor::tell_all(SiteNumber number) {
   }
 }
 
-/// Deliveries of a paced site that may be started now.
-uint32_t Governor::messages_for(Site& site, Share& share, MonoTime now) {
-  if (site.policy.rate_delay > Duration::zero()) {
-    if (site.delivery_running || site.quiet_until > now) return 0;
-    site.delivery_running = share.delivery_running = true;
-    return 1;
+/// Whether a delivery of a paced site may be started now; it is counted as started.
+bool Governor::take_message(Site& site, Share& share, MonoTime now) {
+  if (site.policy.rate_delay == Duration::zero()) {
+    return site.pacer.take(now, site.policy.messages_per_second, site.policy.burst, 1) > 0;
   }
-  return site.pacer.take(now, site.policy.messages_per_second, site.policy.burst,
-                         share.messages_wanted);
+  if (site.delivery_running || site.quiet_until > now) return false;
+  site.delivery_running = share.delivery_running = true;
+  return true;
 }
 
 /// When a paced site that gave less than was wanted can give more; never while a report is awaited.
@@ -194,13 +193,25 @@ std::optional<size_t> Governor::poorest(const Site& site) noexcept {
   return found;
 }
 
+/// Of the shards that have leases for deliveries they want to start, the one whose last such grant
+/// is longest ago.
+std::optional<size_t> Governor::next_starter(const Site& site) noexcept {
+  std::optional<size_t> found;
+  for (size_t shard = 0; shard < site.shares.size(); ++shard) {
+    const Share& share = site.shares[shard];
+    if (share.messages_wanted == 0 || share.held <= share.recalled) continue;
+    if (!found || share.last_message < site.shares[*found].last_message) found = shard;
+  }
+  return found;
+}
+
 /// Free leases, and deliveries where they are paced, go to the shards that want some.
 void Governor::distribute(SiteNumber number, MonoTime now) {
   Site& site = *sites_[number];
   end_dead_time(site, now);
   if (site.window.dead() || site.shares.empty()) return;
-  const size_t shards_count = site.shares.size();
-  std::vector<uint32_t> leases(shards_count, 0);
+  std::vector<uint32_t> leases(site.shares.size(), 0);
+  std::vector<uint32_t> messages(site.shares.size(), 0);
   ++site.turn;
   while (site.held < site.window.size()) {
     const std::optional<size_t> shard = poorest(site);
@@ -212,19 +223,21 @@ void Governor::distribute(SiteNumber number, MonoTime now) {
     ++site.held;
     ++leases[*shard];
   }
-  for (size_t i = 0; i < shards_count; ++i) {
-    const size_t shard = (site.turn + i) % shards_count;
-    Share& share = site.shares[shard];
-    uint32_t messages = 0;
-    const bool waits_for_pace = site.policy.paced() && share.held > 0;
-    if (waits_for_pace && share.messages_wanted > 0) {
-      messages = messages_for(site, share, now);
-      share.messages_wanted -= messages;
+  while (site.policy.paced()) {
+    const std::optional<size_t> shard = next_starter(site);
+    if (!shard) break;
+    Share& share = site.shares[*shard];
+    if (!take_message(site, share, now)) {
+      wait_for(number, next_message(site));
+      break;
     }
-    if (leases[shard] > 0 || messages > 0) {
-      orders_.grant(static_cast<uint16_t>(shard), number, leases[shard], messages);
-    }
-    if (waits_for_pace && share.messages_wanted > 0) wait_for(number, next_message(site));
+    --share.messages_wanted;
+    share.last_message = ++site.grants_count;
+    ++messages[*shard];
+  }
+  for (size_t shard = 0; shard < site.shares.size(); ++shard) {
+    if (leases[shard] == 0 && messages[shard] == 0) continue;
+    orders_.grant(static_cast<uint16_t>(shard), number, leases[shard], messages[shard]);
   }
   make_room(number, now);
 }

@@ -113,8 +113,9 @@ class Governor {
     uint32_t held = 0;
     uint32_t wanted = 0;
     uint32_t messages_wanted = 0;
-    uint32_t recalled = 0;  // of held: asked back and not here yet
-    uint64_t last_grant = 0;
+    uint32_t recalled = 0;          // of held: asked back and not here yet
+    uint64_t last_grant = 0;        // of a lease
+    uint64_t last_message = 0;      // and of a paced delivery
     bool delivery_running = false;  // rate_delay: it was given the one delivery
   };
   struct Site {
@@ -126,7 +127,7 @@ class Governor {
     uint32_t held = 0;
     uint32_t open_count = 0;
     uint64_t grants_count = 0;
-    size_t turn = 0;  // the shard that is first for paced messages
+    size_t turn = 0;  // who is asked first to give back
     MonoTime dead_until{};
     SiteTrouble trouble;
     Pacer pacer;
@@ -139,7 +140,8 @@ class Governor {
 
   void distribute(SiteNumber number, MonoTime now);
   [[nodiscard]] static std::optional<size_t> poorest(const Site& site) noexcept;
-  [[nodiscard]] static uint32_t messages_for(Site& site, Share& share, MonoTime now);
+  [[nodiscard]] static std::optional<size_t> next_starter(const Site& site) noexcept;
+  [[nodiscard]] static bool take_message(Site& site, Share& share, MonoTime now);
   [[nodiscard]] static MonoTime next_message(const Site& site) noexcept;
   void recall_surplus(SiteNumber number);
   void make_room(SiteNumber number, MonoTime now);

@@ -114,6 +114,7 @@ void Site::consider() {
     want(0, 0);
     return;
   }
+  if (total_leases() == 0) give_back_unused();  // deliveries that others may start meanwhile
   if (runnable()) dispatcher_.get_in_line(*this);
   uint32_t messages = 0;
   if (policy_.paced() && messages_ < waiting_count_) {
@@ -174,6 +175,7 @@ void Site::on_recall(uint32_t leases) {
   const auto parked = std::min<uint32_t>(leases - spare, static_cast<uint32_t>(parked_.size()));
   end_parked(parked);
   recalled_ = std::min(recalled_ + leases - spare - parked, staying_count());
+  consider();  // it waits for its turn again
 }
 
 void Site::on_health(MonoTime until, const SiteTrouble& trouble) {
