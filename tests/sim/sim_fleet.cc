@@ -101,12 +101,13 @@ struct SimFleet::Node final : schedule::GovernorHost, schedule::OutcomeSink, sch
     later.spawn(fleet.try_later(this, &message,
                                 std::chrono::milliseconds(500 + fleet.world_.rng.below(5'000))));
   }
+  void on_destination_low(const std::string&) override {}  // all mail is in memory
   void on_job_suspended(Job job, const schedule::SiteTrouble& trouble, WallTime until) override {
     Message& message = *fleet.by_message_.at(job.message);
     EXPECT_TRUE(message.place == Place::kQueued) << "suspended after an attempt";
     const SimSite& site = fleet.sites_.by_key(trouble.text.substr(11, trouble.text.find(':') - 11));
     EXPECT_EQ(trouble.text, site.reason());
-    EXPECT_LE(until, shard.reactor.wall_now() + site.policy.dead_time);
+    EXPECT_LE(until, shard.reactor.wall_now() + site.policy.dead_time + 1ms);
     ++fleet.suspended_count_;
     fleet.move(message, Place::kLater);
     later.spawn(fleet.try_later(this, &message, until - shard.reactor.wall_now() + 1ms));
