@@ -41,15 +41,12 @@ class ActionLines final : public LineSink {
 
 int find_queue_directory(const std::string& directory, std::string_view name,
                          std::string* queue_directory) {
-  const config::LoadResult loaded =
-      config::Configuration::load({.directory = configuration_directory(directory),
-                                   .host = read_host_facts(),
-                                   .environment = read_environment()});
+  const config::LoadResult loaded = load_client_configuration(directory);
   for (const config::Diagnostic& error : loaded.diagnostics.errors) {
     fmt::print(stderr, "{}: fatal: {}\n", name, error.str());
   }
   if (!loaded.ok()) return EX_CONFIG;
-  *queue_directory = loaded.configuration->get("queue_directory");
+  *queue_directory = client_queue_directory(*loaded.configuration);
   return 0;
 }
 
