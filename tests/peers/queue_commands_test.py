@@ -4,14 +4,20 @@ gets the right exit status and one line that says what would be right.
 Method: the real program and its command-line tools, with a next hop that defers everything.
 """
 
+import fcntl
 import json
+import os
 import pathlib
+import pty
+import select
+import signal
 import subprocess
 import sys
+import termios
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from barid_harness import BARID, PATIENCE, RawClient, Scenario  # noqa: E402
+from barid_harness import BARID, PATIENCE, RawClient, Scenario, stop_process  # noqa: E402
 
 
 class Tools(Scenario):
@@ -177,6 +183,51 @@ class Suspensions(Tools):
         self.assertIn(f"{path}: line 2: a field is not as it must be", said)
 
 
+class Top(Tools):
+    def top(self, server, *words, status=0):
+        done = subprocess.run([BARID, "top", "-c", str(server.directory), *words], capture_output=True,
+                              text=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done
+
+    def test_one_picture_without_a_terminal(self):
+        server, ids = self.filled("a@one.example", "b@two.example")
+        self.run_barid(server, "hold", ids["b@two.example"])
+        picture = json.loads(self.top(server, "--json").stdout)
+        self.assertEqual(picture["queue"], {"active": 0, "incoming": 0, "deferred": 1, "hold": 1})
+        self.assertEqual(picture["pid"], server.process.pid)
+        self.assertEqual(picture["accepted_per_second"], 0)
+        self.assertEqual(len(picture["shards"]), 2)
+        text = self.top(server).stdout
+        self.assertIn("queue: active 0  incoming 0  deferred 1  hold 1", text)
+        self.assertNotIn("\033", text)
+        server.stop()
+        self.assertEqual(self.top(server, status=69).stderr, "barid top: fatal: mail system is down\n")
+
+    def test_the_terminal_is_given_back(self):
+        server, _ = self.filled("a@one.example")
+        for ending, status in [(b"q", 0), (b"\x03", -signal.SIGINT)]:
+            with self.subTest(ending):
+                master, terminal = pty.openpty()
+                before = termios.tcgetattr(terminal)
+                process = subprocess.Popen([BARID, "top", "-c", str(server.directory)], stdin=terminal,
+                                           stdout=terminal, stderr=terminal, start_new_session=True,
+                                           preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+                self.addCleanup(stop_process, process)
+                shown = b""
+                while b"deferred 1 " not in shown:
+                    self.assertTrue(select.select([master], [], [], PATIENCE)[0], shown)
+                    shown += os.read(master, 65536)
+                os.write(master, ending)
+                self.assertEqual(process.wait(PATIENCE), status)
+                while select.select([master], [], [], 0)[0]:
+                    shown += os.read(master, 65536)
+                self.assertTrue(shown.rstrip(b"^C\r\n").endswith(b"\033[?25h\033[?1049l"), shown[-100:])
+                self.assertEqual(termios.tcgetattr(terminal), before)
+                os.close(master)
+                os.close(terminal)
+
+
 class Postsuper(Tools):
     def test_as_postfix(self):
         server, ids = self.filled("a@one.example", "b@two.example")
@@ -199,6 +250,27 @@ class Postsuper(Tools):
         self.assertEqual(self.run_as(server, "postsuper", "-d", "ALL").stderr,
                          "postsuper: Deleted: 2 messages\n")
         self.assertEqual(self.run_as(server, "mailq").stdout, "Mail queue is empty\n")
+
+    def test_postcat(self):
+        server, ids = self.filled("a@one.example")
+        name = ids["a@one.example"]
+        lines = self.run_as(server, "postcat", "-q", name).stdout.splitlines()
+        self.assertEqual(lines[0], f"*** ENVELOPE RECORDS deferred/{name} ***")
+        self.assertEqual(lines[-2:], [f"*** HEADER EXTRACTED deferred/{name} ***",
+                                      f"*** MESSAGE FILE END deferred/{name} ***"])
+        for line in ("sender: sender@client.example", "recipient: a@one.example",
+                     f"named_attribute: log_ident={name}", "named_attribute: client_address=127.0.0.1"):
+            self.assertIn(line, lines)
+        self.assertEqual(self.run_as(server, "postcat", "-bq", name).stdout, "\nbody\n")
+        header = self.run_barid(server, "cat", "-h", name).stdout
+        self.assertRegex(header, r"\AReceived: (.+\n[ \t])+.+\nSubject: x\n\Z")
+        missing = self.run_as(server, "postcat", "-q", "0Aaaaaaaa001", status=1)
+        self.assertEqual(missing.stderr,
+                         "postcat: fatal: open queue file 0Aaaaaaaa001: No such file or directory\n")
+        self.assertEqual(self.run_barid(server, "cat", "a/b", status=65).stderr,
+                         "barid queue: fatal: bad mail queue ID: a/b\n")
+        self.assertEqual(self.run_as(server, "postcat", name, status=1).stderr,
+                         "postcat: fatal: there are no queue files: use -q and queue ids\n")
 
     def test_qshape(self):
         server, _ = self.filled("a@one.example", "b@one.example", "c@two.example")

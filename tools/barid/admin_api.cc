@@ -39,9 +39,11 @@ rt::Task<void> AdminApi::show_status(http::Exchange& exchange) {
     const ShardStatus& status = statuses[i];
     body += fmt::format(
         "{}{{\"io_backend\":\"{}\",\"sessions\":{},\"deliveries\":{},\"active_messages\":{},"
-        "\"content_memory_bytes\":{},\"recovering\":{}}}",
+        "\"content_memory_bytes\":{},\"recovering\":{},\"cpu_micros\":{},\"accepted\":{},"
+        "\"delivered\":{}}}",
         i == 0 ? "" : ",", status.io_backend, status.sessions, status.deliveries,
-        status.active_messages, status.content_memory_bytes, status.recovering);
+        status.active_messages, status.content_memory_bytes, status.recovering, status.cpu_micros,
+        status.counters.get(Counter::kMessagesAccepted), status.counters.get(Counter::kDelivered));
     total += status.counters;
   }
   body += "],\"counters\":{";

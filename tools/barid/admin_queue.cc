@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "core/mail/queue_entry.h"
@@ -25,6 +26,7 @@ using schedule::QueueOperation;
 namespace {
 
 constexpr Duration kReadPatience = std::chrono::seconds(30);
+constexpr uint32_t kCountedAtOnce = 5000;
 constexpr Duration kFirstPoll = std::chrono::milliseconds(2);
 constexpr Duration kPollMax = std::chrono::milliseconds(100);
 
@@ -63,6 +65,7 @@ void AdminQueue::add_routes(http::Router& router) {
   router.add(Method::kPost, "/admin/v1/queue/{action}", http::handler<&AdminQueue::act>(*this));
   router.add(Method::kGet, "/admin/v1/destinations",
              http::handler<&AdminQueue::destinations>(*this));
+  router.add(Method::kGet, "/admin/v1/queue_counts", http::handler<&AdminQueue::count>(*this));
 }
 
 rt::Task<void> AdminQueue::add_site_members(queue::MessageFilter* filter) {
@@ -76,6 +79,14 @@ rt::Task<void> AdminQueue::add_site_members(queue::MessageFilter* filter) {
   }
 }
 
+rt::Task<AdminQueue::Active> AdminQueue::active_ids() {
+  absl::flat_hash_set<QueueId> active;
+  const std::vector<std::vector<QueueId>> ids = co_await gather(inside_, shard_active_ids);
+  for (const std::vector<QueueId>& shard_ids : ids)
+    active.insert(shard_ids.begin(), shard_ids.end());
+  co_return std::make_shared<const absl::flat_hash_set<QueueId>>(std::move(active));
+}
+
 // --- listing
 
 rt::Task<void> AdminQueue::list(http::Exchange& exchange) {
@@ -87,11 +98,7 @@ rt::Task<void> AdminQueue::list(http::Exchange& exchange) {
     }
   }
   co_await add_site_members(&listing.filter);
-  absl::flat_hash_set<QueueId> active;
-  const std::vector<std::vector<QueueId>> ids = co_await gather(inside_, shard_active_ids);
-  for (const std::vector<QueueId>& shard_ids : ids)
-    active.insert(shard_ids.begin(), shard_ids.end());
-  listing.active = std::make_shared<const absl::flat_hash_set<QueueId>>(std::move(active));
+  listing.active = co_await active_ids();
   const auto stores = co_await gather(inside_, shard_stores);
   const bool begun = co_await exchange.begin({.content_type = "application/x-ndjson"});
   if (!begun) co_return;
@@ -306,6 +313,11 @@ rt::Task<bool> AdminQueue::run(http::Exchange& exchange, const OperationRequest&
 // --- destinations
 
 rt::Task<void> AdminQueue::destinations(http::Exchange& exchange) {
+  uint64_t rest = std::numeric_limits<uint64_t>::max();
+  if (std::string problem = read_limit_query(exchange.request().target, &rest); !problem.empty()) {
+    co_await exchange.refuse(bad_request(std::move(problem)));
+    co_return;
+  }
   auto views = co_await gather(inside_, shard_destinations);
   absl::flat_hash_map<std::string, uint32_t> windows;
   for (const std::vector<SiteWindow>& shard : co_await gather(inside_, shard_site_windows)) {
@@ -320,9 +332,67 @@ rt::Task<void> AdminQueue::destinations(http::Exchange& exchange) {
   const bool begun = co_await exchange.begin({.content_type = "application/x-ndjson"});
   if (!begun) co_return;
   for (const schedule::DestinationView& view : merge_views(views)) {
+    if (rest-- == 0) break;
     const bool reading = co_await exchange.write(view_json(view));
     if (!reading) co_return;
   }
+}
+
+// --- counts
+
+namespace {
+
+struct CountedPiece {
+  StateCounts counts{};
+  QueueId next{};
+  bool done = false;
+};
+
+Result<CountedPiece> count_piece(const queue::Store& store, queue::Family family, QueueId from,
+                                 const absl::flat_hash_set<QueueId>& active, WallTime now) {
+  const queue::ScanRange range{.family = family, .from = from, .found_max = kCountedAtOnce};
+  BARID_TRY(const queue::ScanBatch batch, queue::scan_messages(store, range, {}, now));
+  CountedPiece piece{.next = batch.next, .done = batch.done};
+  for (const std::unique_ptr<queue::Message>& message : batch.messages) {
+    const bool in_memory = family == queue::Family::kFresh || active.contains(message->id);
+    ++piece.counts[static_cast<size_t>(queue::queue_of(*message, in_memory))];
+  }
+  return piece;
+}
+
+}  // namespace
+
+/// Exact, so it reads every record: a line after each piece, the last one says that it is complete.
+rt::Task<void> AdminQueue::count(http::Exchange& exchange) {
+  const Active active = co_await active_ids();
+  const auto stores = co_await gather(inside_, shard_stores);
+  const bool begun = co_await exchange.begin({.content_type = "application/x-ndjson"});
+  if (!begun) co_return;
+  StateCounts total{};
+  for (const std::vector<const queue::Store*>& shard_list : stores) {
+    for (const queue::Store* store : shard_list) {
+      for (const queue::Family family : {queue::Family::kFresh, queue::Family::kQueued}) {
+        QueueId from{};
+        for (bool done = false; !done;) {
+          auto call = [store, family, from, active, now = shard_reactor(inside_).wall_now()] {
+            return count_piece(*store, family, from, *active, now);
+          };
+          const Result<CountedPiece> piece = co_await shard_offload(inside_).run(
+              std::move(call), exchange.reactor().now() + kReadPatience);
+          if (!piece.ok()) {
+            exchange.cut_short();
+            co_return;
+          }
+          for (size_t i = 0; i < total.size(); ++i) total[i] += piece->counts[i];
+          const bool reading = co_await exchange.write(counts_json(total, false));
+          if (!reading) co_return;
+          from = piece->next;
+          done = piece->done;
+        }
+      }
+    }
+  }
+  static_cast<void>(co_await exchange.write(counts_json(total, true)));
 }
 
 }  // namespace barid::tools

@@ -51,6 +51,8 @@ class AdminQueue {
   rt::Task<void> act(http::Exchange& exchange);
   rt::Task<bool> run(http::Exchange& exchange, const schedule::OperationRequest& request);
   rt::Task<void> destinations(http::Exchange& exchange);
+  rt::Task<void> count(http::Exchange& exchange);
+  [[nodiscard]] rt::Task<Active> active_ids();
 
   Shard::Inside& inside_;
 };

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "tools/barid/queue_list.h"
 
@@ -278,6 +279,25 @@ std::string view_json(const schedule::DestinationView& view) {
   if (view.rate > 0) out += fmt::format(", \"rate\": {}", view.rate);
   out += "}\n";
   return out;
+}
+
+std::string read_limit_query(const http::Target& target, uint64_t* limit) {
+  for (const auto& [name, value] : target.query) {
+    if (name != "limit") return fmt::format("there is no \"{}\": limit", name);
+    const char* const last = value.data() + value.size();
+    const auto [end, error] = std::from_chars(value.data(), last, *limit);
+    if (error != std::errc{} || end != last) return fmt::format("limit \"{}\": a number", value);
+  }
+  return {};
+}
+
+std::string counts_json(const StateCounts& counts, bool complete) {
+  std::string out = "{";
+  for (const QueueName queue :
+       {QueueName::kActive, QueueName::kIncoming, QueueName::kDeferred, QueueName::kHold}) {
+    out += fmt::format("\"{}\": {}, ", queue_name(queue), counts[static_cast<size_t>(queue)]);
+  }
+  return out + fmt::format("\"complete\": {}}}\n", complete);
 }
 
 }  // namespace barid::tools

@@ -4,6 +4,7 @@
 // Layer: tools, pure.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,5 +40,11 @@ namespace barid::tools {
 [[nodiscard]] std::vector<schedule::DestinationView> merge_views(
     const std::vector<std::vector<schedule::DestinationView>>& shards);
 [[nodiscard]] std::string view_json(const schedule::DestinationView& view);
+/// `limit=N`, all that a query for destinations may say. Empty, or one sentence.
+[[nodiscard]] std::string read_limit_query(const http::Target& target, uint64_t* limit);
+
+/// Messages by QueueName.
+using StateCounts = std::array<uint64_t, 5>;
+[[nodiscard]] std::string counts_json(const StateCounts& counts, bool complete);
 
 }  // namespace barid::tools

@@ -15,12 +15,17 @@ int run_map_command(std::span<const char* const> arguments, std::string_view nam
 int run_queue_command(std::span<const char* const> arguments, std::string_view name);
 int run_postsuper_command(std::span<const char* const> arguments, std::string_view name);
 int run_qshape_command(std::span<const char* const> arguments, std::string_view name);
+int run_postcat_command(std::span<const char* const> arguments, std::string_view name);
 /// `barid queue shape`, with the queue directory already found.
 int run_shape(const std::string& queue_directory, std::span<const char* const> arguments,
               std::string_view name);
+/// `barid queue cat`, likewise.
+int run_cat(const std::string& queue_directory, std::span<const char* const> arguments,
+            std::string_view name);
 /// `barid queue suspend`, `resume` and `suspensions`, likewise.
 int run_suspend(const std::string& queue_directory, std::string_view verb,
                 std::span<const char* const> arguments, std::string_view name);
+int run_top_command(std::span<const char* const> arguments, std::string_view name);
 int run_links_command(std::span<const char* const> arguments, std::string_view name);
 
 }  // namespace barid::tools

@@ -23,6 +23,7 @@ size_t on_bytes(char* bytes, size_t size, size_t count, void* user) {
   const std::string& body = transfer->answer.body;
   for (size_t end = body.find('\n'); end != std::string::npos; end = body.find('\n', start)) {
     transfer->lines->on_line(std::string_view(body).substr(start, end - start));
+    if (!transfer->lines->wants_more()) return CURL_WRITEFUNC_ERROR;
     start = end + 1;
   }
   transfer->answer.body.erase(0, start);

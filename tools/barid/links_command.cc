@@ -12,8 +12,8 @@
 namespace barid::tools {
 namespace {
 
-constexpr std::array<std::string_view, 8> kNames = {"postfix", "postconf",  "postqueue", "mailq",
-                                                    "postmap", "postalias", "postsuper", "qshape"};
+constexpr std::array<std::string_view, 9> kNames = {"postfix", "postconf",  "postqueue", "mailq",
+                                                    "postmap", "postalias", "postsuper", "qshape", "postcat"};
 
 constexpr std::string_view kHelp =
     R"(barid links - make the names this program answers to
@@ -22,7 +22,7 @@ SYNOPSIS
   barid links DIRECTORY
 
   Makes symbolic links postfix, postconf, postqueue, mailq, postmap, postalias,
-  postsuper and qshape in DIRECTORY.
+  postsuper, qshape and postcat in DIRECTORY.
   They lead to the program in DIRECTORY if there is one of its name, else to the running program itself. Links that exist are
   replaced; other files are left alone and reported.
 

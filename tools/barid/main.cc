@@ -43,6 +43,7 @@ constexpr std::array kCommands = {
             "show, explain, check and edit main.cf and master.cf"},
     Command{"map", "postmap", run_map_command, "query lookup tables"},
     Command{"queue", "postqueue", run_queue_command, "list, show and change the queue"},
+    Command{"top", "", run_top_command, "watch rates, queue, destinations and shards"},
     Command{"links", "", run_links_command, "make the names this program answers to"},
 };
 
@@ -72,6 +73,7 @@ int run(int argc, char** argv) {
   if (program == "mailq") return run_queue_command(arguments, program);
   if (program == "postsuper") return run_postsuper_command(arguments, program);
   if (program == "qshape") return run_qshape_command(arguments, program);
+  if (program == "postcat") return run_postcat_command(arguments, program);
   if (arguments.empty()) {
     print_help(stderr);
     return EX_USAGE;

@@ -22,7 +22,8 @@ constexpr std::string_view kHelp = R"(barid queue - list, show and change the qu
 
 SYNOPSIS
   barid queue [-c DIRECTORY] list [FILTERS] [--json]                     mailq, postqueue -p, -j
-  barid queue [-c DIRECTORY] show ID [--content]                         postcat -q
+  barid queue [-c DIRECTORY] show ID [--content]
+  barid queue [-c DIRECTORY] cat [OPTIONS] ID...                         postcat -q
   barid queue [-c DIRECTORY] ACTION (ID... | FILTERS | --all) [--dry-run] [--json]   postsuper
   barid queue [-c DIRECTORY] destinations [--json]
   barid queue [-c DIRECTORY] suspend (--domain|--site|--tenant|--stream) X [--for 1h] [--reason TEXT]
@@ -388,14 +389,14 @@ int run_queue_command(Arguments arguments, std::string_view name) {
   if (std::find_if(rest.begin(), rest.end(),
                    [](const char* word) { return std::string_view(word) == "--help"; }) !=
           rest.end() &&
-      verb != "shape") {
+      verb != "shape" && verb != "cat") {
     fmt::print("{}", kHelp);
     return 0;
   }
   const bool suspends = verb == "suspend" || verb == "resume" || verb == "suspensions";
   const bool known = suspends || verb == "list" || verb == "show" || verb == "destinations" ||
                      std::find(kActions.begin(), kActions.end(), verb) != kActions.end();
-  if (verb != "shape" && !known) {
+  if (verb != "shape" && verb != "cat" && !known) {
     return usage(name, fmt::format("no command \"{}\"; --help lists them", verb));
   }
   std::string queue_directory;
@@ -403,6 +404,7 @@ int run_queue_command(Arguments arguments, std::string_view name) {
     return status;
   }
   if (verb == "shape") return run_shape(queue_directory, rest, name);
+  if (verb == "cat") return run_cat(queue_directory, rest, name);
   if (suspends) return run_suspend(queue_directory, verb, rest, name);
   return run_verb(queue_directory, name, verb, rest);
 }

@@ -410,12 +410,24 @@ std::string_view shard_refusal(Shard::Inside& inside) {
   return inside.queue.refuse_mail(0);
 }
 
+namespace {
+
+uint64_t thread_cpu_micros() noexcept {
+  timespec used{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return static_cast<uint64_t>(used.tv_sec) * 1'000'000 +
+         static_cast<uint64_t>(used.tv_nsec) / 1'000;
+}
+
+}  // namespace
+
 ShardStatus shard_status(Shard::Inside& inside) {
   ShardStatus status{.io_backend = std::string(inside.io->name()),
                      .io_fallback_reason = inside.io_fallback_reason,
                      .deliveries = inside.queue.dispatcher().leases_count(),
                      .active_messages = inside.queue.active_count(),
                      .content_memory_bytes = inside.queue.content_memory_bytes(),
+                     .cpu_micros = thread_cpu_micros(),
                      .recovering = inside.queue.recovering(),
                      .refusal = std::string(shard_refusal(inside)),
                      .counters = inside.counters};

@@ -85,6 +85,7 @@ struct ShardStatus {
   uint32_t deliveries = 0;
   size_t active_messages = 0;
   uint64_t content_memory_bytes = 0;
+  uint64_t cpu_micros = 0;  ///< processor time of its thread so far
   bool recovering = false;
   std::string refusal;  ///< why new mail is turned away; empty = it is taken
   Counters counters;
