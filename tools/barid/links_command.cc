@@ -12,8 +12,9 @@
 namespace barid::tools {
 namespace {
 
-constexpr std::array<std::string_view, 9> kNames = {"postfix", "postconf",  "postqueue", "mailq",
-                                                    "postmap", "postalias", "postsuper", "qshape", "postcat"};
+constexpr std::array<std::string_view, 9> kNames = {"postfix",   "postconf", "postqueue",
+                                                    "mailq",     "postmap",  "postalias",
+                                                    "postsuper", "qshape",   "postcat"};
 
 constexpr std::string_view kHelp =
     R"(barid links - make the names this program answers to

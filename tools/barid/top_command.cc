@@ -7,8 +7,14 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
-#include <thread>
+#include <ctime>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "tools/barid/commands.h"
 #include "tools/barid/control_client.h"
@@ -214,7 +220,8 @@ int down(std::string_view name, int status) {
 
 int show_once(Watcher& watcher, std::string_view name, bool json) {
   static_cast<void>(watcher.count(false));
-  std::this_thread::sleep_for(kRefresh);
+  static_cast<void>(
+      poll(nullptr, 0, static_cast<int>(std::chrono::milliseconds(kRefresh).count())));
   if (!watcher.refresh()) return down(name, EX_TEMPFAIL);
   std::string out;
   if (json) {
