@@ -54,7 +54,7 @@ sim: deps ## simulation tests; SEED=n replays one seed
 	@$(call build,dev)
 	@$(if $(SEED),BARID_SIM_SEED=$(SEED)) tools/run-tests dev --label sim $(ARGS)
 
-crash: deps ## kill -9, full disk, failing fsync against the real program
+crash: deps ## kill -9, power cut, full disk, failing fsync against the real program
 	@$(call build,dev)
 	@tools/run-tests dev --label crash $(ARGS)
 
