@@ -28,6 +28,7 @@ void Exchange::write_head(const Response& response, bool streamed) {
   for (const Field& field : response.fields) {
     fmt::format_to(out, "{}: {}\r\n", field.name, field.value);
   }
+  for (const Field& field : fields_) fmt::format_to(out, "{}: {}\r\n", field.name, field.value);
   head += "cache-control: no-store\r\nx-content-type-options: nosniff\r\n";
   if (!options_.keep_alive) {
     head += "connection: close\r\n";

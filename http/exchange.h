@@ -4,7 +4,10 @@
 // Layer:  http. Shard-owned; lives while its handler runs.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "http/message.h"
 #include "shard/net/stream.h"
@@ -34,6 +37,11 @@ class Exchange {
   rt::Task<void> answer(Response response);
   rt::Task<void> refuse(ApiError error);
 
+  /// A further field of the answer, whichever it will be.
+  void add_field(std::string name, std::string value) {
+    fields_.push_back({.name = std::move(name), .value = std::move(value)});
+  }
+
   /// Starts a streamed answer; `head.body` is its first piece.
   rt::Task<bool> begin(Response head);
   /// Sends a piece; false: the client is gone or too slow, give up.
@@ -61,6 +69,7 @@ class Exchange {
   Options options_;
   State state_ = State::kOpen;
   bool broken_ = false;
+  std::vector<Field> fields_;
   uint16_t status_ = 0;
   uint64_t body_bytes_ = 0;
 };

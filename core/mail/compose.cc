@@ -259,10 +259,6 @@ class Writer {
 
 }  // namespace
 
-ContentRef compose(const Composition& composition) {
-  ContentRef content = ContentRef::make();
-  Writer(composition, *content).write();
-  return content;
-}
+void compose(const Composition& composition, Content& out) { Writer(composition, out).write(); }
 
 }  // namespace barid

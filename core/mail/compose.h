@@ -58,7 +58,7 @@ struct CompositionProblem {
 /// True if an address needs SMTPUTF8 (RFC 6531): names and subjects never do.
 [[nodiscard]] bool needs_smtputf8(const Composition& composition) noexcept;
 
-/// The message, without Received and without Bcc. `composition` has no problem.
-[[nodiscard]] ContentRef compose(const Composition& composition);
+/// Appends the message to `out`, without Received and without Bcc. `composition` has no problem.
+void compose(const Composition& composition, Content& out);
 
 }  // namespace barid

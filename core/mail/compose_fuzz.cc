@@ -75,7 +75,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   composition.message_id = "id@example.org";
   composition.boundary = "b";
   if (find_problem(composition)) return 0;
-  const ContentRef content = compose(composition);
+  ContentRef content = ContentRef::make();
+  compose(composition, *content);
   std::string text;
   for (const std::string_view span : content->spans()) text += span;
   check_lines(text, needs_smtputf8(composition));

@@ -7,7 +7,9 @@
 namespace barid {
 namespace {
 
-std::string text_of(const ContentRef& content) {
+std::string composed(const Composition& composition) {
+  ContentRef content = ContentRef::make();
+  compose(composition, *content);
   std::string text;
   for (const std::string_view span : content->spans()) text += span;
   return text;
@@ -32,7 +34,7 @@ TEST(Compose, PlainText) {
   composition.unsubscribe_one_click = true;
   composition.fields = {{.name = "X-Note", .value = "as is"}};
   EXPECT_FALSE(find_problem(composition).has_value());
-  EXPECT_EQ(text_of(compose(composition)),
+  EXPECT_EQ(composed(composition),
             "From: Ann <ann@example.org>\r\nTo: bob@example.net\r\nSubject: Hello\r\n"
             "Date: Tue, 14 Nov 2023 22:13:20 +0000\r\nMessage-ID: <1@example.org>\r\n"
             "List-Unsubscribe:\r\n <https://example.org/u/1>,\r\n <mailto:u@example.org>\r\n"
@@ -48,7 +50,7 @@ TEST(Compose, EveryLevel) {
   composition.files = {{.filename = "i.png", .content_id = "i", .bytes = "image"},
                        {.filename = "a.pdf", .bytes = "file"}};
   ASSERT_FALSE(find_problem(composition).has_value());
-  const std::string text = text_of(compose(composition));
+  const std::string text = composed(composition);
   const std::string body = text.substr(text.find("MIME-Version: 1.0\r\n"));
   EXPECT_EQ(body,
             "MIME-Version: 1.0\r\nContent-Type: multipart/mixed;\r\n boundary=\"=_b_0\"\r\n\r\n"

@@ -133,6 +133,20 @@ uint64_t Partition::stage(std::unique_ptr<Message> message, bool to_memory) {
   return group.number;
 }
 
+uint64_t Partition::put_entry(Family family, std::string_view key, std::string_view value) {
+  BARID_ASSERT(writable());
+  const uint64_t group = open_group().number;
+  put_one(family, key, value);
+  return group;
+}
+
+uint64_t Partition::erase_entry(Family family, std::string_view key) {
+  BARID_ASSERT(writable());
+  const uint64_t group = open_group().number;
+  store_.erase(family, key);
+  return group;
+}
+
 void Partition::remove(const Message& message) {
   Change change{.kind = Change::Kind::kRemove, .id = message.id, .size = message.size};
   change.old_filed_under = message.filed_under;

@@ -86,6 +86,11 @@ class Partition final : private Store::Listener {
     return CommitAwaiter{*this, group};
   }
 
+  /// An entry of another owner, in the open group: it commits or fails with what is staged there.
+  /// Returns the group. writable() must be true. After a failure it is its owner's to repeat.
+  uint64_t put_entry(Family family, std::string_view key, std::string_view value);
+  uint64_t erase_entry(Family family, std::string_view key);
+
   /// All recipients are settled: erases record, schedule entries and content.
   void remove(const Message& message);
   /// Stores the present state under `filed_under` and `due`, replacing its former schedule entries:

@@ -38,8 +38,9 @@ constexpr uint64_t kOpenBytesMin = 4u << 20;  // free space that opening may nee
 // included, and without this key the database would seem to end before the acknowledged mark.
 constexpr const char* kLastGroupKey = "last_group";
 constexpr size_t kBatchKeepBytes = 8u << 20;  // a larger batch buffer is given back after its group
-constexpr std::array<const char*, kFamilyCount> kFamilyNames = {"default",  "fresh",   "queued",
-                                                                "schedule", "content", "corrupt"};
+constexpr std::array<const char*, kFamilyCount> kFamilyNames = {
+    "default", "fresh",  "queued", "schedule",    "content",
+    "corrupt", "emails", "fates",  "idempotency", "events"};
 
 Error to_error(const rocksdb::Status& status) noexcept {
   if (status.IsNotFound()) return Error{.code = Code::kNotFound};
@@ -198,6 +199,7 @@ class RocksStoreImpl final : public RocksStore, private rt::Mailbox {
 
   Result<std::string> get(Family family, std::string_view key) const override;
   Status scan(Family family, std::string_view from, Visitor& visitor) const override;
+  Status scan_back(Family family, std::string_view before, Visitor& visitor) const override;
 
  private:
   static rocksdb::Slice slice(std::string_view view) noexcept { return {view.data(), view.size()}; }
@@ -491,6 +493,22 @@ Status RocksStoreImpl::scan(Family family, std::string_view from, Visitor& visit
   for (it->Seek(slice(from)); it->Valid(); it->Next()) {
     const rocksdb::Slice key = it->key();
     const rocksdb::Slice value = it->value();
+    if (!visitor.on_entry({key.data(), key.size()}, {value.data(), value.size()})) return {};
+  }
+  if (!it->status().ok()) return to_error(it->status());
+  return {};
+}
+
+Status RocksStoreImpl::scan_back(Family family, std::string_view before, Visitor& visitor) const {
+  const std::shared_lock lock(database_mutex_);
+  if (!database_.db) return Error{.code = Code::kUnavailable};
+  rocksdb::ReadOptions read;
+  read.fill_cache = false;
+  const std::unique_ptr<rocksdb::Iterator> it(database_.db->NewIterator(read, handle(family)));
+  for (it->SeekForPrev(slice(before)); it->Valid(); it->Prev()) {
+    const rocksdb::Slice key = it->key();
+    const rocksdb::Slice value = it->value();
+    if (key == slice(before)) continue;
     if (!visitor.on_entry({key.data(), key.size()}, {value.data(), value.size()})) return {};
   }
   if (!it->status().ok()) return to_error(it->status());

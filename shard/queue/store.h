@@ -26,8 +26,13 @@ enum class Family : uint8_t {
   kSchedule,  ///< (destination, due, id) of everything in kQueued
   kContent,   ///< content chunks, by (queue id, chunk)
   kCorrupt,   ///< records that did not decode, by queue id
+  // What the HTTP API keeps; it commits with the messages that it is about.
+  kEmails,       ///< submissions, by queue id of their first message
+  kFates,        ///< what became of each recipient, by (queue id, recipient)
+  kIdempotency,  ///< answers given, by digest of tenant and key
+  kEvents,       ///< events, by event id
 };
-inline constexpr size_t kFamilyCount = 6;
+inline constexpr size_t kFamilyCount = 10;
 
 class Store {
  public:
@@ -74,6 +79,8 @@ class Store {
   };
   /// Visits entries with key >= from, in order. Errors: kIo, kCorrupt, kUnavailable.
   virtual Status scan(Family family, std::string_view from, Visitor& visitor) const = 0;
+  /// Visits entries with key < before, from the last one backwards. Errors: as scan().
+  virtual Status scan_back(Family family, std::string_view before, Visitor& visitor) const = 0;
 };
 
 }  // namespace barid::queue

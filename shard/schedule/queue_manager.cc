@@ -87,6 +87,7 @@ uint64_t QueueManager::stage(Submission submission) {
   message->content = std::move(submission.content);
   message->is_notice = submission.is_notice;
   message->hold = submission.hold;
+  if (submission.due > reactor_.wall_now()) message->due = message->created = submission.due;
   counters_.add(Counter::kMessagesAccepted);
   counters_.add(Counter::kBytesAccepted, message->size);
   counters_.add(Counter::kRecipientsAccepted, message->status.size());
@@ -95,16 +96,19 @@ uint64_t QueueManager::stage(Submission submission) {
 
 uint64_t QueueManager::stage_in(queue::Partition& partition,
                                 std::unique_ptr<queue::Message> message) {
-  const bool to_memory = !message->hold && fits_in_memory(*message);
+  const bool waits = message->due > reactor_.wall_now();
+  const bool to_memory = !message->hold && !waits && fits_in_memory(*message);
   if (to_memory) {
     ++staged_count_;
   } else {
     ++changing_[message->id];
     if (!message->hold) {
-      memory_was_full_ = true;
-      counters_.reach(Limit::kActiveMessages);
       message->filed_under = queues_of(*message);
-      message->due = reactor_.wall_now();
+      if (!waits) {
+        memory_was_full_ = true;
+        counters_.reach(Limit::kActiveMessages);
+        message->due = reactor_.wall_now();
+      }
     }
   }
   return partition.stage(std::move(message), to_memory);

@@ -40,6 +40,17 @@ class Router {
   [[nodiscard]] virtual Route route(const Envelope& envelope, const Recipient& recipient) const = 0;
 };
 
+/// Told what became of each recipient of a message that has an email_id, in the turn in which the
+/// change is staged: what it puts into the message's partition commits with the change or before.
+class FateObserver {
+ public:
+  virtual ~FateObserver() = default;
+  enum class Fate : uint8_t { kDelivered, kDeferred, kFailed, kExpired };
+  /// `outcome` is null for kExpired.
+  virtual void on_fate(const queue::Message& message, uint32_t recipient, Fate fate,
+                       const Outcome* outcome) = 0;
+};
+
 /// What the queue manager needs from its shard. All outlive it.
 struct QueueManagerEnv {
   rt::Reactor& reactor;
@@ -56,6 +67,8 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   explicit QueueManager(const QueueManagerEnv& env);
   ~QueueManager() override;
 
+  /// Null: nobody is told. It outlives the manager, or is taken back.
+  void set_fate_observer(FateObserver* observer) noexcept { fates_ = observer; }
   void set_policy(const RetryPolicy& retry, const QueueLimits& limits);
   /// What the operator keeps back; replaces what was set before.
   void set_suspensions(Suspensions suspensions) {
@@ -82,6 +95,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
     WallTime arrival;
     bool is_notice = false;  ///< kept and stored later, not refused, if the store fails
     bool hold = false;       ///< stored on hold, not tried until it is released
+    WallTime due{};          ///< stored until then, and its life begins then; epoch = at once
     queue::Partition* partition = nullptr;  ///< that `id` is of; null = home()
   };
   /// Stages a new message in home(); wait with home().committed(group). refuse_mail() must have
@@ -154,6 +168,11 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   [[nodiscard]] bool is_too_late(const queue::Message& message) const;
   [[nodiscard]] WallTime end_of(const queue::Message& message) const;
   void expire(queue::Message& message);
+  void tell_fate(const queue::Message& message, uint32_t recipient, FateObserver::Fate fate,
+                 const Outcome* outcome) {
+    if (fates_ == nullptr || message.envelope.email_id.empty()) return;
+    fates_->on_fate(message, recipient, fate, outcome);
+  }
   void finish(queue::Message& message);
   void defer(queue::Message& message);
   /// Where it is filed: its pending destinations, or a key for what only owes a notice.
@@ -192,6 +211,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   Counters& counters_;
   const Router& router_;
   const NoticeComposer& notices_;
+  FateObserver* fates_ = nullptr;
   RetryPolicy retry_;
   QueueLimits limits_;
   rt::Scope scope_;

@@ -53,6 +53,12 @@ void QueueManager::on_outcome(const Job& job, uint32_t recipient, const Outcome&
     status.diagnostic = outcome.diagnostic;
   }
   message.attempted = true;
+  using Fate = FateObserver::Fate;
+  tell_fate(message, recipient,
+            status.state == RecipientState::kDelivered ? Fate::kDelivered
+            : status.state == RecipientState::kFailed  ? Fate::kFailed
+                                                       : Fate::kDeferred,
+            &outcome);
   DeliveryDone done = delivery_done(program_of(outcome.agent), message.id, who.address, outcome);
   if (softened) done.status = DeliveryStatus::kSoftBounce;
   log_.write({.pid = outcome.log_pid}, done);
@@ -132,17 +138,20 @@ void QueueManager::expire(Message& message) {
                              .sender = message.envelope.sender,
                              .forced = message.force_expired});
   counters_.add(Counter::kExpired);
-  for (RecipientStatus& status : message.status) {
+  for (uint32_t i = 0; i < message.status.size(); ++i) {
+    RecipientStatus& status = message.status[i];
     if (status.state != RecipientState::kPending) continue;
     status.state = RecipientState::kFailed;
-    if (!status.reason.empty()) continue;
-    if (message.force_expired) {
-      status.dsn = {.klass = 4, .subject = 7, .detail = 0};
-      status.reason = "message is administratively expired";
-    } else {
-      status.dsn = {.klass = 4, .subject = 4, .detail = 7};
-      status.reason = "delivery time expired";
+    if (status.reason.empty()) {
+      if (message.force_expired) {
+        status.dsn = {.klass = 4, .subject = 7, .detail = 0};
+        status.reason = "message is administratively expired";
+      } else {
+        status.dsn = {.klass = 4, .subject = 4, .detail = 7};
+        status.reason = "delivery time expired";
+      }
     }
+    tell_fate(message, i, FateObserver::Fate::kExpired, nullptr);
   }
 }
 

@@ -111,4 +111,14 @@ Status SimStore::scan(queue::Family family, std::string_view from, Visitor& visi
   return {};
 }
 
+Status SimStore::scan_back(queue::Family family, std::string_view before, Visitor& visitor) const {
+  if (crashed_) return Error{.code = Code::kUnavailable};
+  const SimDisk::Table& table = disk_.table(family);
+  for (auto entry = table.lower_bound(before); entry != table.begin();) {
+    --entry;
+    if (!visitor.on_entry(entry->first, entry->second.bytes)) return {};
+  }
+  return {};
+}
+
 }  // namespace barid::sim

@@ -71,6 +71,7 @@ class SimStore final : public queue::Store, private rt::Timer {
 
   Result<std::string> get(queue::Family family, std::string_view key) const override;
   Status scan(queue::Family family, std::string_view from, Visitor& visitor) const override;
+  Status scan_back(queue::Family family, std::string_view before, Visitor& visitor) const override;
 
   [[nodiscard]] uint64_t commits_count() const noexcept { return commits_count_; }
 

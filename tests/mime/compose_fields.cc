@@ -32,7 +32,8 @@ void answer(const Composition& composition) {
     std::cout << "-\n";
     return;
   }
-  const ContentRef content = compose(composition);
+  ContentRef content = ContentRef::make();
+  compose(composition, *content);
   std::cout << content->size() << '\n';
   for (const std::string_view span : content->spans()) std::cout << span;
 }

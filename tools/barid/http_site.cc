@@ -12,17 +12,20 @@ HttpSite::HttpSite(Shard::Inside& inside, std::vector<Shard*> shards)
       admin_(inside, std::move(shards)),
       health_(inside) {}
 
-void HttpSite::add_routes(http::Router& router, uint8_t roles) {
-  health_.add_probe_routes(router);
-  if ((roles & kHttpMetrics) != 0) health_.add_metrics_routes(router);
-  if ((roles & kHttpAdmin) != 0) admin_.add_routes(router);
+void HttpSite::add_routes(Listening& one, uint8_t roles) {
+  health_.add_probe_routes(one.router);
+  if ((roles & kHttpMetrics) != 0) health_.add_metrics_routes(one.router);
+  if ((roles & kHttpAdmin) != 0) admin_.add_routes(one.router);
+  if ((roles & kHttpApi) != 0) one.emails->add_routes(one.router);
 }
 
-std::string HttpSite::open(const std::vector<HttpListenSettings>& listeners) {
-  for (const HttpListenSettings& listen : listeners) {
+std::string HttpSite::open(std::vector<HttpListenSettings> listeners) {
+  for (HttpListenSettings& listen : listeners) {
     auto one = std::make_unique<Listening>();
     one->name = listen.service;
-    add_routes(one->router, listen.roles);
+    one->emails =
+        std::make_unique<http::EmailApi>(shard_email_env(inside_, *this), std::move(listen.api));
+    add_routes(*one, listen.roles);
     one->service = std::make_unique<http::Service>(shard_http_env(inside_, stop_), listen.engine,
                                                    one->router, shard_log_pids(inside_));
     for (const net::SocketAddress& address : listen.addresses) {
@@ -37,10 +40,13 @@ std::string HttpSite::open(const std::vector<HttpListenSettings>& listeners) {
   return {};
 }
 
-void HttpSite::reload(const std::vector<HttpListenSettings>& listeners) {
-  for (const HttpListenSettings& listen : listeners) {
+void HttpSite::reload(std::vector<HttpListenSettings> listeners) {
+  for (HttpListenSettings& listen : listeners) {
     for (const std::unique_ptr<Listening>& one : listening_) {
-      if (one->name == listen.service) one->service->reload(listen.engine);
+      if (one->name != listen.service) continue;
+      one->service->reload(listen.engine);
+      one->emails->reload(std::move(listen.api));
+      break;
     }
   }
 }

@@ -13,24 +13,26 @@
 
 namespace barid::tools {
 
-class HttpSite final : public ShardGuest {
+class HttpSite final : public ShardGuest, private http::SubmitHost {
  public:
   /// `shards` outlive the site.
   HttpSite(Shard::Inside& inside, std::vector<Shard*> shards);
 
   /// Empty, or why it cannot listen.
-  [[nodiscard]] std::string open(const std::vector<HttpListenSettings>& listeners);
+  [[nodiscard]] std::string open(std::vector<HttpListenSettings> listeners);
   /// New connections get new limits; addresses and roles need a restart.
-  void reload(const std::vector<HttpListenSettings>& listeners);
+  void reload(std::vector<HttpListenSettings> listeners);
   rt::Task<bool> close(MonoTime deadline) override;
 
  private:
   struct Listening {
     std::string name;
     http::Router router;
+    std::unique_ptr<http::EmailApi> emails;
     std::unique_ptr<http::Service> service;
   };
-  void add_routes(http::Router& router, uint8_t roles);
+  void add_routes(Listening& one, uint8_t roles);
+  [[nodiscard]] std::string_view refusal() const override { return shard_refusal(inside_); }
 
   Shard::Inside& inside_;
   rt::Reactor& reactor_;

@@ -6,4 +6,4 @@ barid_library(tools_queue_list
   DEPS core_base core_text core_mail fmt::fmt
   TESTS ${tools_queue_list_dir}/queue_list_test.cc
   FUZZ ${tools_queue_list_dir}/queue_list_fuzz.cc)
-target_link_libraries(tools_queue_list PRIVATE Boost::headers)
+target_link_libraries(tools_queue_list PRIVATE http_json_library)

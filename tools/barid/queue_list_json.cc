@@ -1,5 +1,5 @@
 // Parsing with Boost.JSON, compiled here header-only; no other file sees it.
-#include <boost/json/src.hpp>
+#include <boost/json.hpp>
 
 #include "tools/barid/queue_list.h"
 

@@ -63,6 +63,8 @@ class Server {
   std::vector<ShardSettings> shard_settings_;  ///< until the shards have them
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<Shard*> all_shards_;
+  http::StoreDirectory all_stores_;
+  http::RequestLedger ledger_;
   std::vector<std::thread> threads_;
   int signal_fd_ = -1;
 };
@@ -177,7 +179,14 @@ bool Server::start_shards() {
                              .clients = clients_,
                              .log_pids = log_pids_,
                              .suspension_file = suspension_file_,
-                             .shards = all_shards_};
+                             .shards = all_shards_,
+                             .stores = all_stores_,
+                             .ledger = ledger_};
+  for (const std::vector<OpenedPartition>& partitions : opened_) {
+    for (const OpenedPartition& one : partitions) {
+      all_stores_.stores.emplace_back(one.number, one.store.get());
+    }
+  }
   const LogFormat format{.style = process_.log_json ? LogStyle::kJson : LogStyle::kPostfix,
                          .host_name = configuration_->get("myhostname"),
                          .syslog_name = process_.syslog_name,

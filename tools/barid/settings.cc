@@ -172,7 +172,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
                        .addresses = listen_addresses(configuration, entry, problems),
                        .server = server_settings(configuration, entry, context, problems)});
   }
-  settings.http_listeners = http_listeners(configuration, shards_count, problems);
+  settings.http_listeners = http_listeners(configuration, shards_count, context, problems);
   settings.notices = notice_settings(configuration, problems);
   settings.dns = dns_options(configuration, problems);
   drop_repeated(&problems->errors);  // each service sees the same values

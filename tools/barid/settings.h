@@ -10,6 +10,7 @@
 #include "deliver/queue_notices.h"
 #include "dns/unbound_resolver.h"
 #include "http/connection.h"
+#include "http/submit/email_api.h"
 #include "policy/transport_router.h"
 #include "shard/net/socket_address.h"
 #include "shard/runtime/io_select.h"
@@ -44,6 +45,7 @@ struct HttpListenSettings {
   std::vector<net::SocketAddress> addresses;
   uint8_t roles = 0;  ///< HttpRole bits
   http::ServiceSettings engine;
+  http::EmailApiSettings api;
 };
 
 /// Everything one shard is told. Built once per shard: nothing in it is shared between shards.

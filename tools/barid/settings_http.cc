@@ -43,7 +43,9 @@ bool is_private(const std::vector<net::SocketAddress>& addresses) {
 }  // namespace
 
 std::vector<HttpListenSettings> http_listeners(const config::Configuration& configuration,
-                                               uint16_t shards_count, Problems* problems) {
+                                               uint16_t shards_count,
+                                               const lookup::OpenContext& context,
+                                               Problems* problems) {
   std::vector<HttpListenSettings> listeners;
   for (const config::ServiceEntry& entry : configuration.services()) {
     if (!entry.is_inet() || entry.command != "httpd") continue;
@@ -66,6 +68,13 @@ std::vector<HttpListenSettings> http_listeners(const config::Configuration& conf
     listen.engine.idle_timeout = scope.get_time("http_idle_timeout");
     listen.engine.connections_max = static_cast<uint32_t>(
         share_of(static_cast<uint64_t>(scope.get_int("http_connection_limit")), shards_count));
+    listen.api.hostname = scope.get("myhostname");
+    listen.api.mail_name = scope.get("mail_name");
+    listen.api.message_bytes_max = static_cast<uint64_t>(scope.get_int("message_size_limit"));
+    listen.api.batch_max = static_cast<uint32_t>(scope.get_int("http_batch_limit"));
+    listen.api.keys = std::make_unique<const http::ApiKeys>(
+        lookup::TableList("http_api_key_maps", scope.get("http_api_key_maps"), context),
+        is_private(listen.addresses));
     listeners.push_back(std::move(listen));
   }
   return listeners;

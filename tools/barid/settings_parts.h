@@ -34,7 +34,8 @@ using ConfigurationScope = config::Configuration::Scope;
 
 // settings_http.cc
 [[nodiscard]] std::vector<HttpListenSettings> http_listeners(
-    const config::Configuration& configuration, uint16_t shards_count, Problems* problems);
+    const config::Configuration& configuration, uint16_t shards_count,
+    const lookup::OpenContext& context, Problems* problems);
 
 // settings_schedule.cc
 [[nodiscard]] schedule::TransportLimits transport_limits(const config::Configuration& configuration,

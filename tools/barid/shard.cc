@@ -67,6 +67,7 @@ struct Shard::Inside final : schedule::GovernorHost,
         error_agent(TextAgent::Kind::kError, reactor),
         retry_agent(TextAgent::Kind::kRetry, reactor),
         discard_agent(TextAgent::Kind::kDiscard, reactor),
+        fates(reactor),
         scope(reactor) {
     // Distinct over all shards: log readers group a delivery's lines by it.
     log_pid = uint32_t{owner.index_} * 10'000'000;
@@ -86,6 +87,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   }
   schedule::GovernorLink& governor_link() override { return governors; }
 
+  const ShardCommons& commons() const noexcept { return shard.commons_; }
   std::atomic<uint32_t>& log_pids() noexcept { return shard.commons_.log_pids; }
   void apply_transports(std::vector<TransportSettings> transports);
   std::string open_service(const ListenSettings& listen);
@@ -115,6 +117,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   std::vector<std::pair<std::string, std::unique_ptr<smtp::SmtpAgent>>> smtp_agents;
   std::vector<std::pair<std::string, std::unique_ptr<smtp::SmtpService>>> services;
   std::vector<std::unique_ptr<ShardGuest>> guests;
+  http::FateRecorder fates;
   rt::Scope scope;
   ShardSuspensions suspensions;
   SuspensionFile& suspension_file = shard.commons_.suspension_file;
@@ -298,10 +301,12 @@ std::string Shard::set_up() {
   for (const ListenSettings& listen : settings_.listeners) {
     if (std::string problem = inside.open_service(listen); !problem.empty()) return problem;
   }
+  inside.queue.set_fate_observer(&inside.fates);
   auto site = std::make_unique<HttpSite>(inside, commons_.shards);
   inside.http = site.get();
   inside.guests.push_back(std::move(site));
-  if (std::string problem = inside.http->open(settings_.http_listeners); !problem.empty())
+  if (std::string problem = inside.http->open(std::move(settings_.http_listeners));
+      !problem.empty())
     return problem;
   inside.reactor.add_mailbox(*inbox_);
   inbox_->attach(&inside);
@@ -351,6 +356,7 @@ rt::Task<void> Shard::Inside::stop() {
     log.write({}, LogNote{.severity = LogSeverity::kWarning,
                           .text = "deliveries still running at the end of shutdown_timeout"});
   }
+  ended_cleanly = co_await fates.close(deadline) && ended_cleanly;
   for (auto& [name, agent] : smtp_agents) {
     ended_cleanly =
         co_await agent->shut_down(reactor.now() + std::chrono::seconds(3)) == Code::kOk &&
@@ -393,7 +399,7 @@ void shard_reload(Shard::Inside& inside, ShardSettings settings) {
   inside.queue.set_policy(settings.retry, settings.limits);
   inside.apply_transports(std::move(settings.transports));
   inside.apply_services(settings.listeners);
-  if (inside.http != nullptr) inside.http->reload(settings.http_listeners);
+  if (inside.http != nullptr) inside.http->reload(std::move(settings.http_listeners));
 }
 
 void shard_set_draining(Shard::Inside& inside, bool draining) {
@@ -496,6 +502,16 @@ Shard::Inside& shard_of(void* receiver) {
 rt::Mesh::Port& shard_port(Shard::Inside& inside) { return inside.port; }
 http::ServiceEnv shard_http_env(Shard::Inside& inside, rt::StopSource& stop) {
   return {.reactor = inside.reactor, .log = inside.log, .counters = inside.counters, .stop = stop};
+}
+http::EmailApiEnv shard_email_env(Shard::Inside& inside, const http::SubmitHost& host) {
+  return {.reactor = inside.reactor,
+          .offload = inside.offload,
+          .queue = inside.queue,
+          .log = inside.log,
+          .fates = inside.fates,
+          .ledger = inside.commons().ledger,
+          .stores = inside.commons().stores,
+          .host = host};
 }
 std::atomic<uint32_t>& shard_log_pids(Shard::Inside& inside) { return inside.log_pids(); }
 void shard_adopt_guest(Shard::Inside& inside, std::unique_ptr<ShardGuest> guest) {

@@ -1,0 +1,294 @@
+#include "http/submit/email_api.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "core/crypto/digest.h"
+#include "core/text/ascii.h"
+#include "http/submit/email_id.h"
+
+namespace barid::http {
+namespace {
+
+constexpr size_t kIdempotencyKeyBytesMax = 256;
+constexpr Duration kReadPatience = std::chrono::seconds(30);
+/// Events this young are not listed yet: an earlier one may still be on its way to the disk of
+/// another partition, and a reader that asks for what comes after would never see it.
+constexpr Duration kEventSettling = std::chrono::milliseconds(500);
+
+ApiError busy(std::string message, uint32_t retry_after_seconds) {
+  return {.status = 503,
+          .name = "service_unavailable",
+          .message = std::move(message),
+          .retry_after_seconds = retry_after_seconds};
+}
+
+std::string key_of(QueueId id) {
+  const auto key = id.key();
+  return {key.data(), key.size()};
+}
+
+/// `limit` of a query, within 1..max; nullopt if it is no such number.
+std::optional<uint32_t> limit_of(const Target& target, uint32_t usual, uint32_t max) {
+  const std::string* text = target.find_query("limit");
+  if (text == nullptr) return usual;
+  uint32_t limit = 0;
+  const char* end = text->data() + text->size();
+  const auto parsed = std::from_chars(text->data(), end, limit);
+  if (parsed.ec != std::errc() || parsed.ptr != end || limit == 0 || limit > max) {
+    return std::nullopt;
+  }
+  return limit;
+}
+
+ApiError bad_parameter(std::string_view name, std::string_view what) {
+  return {.status = 422,
+          .name = "validation_error",
+          .message = fmt::format("Invalid `{}`: {}", name, what),
+          .param = std::string(name)};
+}
+
+struct IdempotentEntry {
+  WallTime expires{};
+  std::string digest;
+  std::string answer;
+};
+
+std::optional<IdempotentEntry> parse_entry(std::string_view value) {
+  if (value.size() < 8 + crypto::kSha256Bytes) return std::nullopt;
+  uint64_t micros = 0;
+  for (size_t i = 0; i < 8; ++i) micros = micros << 8 | static_cast<uint8_t>(value[i]);
+  return IdempotentEntry{.expires = wall_from_micros(static_cast<int64_t>(micros)),
+                         .digest = std::string(value.substr(8, crypto::kSha256Bytes)),
+                         .answer = std::string(value.substr(8 + crypto::kSha256Bytes))};
+}
+
+/// The entry of `key` in whichever partition has it; empty = none has.
+Result<std::string> find_entry(const std::vector<const queue::Store*>& stores,
+                               std::string_view key) {
+  for (const queue::Store* store : stores) {
+    Result<std::string> found = store->get(queue::Family::kIdempotency, key);
+    if (found.ok() || found.error().code != Code::kNotFound) return found;
+  }
+  return std::string();
+}
+
+}  // namespace
+
+const queue::Store* StoreDirectory::find(uint16_t partition) const noexcept {
+  for (const auto& [number, store] : stores) {
+    if (number == partition) return store;
+  }
+  return nullptr;
+}
+
+std::vector<const queue::Store*> StoreDirectory::all() const {
+  std::vector<const queue::Store*> list;
+  for (const auto& [number, store] : stores) list.push_back(store);
+  return list;
+}
+
+void EmailApi::add_routes(Router& router) {
+  router.add(Method::kPost, "/emails", handler<&EmailApi::create>(*this));
+  router.add(Method::kPost, "/emails/batch", handler<&EmailApi::create_batch>(*this));
+  router.add(Method::kGet, "/emails", handler<&EmailApi::list>(*this));
+  router.add(Method::kGet, "/emails/{id}", handler<&EmailApi::show>(*this));
+  router.add(Method::kGet, "/events", handler<&EmailApi::events>(*this));
+}
+
+MonoTime EmailApi::patience() const noexcept { return env_.reactor.now() + kReadPatience; }
+
+/// Key, scope and rate; answers itself when it says no.
+rt::Task<bool> EmailApi::admit(Exchange& exchange, Scope scope, Principal* principal) {
+  ApiKeys::Answer answer =
+      settings_.keys->authorize(exchange.request().field("authorization"), scope);
+  if (!answer.principal) {
+    co_await exchange.refuse(std::move(answer.error));
+    co_return false;
+  }
+  *principal = *std::move(answer.principal);
+  if (principal->rate == 0) co_return true;
+  const RequestLedger::Rate rate =
+      env_.ledger.take(principal->key_digest, principal->rate, env_.reactor.now());
+  exchange.add_field("ratelimit-limit", fmt::to_string(rate.limit));
+  exchange.add_field("ratelimit-remaining", fmt::to_string(rate.remaining));
+  exchange.add_field("ratelimit-reset", "1");
+  if (rate.allowed) co_return true;
+  co_await exchange.refuse({.status = 429,
+                            .name = "rate_limit_exceeded",
+                            .message = fmt::format("Too many requests. You can only make {} "
+                                                   "requests per second.",
+                                                   rate.limit),
+                            .retry_after_seconds = 1});
+  co_return false;
+}
+
+/// Answers itself when the key was seen before, or cannot be used. True: go on, and end with
+/// end_idempotent().
+rt::Task<bool> EmailApi::begin_idempotent(Exchange& exchange, const Principal& principal,
+                                          Idempotency* idempotency) {
+  const std::string* given = exchange.request().find_field("idempotency-key");
+  if (given == nullptr) co_return true;
+  if (given->empty() || given->size() > kIdempotencyKeyBytesMax) {
+    co_await exchange.refuse({.status = 400,
+                              .name = "invalid_idempotency_key",
+                              .message = "The key must be between 1-256 chars."});
+    co_return false;
+  }
+  idempotency->key = crypto::sha256({principal.tenant, std::string_view("\0", 1), *given});
+  std::vector<std::string_view> pieces = {exchange.request().target_text,
+                                          exchange.request().field("x-batch-validation"),
+                                          std::string_view("\0", 1)};
+  const auto& spans = exchange.request().body->spans();
+  pieces.insert(pieces.end(), spans.begin(), spans.end());
+  idempotency->digest = crypto::sha256(pieces);
+  if (!env_.ledger.begin(idempotency->key)) {
+    co_await exchange.refuse({.status = 409,
+                              .name = "concurrent_idempotent_requests",
+                              .message = "Same idempotency key used while original request is "
+                                         "still in progress."});
+    co_return false;
+  }
+  idempotency->begun = true;
+  auto call = [stores = env_.stores.all(), key = idempotency->key] {
+    return find_entry(stores, key);
+  };
+  const Result<std::string> found = co_await env_.offload.run(std::move(call), patience());
+  std::optional<IdempotentEntry> entry;
+  if (found.ok()) entry = parse_entry(*found);
+  const bool valid = entry && entry->expires > env_.reactor.wall_now();
+  if (found.ok() && !valid) co_return true;
+  end_idempotent(*idempotency);
+  idempotency->begun = false;
+  if (!found.ok()) {
+    co_await exchange.refuse(busy("The idempotency key cannot be looked up now.", 5));
+  } else if (crypto::equal_secrets(entry->digest, idempotency->digest)) {
+    exchange.add_field("idempotent-replayed", "true");
+    co_await exchange.answer({.body = std::move(entry->answer)});
+  } else {
+    co_await exchange.refuse({.status = 409,
+                              .name = "invalid_idempotent_request",
+                              .message = "Same idempotency key used with a different request "
+                                         "payload."});
+  }
+  co_return false;
+}
+
+void EmailApi::end_idempotent(const Idempotency& idempotency) {
+  if (idempotency.begun) env_.ledger.end(idempotency.key);
+}
+
+rt::Task<void> EmailApi::create(Exchange& exchange) {
+  Principal principal;
+  const bool admitted = co_await admit(exchange, kScopeSend, &principal);
+  if (!admitted) co_return;
+  Idempotency idempotency;
+  const bool fresh = co_await begin_idempotent(exchange, principal, &idempotency);
+  if (!fresh) co_return;
+  co_await submit_one(exchange, principal, idempotency);
+  end_idempotent(idempotency);
+}
+
+rt::Task<void> EmailApi::create_batch(Exchange& exchange) {
+  Principal principal;
+  const bool admitted = co_await admit(exchange, kScopeSend, &principal);
+  if (!admitted) co_return;
+  Idempotency idempotency;
+  const bool fresh = co_await begin_idempotent(exchange, principal, &idempotency);
+  if (!fresh) co_return;
+  co_await submit_batch(exchange, principal, idempotency);
+  end_idempotent(idempotency);
+}
+
+// --- reading
+
+rt::Task<void> EmailApi::show(Exchange& exchange) {
+  Principal principal;
+  const bool admitted = co_await admit(exchange, kScopeRead, &principal);
+  if (!admitted) co_return;
+  const auto id = parse_email_id(exchange.request().path_parameter("id"));
+  const queue::Store* store = id ? env_.stores.find(id->partition) : nullptr;
+  const ApiError absent{.status = 404, .name = "not_found", .message = "Email not found"};
+  if (store == nullptr) {
+    co_await exchange.refuse(absent);
+    co_return;
+  }
+  auto call = [store, id = *id, tenant = principal.tenant] {
+    return read_email_view(*store, id, tenant);
+  };
+  Result<std::string> view = co_await env_.offload.run(std::move(call), patience());
+  if (!view.ok()) {
+    co_await exchange.refuse(busy("The queue cannot be read now.", 5));
+  } else if (view->empty()) {
+    co_await exchange.refuse(absent);
+  } else {
+    co_await exchange.answer({.body = *std::move(view)});
+  }
+}
+
+rt::Task<void> EmailApi::list(Exchange& exchange) {
+  Principal principal;
+  const bool admitted = co_await admit(exchange, kScopeRead, &principal);
+  if (!admitted) co_return;
+  const Target& target = exchange.request().target;
+  ListQuery query{.tenant = principal.tenant};
+  const auto limit = limit_of(target, 20, 100);
+  if (!limit) {
+    co_await exchange.refuse(bad_parameter("limit", "must be a number from 1 to 100"));
+    co_return;
+  }
+  query.limit = *limit;
+  for (const std::string_view name : {"after", "before"}) {
+    const std::string* text = target.find_query(name);
+    if (text == nullptr) continue;
+    const auto id = parse_email_id(*text);
+    if (!id) {
+      co_await exchange.refuse(bad_parameter(name, "must be the id of an email"));
+      co_return;
+    }
+    (name == "after" ? query.after : query.before) = key_of(*id);
+  }
+  auto call = [stores = env_.stores.all(), query] { return read_email_list(stores, query); };
+  Result<std::string> view = co_await env_.offload.run(std::move(call), patience());
+  if (!view.ok()) {
+    co_await exchange.refuse(busy("The queue cannot be read now.", 5));
+  } else {
+    co_await exchange.answer({.body = *std::move(view)});
+  }
+}
+
+rt::Task<void> EmailApi::events(Exchange& exchange) {
+  Principal principal;
+  const bool admitted = co_await admit(exchange, kScopeRead, &principal);
+  if (!admitted) co_return;
+  const Target& target = exchange.request().target;
+  EventQuery query{.tenant = principal.tenant};
+  const auto limit = limit_of(target, 100, 1000);
+  if (!limit) {
+    co_await exchange.refuse(bad_parameter("limit", "must be a number from 1 to 1000"));
+    co_return;
+  }
+  query.limit = *limit;
+  const std::string* after = target.find_query("after");
+  if (after != nullptr && !after->empty()) {
+    const auto id = QueueId::parse(*after);
+    if (!id) {
+      co_await exchange.refuse(bad_parameter("after", "must be the id of an event"));
+      co_return;
+    }
+    query.after = key_of(*id);
+  }
+  const WallTime settled =
+      std::chrono::time_point_cast<WallTime::duration>(env_.reactor.wall_now() - kEventSettling);
+  query.before = key_of({.micros = static_cast<uint64_t>(unix_micros(settled)), .partition = 0});
+  auto call = [stores = env_.stores.all(), query] { return read_events(stores, query); };
+  Result<std::string> view = co_await env_.offload.run(std::move(call), patience());
+  if (!view.ok()) {
+    co_await exchange.refuse(busy("The events cannot be read now.", 5));
+  } else {
+    co_await exchange.answer({.body = *std::move(view)});
+  }
+}
+
+}  // namespace barid::http

@@ -1,0 +1,129 @@
+// The submission API: POST /emails, POST /emails/batch, GET /emails, GET /emails/{id}, GET /events.
+// An answer of 200 comes after the sync that holds the messages, their record and, with an
+// Idempotency-Key, the answer itself. All messages of a request share one group commit.
+// Layer: http. Shard-owned.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/obs/log.h"
+#include "http/exchange.h"
+#include "http/router.h"
+#include "http/submit/api_keys.h"
+#include "http/submit/email_record.h"
+#include "http/submit/fate_recorder.h"
+#include "http/submit/ledger.h"
+#include "shard/runtime/offload.h"
+#include "shard/schedule/queue_manager.h"
+
+namespace barid::http {
+
+/// All partitions of the process; stores outlive every shard's requests.
+struct StoreDirectory {
+  std::vector<std::pair<uint16_t, const queue::Store*>> stores;
+
+  [[nodiscard]] const queue::Store* find(uint16_t partition) const noexcept;
+  [[nodiscard]] std::vector<const queue::Store*> all() const;
+};
+
+/// What the API asks of the shard around it.
+class SubmitHost {
+ public:
+  virtual ~SubmitHost() = default;
+  /// Why new mail is turned away now; empty = it is taken.
+  [[nodiscard]] virtual std::string_view refusal() const = 0;
+};
+
+struct EmailApiEnv {
+  rt::Reactor& reactor;
+  rt::Offload& offload;
+  schedule::QueueManager& queue;
+  Log& log;
+  FateRecorder& fates;
+  RequestLedger& ledger;
+  const StoreDirectory& stores;
+  const SubmitHost& host;
+};
+
+struct EmailApiSettings {
+  std::string hostname;            ///< in Received
+  std::string mail_name;           ///< the same
+  uint64_t message_bytes_max = 0;  ///< message_size_limit; 0 = none
+  uint32_t batch_max = 1000;       ///< http_batch_limit
+  std::unique_ptr<const ApiKeys> keys;
+};
+
+class EmailApi {
+ public:
+  EmailApi(const EmailApiEnv& env, EmailApiSettings settings)
+      : env_(env), settings_(std::move(settings)) {}
+
+  void add_routes(Router& router);
+  /// Requests under way keep the principal that they have.
+  void reload(EmailApiSettings settings) { settings_ = std::move(settings); }
+
+ private:
+  /// One message ready for the queue.
+  struct Prepared {
+    QueueId id;
+    Envelope envelope;
+    ContentRef content;
+    std::string message_id;
+  };
+  /// One submission: its messages, and what is recorded of it.
+  struct Email {
+    std::string id;
+    EmailRequest request;
+    std::vector<Prepared> messages;
+    std::string record;
+  };
+  struct Problem {
+    size_t index;
+    ApiError error;
+  };
+  /// What a request with an Idempotency-Key goes by.
+  struct Idempotency {
+    std::string key;     ///< digest of tenant and key; empty = none was given
+    std::string digest;  ///< of the request
+    bool begun = false;
+  };
+
+  rt::Task<void> create(Exchange& exchange);
+  rt::Task<void> create_batch(Exchange& exchange);
+  rt::Task<void> show(Exchange& exchange);
+  rt::Task<void> list(Exchange& exchange);
+  rt::Task<void> events(Exchange& exchange);
+
+  // email_api.cc
+  rt::Task<bool> admit(Exchange& exchange, Scope scope, Principal* principal);
+  rt::Task<bool> begin_idempotent(Exchange& exchange, const Principal& principal,
+                                  Idempotency* idempotency);
+  void end_idempotent(const Idempotency& idempotency);
+  [[nodiscard]] MonoTime patience() const noexcept;
+
+  // email_submit.cc
+  rt::Task<void> submit_one(Exchange& exchange, const Principal& principal,
+                            const Idempotency& idempotency);
+  rt::Task<void> submit_batch(Exchange& exchange, const Principal& principal,
+                              const Idempotency& idempotency);
+  rt::Task<void> store_and_answer(Exchange& exchange, std::vector<Email> emails, std::string answer,
+                                  const Principal& principal, const Idempotency& idempotency);
+  [[nodiscard]] std::optional<ApiError> prepare(const JsonValue& value, const Principal& principal,
+                                                const net::SocketAddress& peer, Email* email);
+  [[nodiscard]] std::optional<ApiError> prepare_messages(const Principal& principal,
+                                                         const net::SocketAddress& peer,
+                                                         Email* email);
+  [[nodiscard]] std::optional<ApiError> add_message(const Composition& composition,
+                                                    const std::vector<Mailbox>& recipients,
+                                                    const Envelope& envelope, Email* email);
+  uint64_t stage(Email& email, const Principal& principal);
+  void append_received(Content& content, QueueId id, const std::vector<Mailbox>& recipients) const;
+
+  EmailApiEnv env_;
+  EmailApiSettings settings_;
+};
+
+}  // namespace barid::http

@@ -1,0 +1,62 @@
+// A submission as it is kept and shown: the record in Family::kEmails, and GET's view of it with
+// what became of each recipient.
+// Layer: http. Records are made by pure functions; views are read on offload threads.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "http/submit/email_request.h"
+#include "shard/queue/store.h"
+
+namespace barid::http {
+
+struct RecordedRecipient {
+  std::string address;
+  QueueId queue_id;
+  uint32_t index = 0;    ///< in its message
+  std::string metadata;  ///< JSON, empty = none
+};
+
+struct EmailFacts {
+  std::string id;
+  std::string tenant;
+  std::string message_id;
+  WallTime created{};
+  std::vector<RecordedRecipient> recipients;
+};
+
+[[nodiscard]] std::string email_record(const EmailFacts& facts, const EmailRequest& request);
+
+/// What an offload thread reads: the record, and the answer made of it. Empty text: there is no
+/// such email of that tenant. Errors: kIo, kCorrupt, kUnavailable.
+[[nodiscard]] Result<std::string> read_email_view(const queue::Store& store, QueueId id,
+                                                  std::string_view tenant);
+
+struct ListQuery {
+  std::string tenant;
+  uint32_t limit = 20;
+  std::string after;   ///< key: only older ones
+  std::string before;  ///< key: only newer ones
+};
+/// The newest first, of all `stores`: `{"object":"list","has_more":…,"data":[…]}`.
+[[nodiscard]] Result<std::string> read_email_list(const std::vector<const queue::Store*>& stores,
+                                                  const ListQuery& query);
+
+struct EventQuery {
+  std::string tenant;
+  uint32_t limit = 100;
+  std::string after;   ///< key: only later ones
+  std::string before;  ///< key: only those before it, which all partitions have committed
+};
+/// The oldest first: `{"object":"list","has_more":…,"data":[{"id","type",…}]}`.
+[[nodiscard]] Result<std::string> read_events(const std::vector<const queue::Store*>& stores,
+                                              const EventQuery& query);
+
+/// ISO 8601 with milliseconds, UTC.
+[[nodiscard]] std::string iso_time(WallTime time);
+
+}  // namespace barid::http

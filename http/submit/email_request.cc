@@ -1,0 +1,468 @@
+#include "http/submit/email_request.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "core/text/ascii.h"
+#include "core/text/base64.h"
+#include "core/text/utf8.h"
+#include "dns/name.h"
+#include "http/submit/raw_message.h"
+
+namespace barid::http {
+namespace {
+
+constexpr size_t kFieldsMax = 100;
+constexpr size_t kFilesMax = 100;
+constexpr size_t kTagsMax = 50;
+constexpr size_t kSmallJsonBytesMax = 16 * 1024;
+constexpr Duration kScheduleMax = std::chrono::hours(24 * 30);
+
+ApiError invalid(std::string param, std::string_view what) {
+  return {.status = 422,
+          .name = "validation_error",
+          .message = fmt::format("Invalid `{}`: {}", param, what),
+          .param = std::move(param)};
+}
+ApiError missing(std::string_view param) {
+  return {.status = 422,
+          .name = "missing_required_field",
+          .message = fmt::format("Missing `{}` field.", param),
+          .param = std::string(param)};
+}
+
+/// Reads members of one object; after the first error nothing more is read.
+class Reader {
+ public:
+  Reader(const JsonValue& value, WallTime now, EmailRequest* email)
+      : value_(value), now_(now), email_(*email) {}
+
+  std::optional<ApiError> read() {
+    if (!value_.is_object()) return invalid("body", "must be a JSON object");
+    read_addresses();
+    read_content();
+    read_fields();
+    read_files();
+    read_handling();
+    read_recipients();
+    if (!error_) check_whole();
+    return std::move(error_);
+  }
+
+ private:
+  /// The member, or null if it is absent or JSON null.
+  const JsonValue* find(std::string_view name) const noexcept {
+    const JsonValue* member = value_.find(name);
+    return member == nullptr || member->is_null() ? nullptr : member;
+  }
+  /// SDKs write some names in camel case.
+  const JsonValue* find(std::string_view name, std::string_view other) const noexcept {
+    const JsonValue* member = find(name);
+    return member != nullptr ? member : find(other);
+  }
+  void fail(ApiError error) {
+    if (!error_) error_ = std::move(error);
+  }
+  std::string text(std::string_view name, const JsonValue* member) {
+    if (member == nullptr) return {};
+    if (!member->is_string()) fail(invalid(std::string(name), "must be a string"));
+    return member->text;
+  }
+  std::optional<std::string> optional_text(std::string_view name) {
+    const JsonValue* member = find(name);
+    if (member == nullptr) return std::nullopt;
+    return text(name, member);
+  }
+
+  Mailbox mailbox(std::string_view param, const JsonValue& value) {
+    std::optional<Mailbox> parsed;
+    if (value.is_string()) parsed = parse_mailbox(value.text);
+    if (!parsed) {
+      fail(
+          invalid(std::string(param), "must be `email@example.com` or `Name <email@example.com>`"));
+      return {};
+    }
+    // An ASCII local part needs no SMTPUTF8 if its domain is written in A-labels.
+    if (text::is_ascii(parsed->local) && !text::is_ascii(parsed->domain)) {
+      const auto ascii = dns::name_to_ascii(parsed->domain);
+      if (!ascii) fail(invalid(std::string(param), "the domain is no valid name"));
+      parsed->domain = ascii.value_or("");
+    }
+    return *std::move(parsed);
+  }
+
+  std::vector<Mailbox> mailboxes(std::string_view name, const JsonValue* member) {
+    std::vector<Mailbox> list;
+    if (member == nullptr) return list;
+    if (member->kind != JsonValue::Kind::kArray) {
+      list.push_back(mailbox(name, *member));
+      return list;
+    }
+    if (member->items.size() > kRecipientsMax) {
+      fail(invalid(std::string(name), fmt::format("at most {} addresses", kRecipientsMax)));
+      return list;
+    }
+    for (const JsonValue& item : member->items) list.push_back(mailbox(name, item));
+    return list;
+  }
+
+  void read_addresses() {
+    const JsonValue* from = find("from");
+    if (from == nullptr) return fail(missing("from"));
+    Composition& composition = email_.composition;
+    composition.from = mailbox("from", *from);
+    composition.to = mailboxes("to", find("to"));
+    composition.cc = mailboxes("cc", find("cc"));
+    composition.reply_to = mailboxes("reply_to", find("reply_to", "replyTo"));
+    email_.bcc = mailboxes("bcc", find("bcc"));
+    if (composition.to.empty() && find("recipients") == nullptr) fail(missing("to"));
+    if (const JsonValue* path = find("return_path"); path != nullptr) {
+      const Mailbox parsed = mailbox("return_path", *path);
+      email_.return_path = parsed.address();
+    }
+  }
+
+  void read_content() {
+    Composition& composition = email_.composition;
+    if (const JsonValue* raw = find("raw"); raw != nullptr) {
+      auto decoded = raw->is_string() ? text::decode_base64(raw->text) : std::nullopt;
+      if (!decoded) return fail(invalid("raw", "must be a message in base64"));
+      RawMessage message = prepare_raw(*decoded);
+      if (!message.problem.empty()) return fail(invalid("raw", message.problem));
+      email_.raw = std::move(message.text);
+      composition.subject = std::move(message.subject);
+      composition.message_id = std::move(message.message_id);
+      return;
+    }
+    const JsonValue* subject = find("subject");
+    if (subject == nullptr) return fail(missing("subject"));
+    composition.subject = text("subject", subject);
+    composition.text = optional_text("text");
+    composition.html = optional_text("html");
+  }
+
+  void read_fields() {
+    const JsonValue* headers = find("headers");
+    if (headers == nullptr) return;
+    if (!headers->is_object()) return fail(invalid("headers", "must be an object"));
+    if (headers->names.size() > kFieldsMax) return fail(invalid("headers", "too many"));
+    for (size_t i = 0; i < headers->names.size(); ++i) {
+      const std::string& name = headers->names[i];
+      const JsonValue& value = headers->items[i];
+      if (value.kind != JsonValue::Kind::kString && value.kind != JsonValue::Kind::kNumber) {
+        return fail(invalid("headers." + name.substr(0, 76), "must be a string"));
+      }
+      email_.composition.fields.push_back({.name = name, .value = value.text});
+    }
+  }
+
+  void read_files() {
+    const JsonValue* files = find("attachments");
+    if (files == nullptr) return;
+    if (files->kind != JsonValue::Kind::kArray) {
+      return fail(invalid("attachments", "must be an array"));
+    }
+    if (files->items.size() > kFilesMax) return fail(invalid("attachments", "too many"));
+    for (size_t i = 0; i < files->items.size() && !error_; ++i) {
+      read_file(files->items[i], fmt::format("attachments.{}", i));
+    }
+  }
+
+  void read_file(const JsonValue& value, const std::string& param) {
+    const auto member = [&value](std::string_view snake, std::string_view camel) {
+      const JsonValue* found = value.find(snake);
+      return found != nullptr ? found : value.find(camel);
+    };
+    const auto string_of = [](const JsonValue* found) {
+      return found != nullptr && found->is_string() ? found->text : std::string();
+    };
+    AttachedFile file;
+    file.filename = string_of(member("filename", "filename"));
+    file.content_type = string_of(member("content_type", "contentType"));
+    file.content_id = string_of(member("content_id", "contentId"));
+    if (file.content_id.empty()) {
+      file.content_id = string_of(member("inline_content_id", "inlineContentId"));
+    }
+    const JsonValue* content = value.find("content");
+    if (content == nullptr || content->is_null()) {
+      const JsonValue* path = value.find("path");
+      return fail(invalid(param, path != nullptr && !path->is_null()
+                                     ? "files are not fetched from URLs: send `content`"
+                                     : "needs `content`"));
+    }
+    if (!read_bytes(*content, &file.bytes)) {
+      return fail(invalid(param + ".content", "must be base64, or a serialised Buffer"));
+    }
+    email_.composition.files.push_back(std::move(file));
+  }
+
+  /// Base64, or what JSON.stringify() makes of a Buffer.
+  static bool read_bytes(const JsonValue& value, std::string* bytes) {
+    if (value.is_string()) {
+      auto decoded = text::decode_base64(value.text);
+      if (!decoded) return false;
+      *bytes = *std::move(decoded);
+      return true;
+    }
+    const JsonValue* type = value.find("type");
+    const JsonValue* data = value.find("data");
+    if (type == nullptr || type->text != "Buffer" || data == nullptr) return false;
+    if (data->kind == JsonValue::Kind::kBytes) {
+      *bytes = data->text;
+      return true;
+    }
+    return data->kind == JsonValue::Kind::kArray && data->items.empty();
+  }
+
+  void read_handling() {
+    if (const JsonValue* stream = find("stream"); stream != nullptr) {
+      if (stream->text != "transactional" && stream->text != "bulk") {
+        return fail(invalid("stream", "must be transactional or bulk"));
+      }
+      email_.stream = stream->text == "bulk" ? Stream::kBulk : Stream::kTransactional;
+    }
+    if (const JsonValue* priority = find("priority"); priority != nullptr) {
+      int number = 0;
+      const char* end = priority->text.data() + priority->text.size();
+      const auto parsed = std::from_chars(priority->text.data(), end, number);
+      if (priority->kind != JsonValue::Kind::kNumber || parsed.ec != std::errc() ||
+          parsed.ptr != end || number < kPriorityMin || number > kPriorityMax) {
+        return fail(invalid("priority", "must be a whole number from -9 to 9"));
+      }
+      email_.priority = static_cast<int8_t>(number);
+    }
+    if (const JsonValue* at = find("scheduled_at", "scheduledAt"); at != nullptr) {
+      email_.scheduled_at = at->is_string() ? parse_moment(at->text, now_) : std::nullopt;
+      if (!email_.scheduled_at) {
+        return fail(invalid("scheduled_at", "must be an ISO 8601 date or words like `in 1 min`"));
+      }
+      if (*email_.scheduled_at > now_ + kScheduleMax) {
+        return fail(invalid("scheduled_at", "must be within 30 days"));
+      }
+    }
+    if (const JsonValue* at = find("expires_at"); at != nullptr) {
+      const auto moment = at->is_string() ? parse_moment(at->text, now_) : std::nullopt;
+      if (!moment || *moment <= now_) {
+        return fail(invalid("expires_at", "must be an ISO 8601 date in the future"));
+      }
+      email_.expires_at = *moment;
+    }
+    email_.pool = text("pool", find("pool"));
+    if (email_.pool.size() > 64) return fail(invalid("pool", "is too long"));
+    read_tags();
+    read_unsubscribe();
+    if (const JsonValue* metadata = find("metadata"); metadata != nullptr) {
+      if (!metadata->is_object()) return fail(invalid("metadata", "must be an object"));
+      email_.metadata.clear();
+      append_json(email_.metadata, *metadata);
+      if (email_.metadata.size() > kSmallJsonBytesMax) fail(invalid("metadata", "is too large"));
+    }
+  }
+
+  void read_tags() {
+    const JsonValue* tags = find("tags");
+    if (tags == nullptr) return;
+    if (tags->kind != JsonValue::Kind::kArray || tags->items.size() > kTagsMax) {
+      return fail(invalid("tags", "must be a short array"));
+    }
+    constexpr text::CharSet kTagChars = text::kAlnum | text::CharSet("_-");
+    for (const JsonValue& tag : tags->items) {
+      const JsonValue* name = tag.find("name");
+      const JsonValue* value = tag.find("value");
+      const bool good = name != nullptr && value != nullptr && name->is_string() &&
+                        value->is_string() && !name->text.empty() && name->text.size() <= 256 &&
+                        value->text.size() <= 256 && kTagChars.has_all(name->text) &&
+                        kTagChars.has_all(value->text);
+      if (!good) {
+        return fail(invalid("tags", "need a name and a value of ASCII letters, digits, _ and -"));
+      }
+    }
+    email_.tags.clear();
+    append_json(email_.tags, *tags);
+  }
+
+  void read_unsubscribe() {
+    const JsonValue* unsubscribe = find("unsubscribe");
+    if (unsubscribe == nullptr) return;
+    if (!unsubscribe->is_object()) return fail(invalid("unsubscribe", "must be an object"));
+    Composition& composition = email_.composition;
+    composition.unsubscribe_url = text("unsubscribe.url", unsubscribe->find("url"));
+    composition.unsubscribe_mailto = text("unsubscribe.mailto", unsubscribe->find("mailto"));
+    const JsonValue* one_click = unsubscribe->find("one_click");
+    composition.unsubscribe_one_click = one_click != nullptr
+                                            ? one_click->boolean
+                                            : composition.unsubscribe_url.starts_with("https://");
+  }
+
+  void read_recipients() {
+    const JsonValue* recipients = find("recipients");
+    if (recipients == nullptr || error_) return;
+    if (recipients->kind != JsonValue::Kind::kArray || recipients->items.empty() ||
+        recipients->items.size() > kMergeRecipientsMax) {
+      return fail(
+          invalid("recipients", fmt::format("must be an array of 1 to {}", kMergeRecipientsMax)));
+    }
+    if (!email_.composition.to.empty() || !email_.composition.cc.empty() || !email_.bcc.empty()) {
+      return fail(invalid("recipients", "cannot be given together with to, cc or bcc"));
+    }
+    if (email_.raw) return fail(invalid("recipients", "cannot be given together with raw"));
+    for (size_t i = 0; i < recipients->items.size() && !error_; ++i) {
+      read_recipient(recipients->items[i], fmt::format("recipients.{}", i));
+    }
+  }
+
+  void read_recipient(const JsonValue& value, const std::string& param) {
+    const JsonValue* address = value.find("email");
+    if (address == nullptr) return fail(missing(param + ".email"));
+    MergeRecipient recipient{.mailbox = mailbox(param + ".email", *address)};
+    if (const JsonValue* name = value.find("name"); name != nullptr && name->is_string()) {
+      recipient.mailbox.name = name->text;
+    }
+    const JsonValue* variables = value.find("variables");
+    if (variables != nullptr && !variables->is_null()) {
+      if (!variables->is_object()) return fail(invalid(param + ".variables", "must be an object"));
+      for (size_t i = 0; i < variables->names.size(); ++i) {
+        const JsonValue& variable = variables->items[i];
+        std::string written = variable.text;
+        if (!variable.is_string()) {
+          written.clear();
+          append_json(written, variable);
+        }
+        recipient.variables.emplace_back(variables->names[i], std::move(written));
+      }
+    }
+    if (const JsonValue* metadata = value.find("metadata"); metadata != nullptr) {
+      append_json(recipient.metadata, *metadata);
+      if (recipient.metadata.size() > kSmallJsonBytesMax) {
+        return fail(invalid(param + ".metadata", "is too large"));
+      }
+    }
+    email_.recipients.push_back(std::move(recipient));
+  }
+
+  void check_whole() {
+    if (auto problem = find_problem(email_.composition)) {
+      return fail(invalid(problem->param, problem->message));
+    }
+    for (const Mailbox& bcc : email_.bcc) {
+      if (!text::is_valid_utf8(bcc.local)) return fail(invalid("bcc", "is no address"));
+    }
+  }
+
+  const JsonValue& value_;
+  const WallTime now_;
+  EmailRequest& email_;
+  std::optional<ApiError> error_;
+};
+
+/// Days since 1970-01-01 of a civil date.
+std::optional<int64_t> days_of(int64_t year, uint32_t month, uint32_t day) {
+  const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(year)),
+                                         std::chrono::month(month), std::chrono::day(day)};
+  if (!date.ok()) return std::nullopt;
+  return std::chrono::sys_days(date).time_since_epoch().count();
+}
+
+std::optional<uint32_t> take_digits(std::string_view& text, size_t count) {
+  if (text.size() < count || !text::kDigits.has_all(text.substr(0, count))) return std::nullopt;
+  uint32_t value = 0;
+  std::from_chars(text.data(), text.data() + count, value);
+  text.remove_prefix(count);
+  return value;
+}
+
+bool take(std::string_view& text, std::string_view any_of) {
+  if (text.empty() || any_of.find(text.front()) == std::string_view::npos) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+std::optional<WallTime> parse_iso(std::string_view text) {
+  const auto year = take_digits(text, 4);
+  if (!year || !take(text, "-")) return std::nullopt;
+  const auto month = take_digits(text, 2);
+  if (!month || !take(text, "-")) return std::nullopt;
+  const auto day = take_digits(text, 2);
+  if (!day || !take(text, "Tt ")) return std::nullopt;
+  const auto days = days_of(*year, *month, *day);
+  const auto hour = take_digits(text, 2);
+  if (!days || !hour || !take(text, ":")) return std::nullopt;
+  const auto minute = take_digits(text, 2);
+  uint32_t second = 0;
+  int64_t micros = 0;
+  if (!minute) return std::nullopt;
+  if (take(text, ":")) {
+    const auto seconds = take_digits(text, 2);
+    if (!seconds) return std::nullopt;
+    second = *seconds;
+    if (take(text, ".,")) {
+      int64_t unit = 100'000;
+      bool any = false;
+      while (!text.empty() && text::is_digit(text.front())) {
+        micros += (text.front() - '0') * unit;
+        unit /= 10;
+        any = true;
+        text.remove_prefix(1);
+      }
+      if (!any) return std::nullopt;
+    }
+  }
+  if (*hour > 23 || *minute > 59 || second > 60) return std::nullopt;
+  int64_t offset = 0;
+  if (!take(text, "Zz")) {
+    const bool west = text.starts_with('-');
+    if (!take(text, "+-")) return std::nullopt;
+    const auto hours = take_digits(text, 2);
+    take(text, ":");
+    const auto minutes = text.empty() ? std::optional<uint32_t>(0) : take_digits(text, 2);
+    if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+    offset = (int64_t{*hours} * 60 + *minutes) * 60 * (west ? -1 : 1);
+  }
+  if (!text.empty()) return std::nullopt;
+  const int64_t seconds = *days * 86'400 + *hour * 3600 + *minute * 60 + second - offset;
+  return wall_from_micros(seconds * 1'000'000 + micros);
+}
+
+std::optional<WallTime> parse_words(std::string_view text, WallTime now) {
+  std::string lower;
+  text::append_lower(lower, text);
+  std::string_view rest = lower;
+  if (text::take_word(rest) != "in") return std::nullopt;
+  const std::string_view number = text::take_word(rest);
+  uint32_t count = 0;
+  if (number == "a" || number == "an") {
+    count = 1;
+  } else {
+    const auto parsed = std::from_chars(number.data(), number.data() + number.size(), count);
+    if (parsed.ec != std::errc() || parsed.ptr != number.data() + number.size()) {
+      return std::nullopt;
+    }
+  }
+  std::string_view unit = text::take_word(rest);
+  if (!rest.empty() && !text::trim(rest).empty()) return std::nullopt;
+  if (unit.size() > 1 && unit.ends_with('s')) unit.remove_suffix(1);
+  int64_t seconds = 0;
+  if (unit == "s" || unit == "sec" || unit == "second") seconds = 1;
+  if (unit == "m" || unit == "min" || unit == "minute") seconds = 60;
+  if (unit == "h" || unit == "hr" || unit == "hour") seconds = 3600;
+  if (unit == "d" || unit == "day") seconds = 86'400;
+  if (unit == "w" || unit == "week") seconds = 7 * 86'400;
+  if (seconds == 0 || count > 10'000'000) return std::nullopt;
+  return now + std::chrono::seconds(seconds * count);
+}
+
+}  // namespace
+
+std::optional<WallTime> parse_moment(std::string_view text, WallTime now) {
+  text = text::trim(text);
+  if (text.size() > 64) return std::nullopt;
+  if (const auto iso = parse_iso(text)) return iso;
+  return parse_words(text, now);
+}
+
+std::optional<ApiError> read_email(const JsonValue& value, WallTime now, EmailRequest* email) {
+  return Reader(value, now, email).read();
+}
+
+}  // namespace barid::http

@@ -1,0 +1,51 @@
+// From the JSON of a submission to what is to be sent: fields, recipients, schedule. Pure: the
+// clock and the id are handed in.
+// Layer:  http, pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/mail/compose.h"
+#include "core/mail/envelope.h"
+#include "http/message.h"
+#include "http/submit/json.h"
+
+namespace barid::http {
+
+inline constexpr size_t kRecipientsMax = 50;         // of `to`, `cc` and `bcc` each
+inline constexpr size_t kMergeRecipientsMax = 1000;  // of `recipients`
+
+/// One of `recipients`: gets a message of its own.
+struct MergeRecipient {
+  Mailbox mailbox;
+  std::vector<std::pair<std::string, std::string>> variables;
+  std::string metadata;  ///< JSON, empty = none
+};
+
+struct EmailRequest {
+  Composition composition;
+  std::vector<Mailbox> bcc;
+  std::optional<std::string> raw;  ///< a whole message instead of the composition's content
+  std::vector<MergeRecipient> recipients;
+  std::string tags = "[]";      ///< JSON
+  std::string metadata = "{}";  ///< JSON
+  Stream stream = Stream::kTransactional;
+  int8_t priority = 0;
+  std::optional<WallTime> scheduled_at;
+  WallTime expires_at{};
+  std::string pool;
+  std::string return_path;  ///< empty = the address of `from`
+};
+
+/// Reads `value`, or says what is wrong with it: 422 missing_required_field or validation_error.
+[[nodiscard]] std::optional<ApiError> read_email(const JsonValue& value, WallTime now,
+                                                 EmailRequest* email);
+
+/// `scheduled_at` as ISO 8601 with an offset, or in the words of SDKs: "in 5 min", "in 2 hours".
+[[nodiscard]] std::optional<WallTime> parse_moment(std::string_view text, WallTime now);
+
+}  // namespace barid::http

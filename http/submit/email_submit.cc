@@ -1,0 +1,399 @@
+// From a request's body to messages on disk.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/text/ascii.h"
+#include "core/text/date.h"
+#include "http/submit/email_api.h"
+#include "http/submit/email_id.h"
+#include "http/submit/merge.h"
+
+namespace barid::http {
+namespace {
+
+constexpr Duration kIdempotencyLife = std::chrono::hours(24);
+constexpr size_t kYieldEvery = 64;
+
+ApiError malformed(std::string_view why) {
+  return {.status = 400,
+          .name = "validation_error",
+          .message = fmt::format("The request body is no valid JSON: {}", why)};
+}
+
+/// Null if the body may be JSON of `kinds`; absent means JSON.
+bool is_media_type(std::string_view field, std::string_view wanted) noexcept {
+  return text::equals_ignore_case(text::trim(field.substr(0, field.find(';'))), wanted);
+}
+
+std::optional<ApiError> parse_body(const Content& body, JsonValue* value) {
+  JsonReader reader;
+  for (const std::string_view span : body.spans()) {
+    if (!reader.add(span)) return malformed(reader.problem());
+  }
+  if (!reader.finish()) return malformed(reader.problem());
+  *value = reader.take();
+  return std::nullopt;
+}
+
+/// One document a line.
+std::optional<ApiError> parse_lines(const Content& body, size_t max, JsonValue* array) {
+  array->kind = JsonValue::Kind::kArray;
+  auto reader = std::make_unique<JsonReader>();
+  bool any = false;
+  const auto end_line = [&]() -> std::optional<ApiError> {
+    if (!any) return std::nullopt;
+    if (!reader->finish()) {
+      return malformed(fmt::format("line {}: {}", array->items.size() + 1, reader->problem()));
+    }
+    array->items.push_back(reader->take());
+    reader = std::make_unique<JsonReader>();
+    any = false;
+    return std::nullopt;
+  };
+  for (std::string_view span : body.spans()) {
+    while (!span.empty()) {
+      const size_t feed = span.find('\n');
+      const std::string_view piece = span.substr(0, feed);
+      if (piece.find_first_not_of(" \t\r") != std::string_view::npos) any = true;
+      if (any && !reader->add(piece)) {
+        return malformed(fmt::format("line {}: {}", array->items.size() + 1, reader->problem()));
+      }
+      if (feed == std::string_view::npos) break;
+      if (auto error = end_line()) return error;
+      if (array->items.size() > max) return std::nullopt;  // the caller says so
+      span.remove_prefix(feed + 1);
+    }
+  }
+  return end_line();
+}
+
+void prefix_param(ApiError& error, size_t index) {
+  error.message = fmt::format("emails[{}]: {}", index, error.message);
+  error.param =
+      error.param.empty() ? fmt::to_string(index) : fmt::format("{}.{}", index, error.param);
+}
+
+std::string entry_of(WallTime expires, std::string_view digest, std::string_view answer) {
+  std::string entry;
+  const auto micros = static_cast<uint64_t>(unix_micros(expires));
+  for (int shift = 56; shift >= 0; shift -= 8) entry += static_cast<char>(micros >> shift & 0xff);
+  entry += digest;
+  entry += answer;
+  return entry;
+}
+
+}  // namespace
+
+rt::Task<void> EmailApi::submit_one(Exchange& exchange, const Principal& principal,
+                                    const Idempotency& idempotency) {
+  const std::string_view type = exchange.request().field("content-type");
+  if (!type.empty() && !is_media_type(type, "application/json")) {
+    co_await exchange.refuse({.status = 415,
+                              .name = "unsupported_media_type",
+                              .message = "The body must be application/json."});
+    co_return;
+  }
+  JsonValue value;
+  std::vector<Email> emails(1);
+  std::optional<ApiError> error = parse_body(*exchange.request().body, &value);
+  if (!error) error = prepare(value, principal, exchange.peer(), &emails[0]);
+  if (error) {
+    co_await exchange.refuse(*std::move(error));
+    co_return;
+  }
+  std::string answer = fmt::format("{{\"id\":\"{}\"}}\n", emails[0].id);
+  co_await store_and_answer(exchange, std::move(emails), std::move(answer), principal, idempotency);
+}
+
+rt::Task<void> EmailApi::submit_batch(Exchange& exchange, const Principal& principal,
+                                      const Idempotency& idempotency) {
+  const std::string_view type = exchange.request().field("content-type");
+  const bool lines = is_media_type(type, "application/x-ndjson");
+  if (!type.empty() && !lines && !is_media_type(type, "application/json")) {
+    co_await exchange.refuse({.status = 415,
+                              .name = "unsupported_media_type",
+                              .message = "The body must be application/json or "
+                                         "application/x-ndjson."});
+    co_return;
+  }
+  const std::string_view validation = exchange.request().field("x-batch-validation");
+  const bool permissive = validation == "permissive";
+  if (!permissive && !validation.empty() && validation != "strict") {
+    co_await exchange.refuse({.status = 422,
+                              .name = "validation_error",
+                              .message = "x-batch-validation may be strict or permissive.",
+                              .param = "x-batch-validation"});
+    co_return;
+  }
+  JsonValue array;
+  const Content& body = *exchange.request().body;
+  std::optional<ApiError> error =
+      lines ? parse_lines(body, settings_.batch_max, &array) : parse_body(body, &array);
+  if (!error && (array.kind != JsonValue::Kind::kArray || array.items.empty() ||
+                 array.items.size() > settings_.batch_max)) {
+    error = ApiError{.status = 422,
+                     .name = "validation_error",
+                     .message = fmt::format("The body must be an array of 1 to {} emails.",
+                                            settings_.batch_max)};
+  }
+  std::vector<Email> emails;
+  std::vector<Problem> problems;
+  for (size_t i = 0; i < array.items.size() && !error; ++i) {
+    if (i % kYieldEvery == kYieldEvery - 1) co_await rt::yield(env_.reactor);
+    Email email;
+    std::optional<ApiError> problem = prepare(array.items[i], principal, exchange.peer(), &email);
+    if (!problem) {
+      emails.push_back(std::move(email));
+    } else if (permissive) {
+      problems.push_back({.index = i, .error = *std::move(problem)});
+    } else {
+      error = std::move(problem);
+      prefix_param(*error, i);
+    }
+  }
+  if (error) {
+    co_await exchange.refuse(*std::move(error));
+    co_return;
+  }
+  std::string answer = "{\"data\":[";
+  for (size_t i = 0; i < emails.size(); ++i) {
+    answer += fmt::format("{}{{\"id\":\"{}\"}}", i == 0 ? "" : ",", emails[i].id);
+  }
+  answer += ']';
+  if (permissive) {
+    answer += ",\"errors\":[";
+    for (size_t i = 0; i < problems.size(); ++i) {
+      answer += fmt::format("{}{{\"index\":{},\"message\":", i == 0 ? "" : ",", problems[i].index);
+      append_json_string(answer, problems[i].error.message);
+      answer += '}';
+    }
+    answer += ']';
+  }
+  answer += "}\n";
+  co_await store_and_answer(exchange, std::move(emails), std::move(answer), principal, idempotency);
+}
+
+// --- one email
+
+std::optional<ApiError> EmailApi::prepare(const JsonValue& value, const Principal& principal,
+                                          const net::SocketAddress& peer, Email* email) {
+  EmailRequest& request = email->request;
+  if (auto error = read_email(value, env_.reactor.wall_now(), &request)) return error;
+  if (!principal.from_domains.empty()) {
+    std::string domain;
+    text::append_lower(domain, request.composition.from.domain);
+    const auto& allowed = principal.from_domains;
+    if (std::find(allowed.begin(), allowed.end(), domain) == allowed.end()) {
+      return ApiError{.status = 403,
+                      .name = "validation_error",
+                      .message = fmt::format("The {} domain is not one that this API key may "
+                                             "send from.",
+                                             domain),
+                      .param = "from"};
+    }
+  }
+  return prepare_messages(principal, peer, email);
+}
+
+std::optional<ApiError> EmailApi::prepare_messages(const Principal& principal,
+                                                   const net::SocketAddress& peer, Email* email) {
+  EmailRequest& request = email->request;
+  Composition& composition = request.composition;
+  Envelope envelope;
+  envelope.sender = request.return_path.empty() ? composition.from.address() : request.return_path;
+  envelope.tenant = principal.tenant;
+  envelope.stream = request.stream;
+  envelope.priority = request.priority;
+  envelope.expires_at = request.expires_at;
+  envelope.pool = request.pool;
+  envelope.client_name = "unknown";
+  envelope.client_address = peer.is_ip() ? peer.ip_text() : "local";
+  envelope.protocol = "HTTP";
+  composition.unix_seconds = unix_seconds(env_.reactor.wall_now());
+
+  const QueueId first = env_.queue.home().allocate_id();
+  email->id = make_email_id(first, env_.reactor.rng().next());
+  envelope.email_id = email->id;
+  for (const char c : email->id) {
+    if (c != '-') composition.boundary += c;
+  }
+  const bool own_id = request.raw && !composition.message_id.empty();
+  if (!own_id) composition.message_id = email->id + '@' + composition.from.domain;
+  EmailFacts facts{.id = email->id,
+                   .tenant = principal.tenant,
+                   .message_id = composition.message_id,
+                   .created = env_.reactor.wall_now()};
+  const auto add = [&](const Composition& one, const std::vector<Mailbox>& to,
+                       const std::string& metadata) -> std::optional<ApiError> {
+    email->messages.push_back(
+        {.id = email->messages.empty() ? first : env_.queue.home().allocate_id()});
+    if (auto error = add_message(one, to, envelope, email)) return error;
+    for (uint32_t i = 0; i < to.size(); ++i) {
+      facts.recipients.push_back({.address = to[i].address(),
+                                  .queue_id = email->messages.back().id,
+                                  .index = i,
+                                  .metadata = metadata});
+    }
+    return std::nullopt;
+  };
+  if (request.recipients.empty()) {
+    std::vector<Mailbox> all = composition.to;
+    all.insert(all.end(), composition.cc.begin(), composition.cc.end());
+    all.insert(all.end(), request.bcc.begin(), request.bcc.end());
+    std::vector<Mailbox> once;  // an address named twice gets one copy
+    for (Mailbox& mailbox : all) {
+      const bool known = std::any_of(once.begin(), once.end(), [&](const Mailbox& other) {
+        return other.address() == mailbox.address();
+      });
+      if (!known) once.push_back(std::move(mailbox));
+    }
+    if (auto error = add(composition, once, {})) return error;
+  }
+  for (size_t i = 0; i < request.recipients.size(); ++i) {
+    const MergeRecipient& recipient = request.recipients[i];
+    Composition merged;
+    if (auto error = merge(composition, recipient, i, &merged)) return error;
+    if (i > 0) merged.message_id = fmt::format("{}.{}@{}", email->id, i, composition.from.domain);
+    if (auto error = add(merged, {recipient.mailbox}, recipient.metadata)) return error;
+  }
+  email->record = email_record(facts, request);
+  // What the record and the messages have is not kept twice.
+  composition.files.clear();
+  composition.html.reset();
+  composition.text.reset();
+  request.raw.reset();
+  return std::nullopt;
+}
+
+/// Fills the last of `email->messages`.
+std::optional<ApiError> EmailApi::add_message(const Composition& composition,
+                                              const std::vector<Mailbox>& recipients,
+                                              const Envelope& envelope, Email* email) {
+  Prepared& message = email->messages.back();
+  message.envelope = envelope;
+  message.message_id = '<' + composition.message_id + '>';
+  for (const Mailbox& mailbox : recipients) {
+    message.envelope.recipients.push_back({.address = mailbox.address()});
+    if (!text::is_ascii(mailbox.local)) message.envelope.smtputf8 = true;
+  }
+  message.envelope.smtputf8 =
+      message.envelope.smtputf8 || needs_smtputf8(composition) || !text::is_ascii(envelope.sender);
+  message.content = ContentRef::make();
+  append_received(*message.content, message.id, recipients);
+  const std::optional<std::string>& raw = email->request.raw;
+  if (raw) {
+    if (!text::is_ascii(*raw)) {
+      message.envelope.body = BodyType::k8BitMime;
+      const size_t header_end = raw->find("\r\n\r\n");
+      if (!text::is_ascii(std::string_view(*raw).substr(0, header_end))) {
+        message.envelope.smtputf8 = true;
+      }
+    }
+    if (email->request.composition.message_id == email->id + '@' + composition.from.domain) {
+      message.content->append(fmt::format("Message-ID: {}\r\n", message.message_id));
+    }
+    message.content->append(*raw);
+  } else {
+    compose(composition, *message.content);
+  }
+  if (settings_.message_bytes_max > 0 && message.content->size() > settings_.message_bytes_max) {
+    return ApiError{.status = 413,
+                    .name = "payload_too_large",
+                    .message = fmt::format("The message is larger than {} bytes.",
+                                           settings_.message_bytes_max)};
+  }
+  return std::nullopt;
+}
+
+void EmailApi::append_received(Content& content, QueueId id,
+                               const std::vector<Mailbox>& recipients) const {
+  std::string field = fmt::format("Received: by {} ({}) with HTTP id {}", settings_.hostname,
+                                  settings_.mail_name, id.text());
+  if (recipients.size() == 1) field += fmt::format("\r\n\tfor <{}>", recipients[0].address());
+  field += "; ";
+  text::append_date(field, unix_seconds(env_.reactor.wall_now()));
+  field += "\r\n";
+  content.append(field);
+}
+
+// --- the queue
+
+/// Puts all of an email into the open group, and returns that.
+uint64_t EmailApi::stage(Email& email, const Principal& principal) {
+  uint64_t group = 0;
+  queue::Partition& partition = env_.queue.home();
+  const WallTime now = env_.reactor.wall_now();
+  const QueueId first = email.messages.front().id;
+  for (Prepared& message : email.messages) {
+    env_.log.write({}, SmtpdClient{.queue_id = message.id,
+                                   .client = {.name = message.envelope.client_name,
+                                              .address = message.envelope.client_address},
+                                   .sasl_method = principal.key_digest.empty() ? "" : "API",
+                                   .sasl_username = principal.tenant});
+    env_.log.write({}, CleanupMessageId{.queue_id = message.id, .message_id = message.message_id});
+    schedule::QueueManager::Submission submission{.id = message.id,
+                                                  .envelope = std::move(message.envelope),
+                                                  .content = std::move(message.content),
+                                                  .arrival = now};
+    if (email.request.scheduled_at) submission.due = *email.request.scheduled_at;
+    group = env_.queue.stage(std::move(submission));
+  }
+  const auto key = first.key();
+  partition.put_entry(queue::Family::kEmails, {key.data(), key.size()}, email.record);
+  std::string event = fmt::format(
+      "{{\"v\":1,\"type\":\"{}\",\"email_id\":\"{}\",\"queue_id\":\"{}\",\"at\":{},\"tenant\":",
+      email.request.scheduled_at ? "email.scheduled" : "email.sent", email.id, first.text(),
+      unix_micros(now));
+  append_json_string(event, principal.tenant);
+  event += '}';
+  const auto event_key = partition.allocate_id().key();
+  partition.put_entry(queue::Family::kEvents, {event_key.data(), event_key.size()}, event);
+  return group;
+}
+
+rt::Task<void> EmailApi::store_and_answer(Exchange& exchange, std::vector<Email> emails,
+                                          std::string answer, const Principal& principal,
+                                          const Idempotency& idempotency) {
+  if (const std::string_view refusal = env_.host.refusal(); !refusal.empty()) {
+    co_await exchange.refuse({.status = 503,
+                              .name = "service_unavailable",
+                              .message = std::string(refusal.substr(refusal.find(' ') + 1)),
+                              .retry_after_seconds = 5});
+    co_return;
+  }
+  if (emails.empty()) {
+    co_await exchange.answer({.body = std::move(answer)});
+    co_return;
+  }
+  queue::Partition& partition = env_.queue.home();
+  uint64_t group = 0;
+  for (Email& email : emails) group = stage(email, principal);
+  if (!idempotency.key.empty()) {
+    const WallTime expires = std::chrono::time_point_cast<WallTime::duration>(
+        env_.reactor.wall_now() + kIdempotencyLife);
+    partition.put_entry(queue::Family::kIdempotency, idempotency.key,
+                        entry_of(expires, idempotency.digest, answer));
+  }
+  const Status status = co_await partition.committed(group);
+  if (status.ok()) {
+    co_await exchange.answer({.body = std::move(answer)});
+    co_return;
+  }
+  // The messages are undone when the store is back; what stands beside them must not outlive them.
+  for (const Email& email : emails) {
+    const auto key = email.messages.front().id.key();
+    env_.fates.erase(partition, queue::Family::kEmails, {key.data(), key.size()});
+  }
+  if (!idempotency.key.empty()) {
+    env_.fates.erase(partition, queue::Family::kIdempotency, idempotency.key);
+  }
+  co_await exchange.refuse({.status = 503,
+                            .name = "service_unavailable",
+                            .message = status.error().code == Code::kNoSpace
+                                           ? "Insufficient system storage"
+                                           : "The queue could not be written",
+                            .retry_after_seconds = 30});
+}
+
+}  // namespace barid::http

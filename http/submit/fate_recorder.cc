@@ -1,0 +1,139 @@
+#include "http/submit/fate_recorder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "http/message.h"
+
+namespace barid::http {
+namespace {
+
+constexpr Duration kRetryPause = std::chrono::seconds(1);
+
+struct Words {
+  std::string_view state, event;
+};
+Words words_of(schedule::FateObserver::Fate fate) noexcept {
+  using Fate = schedule::FateObserver::Fate;
+  switch (fate) {
+    case Fate::kDelivered:
+      return {"delivered", "email.delivered"};
+    case Fate::kDeferred:
+      return {"deferred", "email.delivery_delayed"};
+    case Fate::kFailed:
+      return {"bounced", "email.bounced"};
+    case Fate::kExpired:
+      return {"failed", "email.failed"};
+  }
+  return {"deferred", "email.delivery_delayed"};
+}
+
+}  // namespace
+
+std::string fate_key(QueueId id, uint32_t recipient) {
+  const auto key = id.key();
+  std::string out(key.data(), key.size());
+  out += static_cast<char>(recipient >> 8 & 0xff);
+  out += static_cast<char>(recipient & 0xff);
+  return out;
+}
+
+void FateRecorder::on_fate(const queue::Message& message, uint32_t recipient, Fate fate,
+                           const Outcome* outcome) {
+  const Words words = words_of(fate);
+  const queue::RecipientStatus& status = message.status[recipient];
+  const std::string_view reply =
+      outcome != nullptr ? std::string_view(outcome->text) : status.reason;
+  std::string facts = fmt::format(
+      "\"at\":{},\"attempts\":{},\"dsn\":\"{}\",\"relay\":", unix_micros(reactor_.wall_now()),
+      message.attempts + (outcome != nullptr ? 1 : 0),
+      (outcome != nullptr ? outcome->dsn : status.dsn).text());
+  append_json_string(facts, outcome != nullptr ? outcome->relay : "none");
+  facts += ",\"reply\":";
+  append_json_string(facts, reply);
+
+  std::string event = fmt::format(
+      "{{\"v\":1,\"type\":\"{}\",\"email_id\":\"{}\",\"queue_id\":\"{}\","
+      "\"recipient\":",
+      words.event, message.envelope.email_id, message.id.text());
+  append_json_string(event, message.envelope.recipients[recipient].address);
+  event += ",\"tenant\":";
+  append_json_string(event, message.envelope.tenant);
+  event += ',' + facts + '}';
+  queue::Partition& partition = *message.partition;
+  Book& book = book_of(partition);
+  add(book, {.family = queue::Family::kFates,
+             .key = fate_key(message.id, recipient),
+             .value = fmt::format("{{\"v\":1,\"state\":\"{}\",{}}}", words.state, facts)});
+  const auto id = partition.allocate_id().key();
+  add(book, {.family = queue::Family::kEvents,
+             .key = std::string(id.data(), id.size()),
+             .value = std::move(event)});
+}
+
+void FateRecorder::put(queue::Partition& partition, queue::Family family, std::string key,
+                       std::string value) {
+  add(book_of(partition), {.family = family, .key = std::move(key), .value = std::move(value)});
+}
+
+void FateRecorder::erase(queue::Partition& partition, queue::Family family, std::string key) {
+  add(book_of(partition), {.family = family, .key = std::move(key), .erase = true});
+}
+
+FateRecorder::Book& FateRecorder::book_of(queue::Partition& partition) {
+  for (Book& book : books_) {
+    if (book.partition == &partition) return book;
+  }
+  books_.push_back(Book{.partition = &partition});
+  return books_.back();
+}
+
+void FateRecorder::add(Book& book, Entry entry) {
+  if (book.waiting.size() >= kWaitingMax) {
+    book.waiting.pop_front();
+    ++lost_count_;
+  }
+  book.waiting.push_back(std::move(entry));
+  flush(book);
+}
+
+void FateRecorder::flush(Book& book) {
+  while (!book.waiting.empty() && book.partition->writable()) {
+    Entry entry = std::move(book.waiting.front());
+    book.waiting.pop_front();
+    const uint64_t group = entry.erase
+                               ? book.partition->erase_entry(entry.family, entry.key)
+                               : book.partition->put_entry(entry.family, entry.key, entry.value);
+    if (book.flying.empty() || book.flying.back()->group != group) {
+      book.flying.push_back(std::make_unique<Batch>(Batch{.group = group}));
+      book.flying.back()->entries.push_back(std::move(entry));
+      scope_.spawn(watch(&book, book.flying.back().get()));
+    } else {
+      book.flying.back()->entries.push_back(std::move(entry));
+    }
+  }
+}
+
+rt::Task<void> FateRecorder::watch(Book* book, Batch* batch) {
+  const Status status = co_await book->partition->committed(batch->group);
+  const auto mine = std::find_if(book->flying.begin(), book->flying.end(),
+                                 [batch](const auto& one) { return one.get() == batch; });
+  std::vector<Entry> entries = std::move(batch->entries);
+  book->flying.erase(mine);
+  if (status.ok()) co_return;
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    book->waiting.push_front(std::move(*entry));
+  }
+  while (!stopping_ && !book->partition->writable()) {
+    co_await rt::Sleep(reactor_, reactor_.now() + kRetryPause);
+  }
+  flush(*book);
+}
+
+rt::Task<bool> FateRecorder::close(MonoTime deadline) {
+  stopping_ = true;
+  co_return co_await scope_.join(deadline) == Code::kOk;
+}
+
+}  // namespace barid::http

@@ -1,0 +1,60 @@
+// JSON of requests as a tree of plain values, with every bound checked while reading. Duplicate
+// names are refused: two readers could take different ones.
+// Source: RFC 8259. The grammar is Boost.JSON's parser.
+// Layer:  http, pure.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace barid::http {
+
+inline constexpr size_t kJsonDepthMax = 64;
+inline constexpr size_t kJsonNodesMax = 400'000;
+
+class JsonValue {
+ public:
+  /// kBytes: an array of at least one number, all of them 0..255 (a serialised Buffer), kept
+  /// compactly.
+  enum class Kind : uint8_t { kNull, kBool, kNumber, kString, kArray, kBytes, kObject };
+  Kind kind = Kind::kNull;
+  bool boolean = false;
+  std::string text;                ///< kString: its value; kNumber: as written; kBytes: the bytes
+  std::vector<JsonValue> items;    ///< of an array, or the values of an object
+  std::vector<std::string> names;  ///< kObject: of `items`, in the same order
+
+  [[nodiscard]] bool is_string() const noexcept { return kind == Kind::kString; }
+  [[nodiscard]] bool is_object() const noexcept { return kind == Kind::kObject; }
+  [[nodiscard]] bool is_null() const noexcept { return kind == Kind::kNull; }
+  /// The member of that name, or null; also null if this is no object.
+  [[nodiscard]] const JsonValue* find(std::string_view name) const noexcept;
+  /// An array of any sort as items: kBytes becomes numbers.
+  [[nodiscard]] std::vector<JsonValue> list() const;
+};
+
+/// Appends `value` as compact JSON.
+void append_json(std::string& out, const JsonValue& value);
+
+/// Reads one document, in pieces.
+class JsonReader {
+ public:
+  JsonReader();
+  ~JsonReader();
+  /// False: what was given is no beginning of a document; problem() says why.
+  bool add(std::string_view bytes);
+  /// False: the document is incomplete or bad.
+  bool finish();
+  [[nodiscard]] const std::string& problem() const noexcept;
+  /// After finish().
+  [[nodiscard]] JsonValue take();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace barid::http

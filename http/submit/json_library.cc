@@ -1,0 +1,2 @@
+// Boost.JSON itself, which Debian has as headers only: compiled once, for whoever includes it.
+#include <boost/json/src.hpp>
