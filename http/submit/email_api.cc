@@ -94,6 +94,8 @@ void EmailApi::add_routes(Router& router) {
   router.add(Method::kPost, "/emails/batch", handler<&EmailApi::create_batch>(*this));
   router.add(Method::kGet, "/emails", handler<&EmailApi::list>(*this));
   router.add(Method::kGet, "/emails/{id}", handler<&EmailApi::show>(*this));
+  router.add(Method::kPatch, "/emails/{id}", handler<&EmailApi::update>(*this));
+  router.add(Method::kPost, "/emails/{id}/cancel", handler<&EmailApi::cancel>(*this));
   router.add(Method::kGet, "/events", handler<&EmailApi::events>(*this));
 }
 

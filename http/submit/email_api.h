@@ -35,6 +35,8 @@ class SubmitHost {
   virtual ~SubmitHost() = default;
   /// Why new mail is turned away now; empty = it is taken.
   [[nodiscard]] virtual std::string_view refusal() const = 0;
+  /// Carries it out on the shard that has its partition. kOk, kNotFound, kUnavailable.
+  virtual rt::Task<Code> amend(schedule::QueueManager::Amendment& amendment) = 0;
 };
 
 struct EmailApiEnv {
@@ -45,7 +47,7 @@ struct EmailApiEnv {
   FateRecorder& fates;
   RequestLedger& ledger;
   const StoreDirectory& stores;
-  const SubmitHost& host;
+  SubmitHost& host;
 };
 
 struct EmailApiSettings {
@@ -96,6 +98,11 @@ class EmailApi {
   rt::Task<void> show(Exchange& exchange);
   rt::Task<void> list(Exchange& exchange);
   rt::Task<void> events(Exchange& exchange);
+  rt::Task<void> update(Exchange& exchange);
+  rt::Task<void> cancel(Exchange& exchange);
+
+  // email_amend.cc
+  rt::Task<void> amend(Exchange& exchange, const Principal& principal, WallTime due);
 
   // email_api.cc
   rt::Task<bool> admit(Exchange& exchange, Scope scope, Principal* principal);

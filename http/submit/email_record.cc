@@ -318,6 +318,53 @@ Result<std::string> read_email_view(const queue::Store& store, QueueId id,
   return view_email(store, *record) + "\n";
 }
 
+Result<AmendableEmail> read_amendable(const queue::Store& store, QueueId id,
+                                      std::string_view tenant, WallTime due, WallTime now) {
+  const auto id_key = id.key();
+  const std::string key(id_key.data(), id_key.size());
+  const Result<std::string> stored = store.get(queue::Family::kEmails, key);
+  AmendableEmail email;
+  if (!stored.ok()) {
+    if (stored.error().code == Code::kNotFound) return email;
+    return stored.error();
+  }
+  auto record = parse(*stored);
+  if (!record) return Error{.code = Code::kCorrupt};
+  if (text_of(*record, "tenant") != tenant) return email;
+  email.found = true;
+  if (number_of(*record, "scheduled_at") <= unix_micros(now)) return email;
+  schedule::QueueManager::Amendment& amendment = email.amendment;
+  amendment.partition = id.partition;
+  amendment.due = due;
+  const JsonValue* recipients = record->find("recipients");
+  for (const JsonValue& recipient : recipients->items) {
+    const auto message = QueueId::parse(text_of(recipient, "queue_id"));
+    if (!message) return Error{.code = Code::kCorrupt};
+    if (amendment.ids.empty() || amendment.ids.back() != *message) {
+      amendment.ids.push_back(*message);
+    }
+    if (due != WallTime{}) continue;
+    const auto index = static_cast<uint32_t>(number_of(recipient, "index"));
+    amendment.entries.push_back(
+        {.family = queue::Family::kFates,
+         .key = fate_key(*message, index),
+         .value = fmt::format("{{\"v\":1,\"state\":\"canceled\",\"at\":{},\"attempts\":0,"
+                              "\"reply\":\"canceled by its sender\"}}",
+                              unix_micros(now))});
+  }
+  if (due != WallTime{}) {
+    for (size_t i = 0; i < record->names.size(); ++i) {
+      if (record->names[i] == "scheduled_at")
+        record->items[i].text = fmt::to_string(unix_micros(due));
+    }
+    std::string changed;
+    append_json(changed, *record);
+    amendment.entries.push_back(
+        {.family = queue::Family::kEmails, .key = key, .value = std::move(changed)});
+  }
+  return email;
+}
+
 Result<std::string> read_email_list(const std::vector<const queue::Store*>& stores,
                                     const ListQuery& query) {
   struct Found {

@@ -11,6 +11,7 @@
 #include "core/base/result.h"
 #include "http/submit/email_request.h"
 #include "shard/queue/store.h"
+#include "shard/schedule/queue_manager.h"
 
 namespace barid::http {
 
@@ -35,6 +36,16 @@ struct EmailFacts {
 /// such email of that tenant. Errors: kIo, kCorrupt, kUnavailable.
 [[nodiscard]] Result<std::string> read_email_view(const queue::Store& store, QueueId id,
                                                   std::string_view tenant);
+
+/// A scheduled email and what changes it.
+struct AmendableEmail {
+  bool found = false;
+  schedule::QueueManager::Amendment amendment;  ///< no ids: it is not scheduled any more
+};
+/// To be due at `due`, or withdrawn (epoch). Errors: as read_email_view().
+[[nodiscard]] Result<AmendableEmail> read_amendable(const queue::Store& store, QueueId id,
+                                                    std::string_view tenant, WallTime due,
+                                                    WallTime now);
 
 struct ListQuery {
   std::string tenant;

@@ -102,6 +102,24 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   /// been empty in this turn.
   uint64_t stage(Submission submission);
 
+  /// Changes messages that wait, untried, until a time of their sender's choice: all or none.
+  struct Amendment {
+    struct Entry {
+      queue::Family family;
+      std::string key;
+      std::string value;
+    };
+    uint16_t partition = 0;
+    std::vector<QueueId> ids;
+    WallTime due{};              ///< when they are due now; epoch = they are removed
+    std::vector<Entry> entries;  ///< at least one: put in the same group
+    // The result, once `done`: kOk, kNotFound (not waiting any more), kUnavailable.
+    bool done = false;
+    Code code = Code::kOk;
+  };
+  /// `amendment` is the caller's and stays until it is done.
+  void start_amendment(Amendment& amendment);
+
   /// The content of a message in the schedule: from memory, or read back.
   /// Errors: as Reader::load_content().
   rt::Task<Result<ContentRef>> content_of(queue::Message& message);
@@ -181,6 +199,16 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   // queue_manager_notices.cc
   uint64_t stage_notice(queue::Message& about, Notice notice);
   rt::Task<void> settle_with_notices(queue::Message* message);
+
+  // queue_manager_amend.cc
+  rt::Task<void> amend(Amendment* amendment);
+  rt::Task<Result<uint64_t>> stage_amendment(const Amendment& amendment);
+  [[nodiscard]] Source* source_of(uint16_t partition) noexcept {
+    for (const std::unique_ptr<Source>& source : partitions_) {
+      if (source->partition->number() == partition) return source.get();
+    }
+    return nullptr;
+  }
 
   // queue_operation.cc: what operators ordered
   void file_on_hold(queue::Message& message);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace barid::tools {
@@ -48,6 +49,29 @@ void HttpSite::reload(std::vector<HttpListenSettings> listeners) {
       one->emails->reload(std::move(listen.api));
       break;
     }
+  }
+}
+
+/// Started on the shard that has the partition, and asked there until it is done: neither shard
+/// touches what the other one writes.
+rt::Task<Code> HttpSite::amend(schedule::QueueManager::Amendment& amendment) {
+  constexpr Duration kFirstPoll = std::chrono::milliseconds(2);
+  constexpr Duration kPollMax = std::chrono::milliseconds(50);
+  const auto owner =
+      static_cast<uint16_t>(amendment.partition % shard_port(inside_).shards_count());
+  const auto start = [&amendment, owner](Shard::Inside& shard, size_t index) {
+    if (index == owner) shard_queue(shard).start_amendment(amendment);
+    return true;
+  };
+  const auto is_done = [&amendment, owner](Shard::Inside&, size_t index) {
+    return index != owner || amendment.done;
+  };
+  std::vector<bool> started = co_await gather_each<bool>(inside_, start);
+  if (!started[owner]) co_return Code::kUnavailable;
+  for (Duration pause = kFirstPoll;; pause = std::min(pause * 2, kPollMax)) {
+    co_await rt::Sleep(reactor_, reactor_.now() + pause);
+    const std::vector<bool> done = co_await gather_each<bool>(inside_, is_done);
+    if (done[owner]) co_return amendment.code;
   }
 }
 

@@ -33,6 +33,7 @@ class HttpSite final : public ShardGuest, private http::SubmitHost {
   };
   void add_routes(Listening& one, uint8_t roles);
   [[nodiscard]] std::string_view refusal() const override { return shard_refusal(inside_); }
+  rt::Task<Code> amend(schedule::QueueManager::Amendment& amendment) override;
 
   Shard::Inside& inside_;
   rt::Reactor& reactor_;

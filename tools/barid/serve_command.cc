@@ -112,12 +112,16 @@ int run_dev_command(Arguments arguments, std::string_view name) {
     if (!problem.empty()) shard_log(inside, LogSeverity::kError, problem);
   };
   options.greeting = fmt::format(
-      "barid dev: SMTP on 127.0.0.1:{0}, every message ends as a file in {1}/\n"
+      "barid dev: SMTP on 127.0.0.1:{0}, HTTP on 127.0.0.1:{2}, every message ends as a file in "
+      "{1}/\n"
       "send a first message:\n\n"
       "  printf 'Subject: hello\\r\\n\\r\\nfirst message\\r\\n' | curl -s smtp://127.0.0.1:{0} "
       "--mail-from me@example.org --mail-rcpt you@example.net -T -\n"
+      "  curl -s http://127.0.0.1:{2}/emails -H 'Content-Type: application/json' -d "
+      "'{{\"from\":\"me@example.org\",\"to\":\"you@example.net\",\"subject\":\"hello\","
+      "\"text\":\"first message\"}}'\n"
       "  cat {1}/*.eml\n",
-      port, mailbox);
+      port, mailbox, http_port);
   return run_server(options, stderr);
 }
 

@@ -503,7 +503,7 @@ rt::Mesh::Port& shard_port(Shard::Inside& inside) { return inside.port; }
 http::ServiceEnv shard_http_env(Shard::Inside& inside, rt::StopSource& stop) {
   return {.reactor = inside.reactor, .log = inside.log, .counters = inside.counters, .stop = stop};
 }
-http::EmailApiEnv shard_email_env(Shard::Inside& inside, const http::SubmitHost& host) {
+http::EmailApiEnv shard_email_env(Shard::Inside& inside, http::SubmitHost& host) {
   return {.reactor = inside.reactor,
           .offload = inside.offload,
           .queue = inside.queue,

@@ -128,8 +128,7 @@ void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions);
 [[nodiscard]] Shard::Inside& shard_of(void* receiver);
 [[nodiscard]] rt::Mesh::Port& shard_port(Shard::Inside& inside);
 [[nodiscard]] http::ServiceEnv shard_http_env(Shard::Inside& inside, rt::StopSource& stop);
-[[nodiscard]] http::EmailApiEnv shard_email_env(Shard::Inside& inside,
-                                                const http::SubmitHost& host);
+[[nodiscard]] http::EmailApiEnv shard_email_env(Shard::Inside& inside, http::SubmitHost& host);
 [[nodiscard]] std::atomic<uint32_t>& shard_log_pids(Shard::Inside& inside);
 /// Something that lives on the shard until it stops; destroyed before the reactor.
 class ShardGuest {

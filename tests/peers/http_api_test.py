@@ -1,0 +1,305 @@
+#!/usr/bin/env python3
+"""Goal: what real clients submit over HTTP arrives as they meant it, once, and its state is told.
+Method: npm's resend (a current version and 4.x), curl-like raw requests, a scripted sink; kill -9.
+"""
+
+import base64
+import concurrent.futures
+import email
+import email.policy
+import gzip
+import hashlib
+import http.client
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from barid_harness import PATIENCE, Scenario, free_port, listening, wait_until  # noqa: E402
+
+NODE_DIRECTORY = pathlib.Path(__file__).resolve().parent / "node"
+ALL_BYTES = bytes(range(256))
+PLAIN = {"from": "ann@client.example", "to": "bob@sink.example", "subject": "plain", "text": "hello"}
+
+
+class HttpApi(Scenario):
+    options = {}
+
+    def setUp(self):
+        super().setUp()
+        self.out = self.sink()
+        self.http_port = free_port()
+        smtp = free_port()
+        self.server = self.barid(start=False, relayhost=self.out.relayhost, **self.options, services=[
+            f"127.0.0.1:{smtp} inet n - n - - smtpd", f"127.0.0.1:{self.http_port} inet n - n - - httpd"])
+        self.server.port = smtp
+        self.start()
+
+    def start(self):
+        self.server.start()
+        wait_until(lambda: listening(self.http_port), "HTTP is served")
+
+    def ask(self, method, path, body=None, **headers):
+        """(status, JSON or text of the answer, its fields)."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=PATIENCE)
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        if body is not None:
+            fields.setdefault("content-type", "application/json")
+        connection.request(method, path, body, fields)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        is_json = answer.headers.get("content-type", "").startswith("application/json")
+        return answer.status, json.loads(text) if is_json else text, answer.headers
+
+    def post(self, body, path="/emails", **headers):
+        return self.ask("POST", path, body, **headers)
+
+    def wait_state(self, email_id, state):
+        def reached():
+            status, shown, _ = self.ask("GET", f"/emails/{email_id}")
+            return status == 200 and shown["last_event"] == state and shown
+        return wait_until(reached, f"{email_id} is {state}")
+
+
+class Clients(HttpApi):
+    def check_client(self, module):
+        if not (NODE_DIRECTORY / "node_modules" / module).exists():
+            self.skipTest("npm packages are not installed (tools/install-deps --tests)")
+        node = self.need("node", "nodejs")
+        done = subprocess.run([node, "resend.js", module, "schedule"], cwd=NODE_DIRECTORY, capture_output=True,
+                              text=True, timeout=60,
+                              env={**os.environ, "RESEND_BASE_URL": f"http://127.0.0.1:{self.http_port}"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        steps = {step["step"]: step for step in map(json.loads, done.stdout.splitlines())}
+        for name in ("send", "get", "keyed", "keyed again", "batch", "scheduled", "update", "moved", "cancel",
+                     "canceled"):
+            self.assertIsNone(steps[name]["error"], steps[name])
+        self.assertEqual(steps["get"]["data"]["id"], steps["send"]["data"]["id"])
+        self.assertEqual(steps["get"]["data"]["subject"], "Grüße ✓")
+        self.assertEqual(steps["keyed"]["data"], steps["keyed again"]["data"])
+        self.assertEqual(steps["keyed other"]["error"]["name"], "invalid_idempotent_request")
+        self.assertEqual(steps["missing"]["error"]["name"], "missing_required_field")
+        self.assertEqual(steps["invalid"]["error"]["name"], "validation_error")
+        self.assertEqual(steps["absent"]["error"]["name"], "not_found")
+        moved = steps["moved"]["data"]
+        self.assertNotEqual(moved["scheduled_at"], None)
+        self.assertEqual(moved["last_event"], "scheduled")
+        self.assertEqual(steps["canceled"]["data"]["last_event"], "canceled")
+        self.out.wait_messages(5)
+        self.server.wait_queue()
+        self.assertEqual(len(self.out.messages), 5)  # one, one keyed, three of the batch; none canceled
+        self.check_content(next(m for m in self.out.messages if len(m.recipients) == 3 and b"keyed" not in m.content))
+        self.wait_state(steps["send"]["data"]["id"], "delivered")
+
+    def check_content(self, taken):
+        self.assertEqual(taken.sender, "ann@client.example")
+        self.assertEqual(sorted(taken.recipients),
+                         ["bob@sink.example", "carl@sink.example", "secret@sink.example"])
+        self.assertNotIn(b"secret", taken.content)
+        message = email.message_from_bytes(taken.content, policy=email.policy.default)
+        self.assertEqual(message["subject"], "Grüße ✓")
+        self.assertEqual(message["from"].addresses[0].display_name, "Ann Sender")
+        self.assertEqual(message["reply-to"], "reply@client.example")
+        self.assertEqual(message["x-entity-ref-id"], "123")
+        html = message.get_body(("html",)).get_content()
+        self.assertEqual(html.rstrip("\n"), '<p>päckchen <img src="cid:logo"></p>')
+        self.assertEqual(message.get_body(("plain",)).get_content().splitlines(), ["päckchen", ".", "..x"])
+        files = {part.get_filename(): part for part in message.walk() if part.get_filename()}
+        self.assertEqual(sorted(files), ["logo.png", "Übersicht.bin"])
+        self.assertEqual(files["Übersicht.bin"].get_payload(decode=True), ALL_BYTES)
+        self.assertEqual(files["logo.png"].get_payload(decode=True), ALL_BYTES)
+        self.assertEqual(files["logo.png"]["content-id"], "<logo>")
+        self.assertEqual(message.defects, [])
+
+    def test_resend_current(self):
+        self.check_client("resend")
+
+    def test_resend_4(self):
+        self.check_client("resend4")
+
+
+class Requests(HttpApi):
+    def test_state_and_events(self):
+        self.out.script = lambda stage, argument, session: \
+            "550 5.1.1 no such user" if stage == "rcpt" and argument.startswith("bad") else None
+        status, answer, _ = self.post({**PLAIN, "to": ["bob@sink.example", "bad@sink.example"],
+                                       "metadata": {"order": 7}})
+        self.assertEqual(status, 200)
+        shown = self.wait_state(answer["id"], "bounced")
+        states = {r["email"]: r for r in shown["recipients"]}
+        self.assertEqual(states["bob@sink.example"]["state"], "delivered")
+        self.assertEqual(states["bad@sink.example"]["state"], "bounced")
+        self.assertIn("550 5.1.1 no such user", states["bad@sink.example"]["last_reply"])
+        self.assertEqual(states["bad@sink.example"]["attempts"], 1)
+        events = wait_until(lambda: len(e := self.ask("GET", "/events")[1]["data"]) >= 3 and e, "three events")
+        self.assertEqual([e["type"] for e in events][0], "email.sent")
+        self.assertEqual(sorted(e["type"] for e in events[1:]), ["email.bounced", "email.delivered"])
+        for event in events:
+            self.assertEqual(event["data"]["email_id"], answer["id"])
+            self.assertEqual(event["data"]["metadata"], {"order": 7})
+        later = self.ask("GET", f"/events?after={events[0]['id']}&limit=1")[1]
+        self.assertEqual(later["data"], events[1:2])
+        self.assertTrue(later["has_more"])
+
+    def test_batches(self):
+        good = {**PLAIN, "subject": "b"}
+        bad = {**PLAIN, "to": "nobody"}
+        status, answer, _ = self.post([good, bad, good], "/emails/batch")
+        self.assertEqual((status, answer["name"], answer["param"]), (422, "validation_error", "1.to"))
+        status, answer, _ = self.post([good, bad, good], "/emails/batch", x_batch_validation="permissive")
+        self.assertEqual((status, len(answer["data"])), (200, 2))
+        self.assertEqual([e["index"] for e in answer["errors"]], [1])
+        lines = b"\n".join(json.dumps(good).encode() for _ in range(3)) + b"\n"
+        status, answer, _ = self.post(gzip.compress(lines), "/emails/batch", content_encoding="gzip",
+                                      content_type="application/x-ndjson")
+        self.assertEqual((status, len(answer["data"])), (200, 3))
+        before = self.syncs()
+        status, answer, _ = self.post([good] * 1000, "/emails/batch")
+        self.assertEqual((status, len(answer["data"])), (200, 1000))
+        self.assertEqual(len({e["id"] for e in answer["data"]}), 1000)
+        self.assertEqual(self.post([good] * 1001, "/emails/batch")[0], 422)
+        self.out.wait_messages(1005)
+        self.server.wait_queue()
+        self.assertEqual(len(self.out.messages), 1005)
+        self.assertLess(self.syncs() - before, 900)
+
+    def syncs(self):
+        text = self.ask("GET", "/metrics")[1]
+        return sum(int(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                   if line.startswith("barid_store_syncs_total{"))
+
+    def test_merge_raw_and_schedule(self):
+        status, answer, _ = self.post({
+            "from": "ann@client.example", "subject": "Hi {{name}}", "html": "<b>{{x}}</b>{{{x}}}", "recipients": [
+                {"email": "r1@sink.example", "name": "One", "variables": {"x": "<1>"}},
+                {"email": "r2@sink.example", "name": "Two", "variables": {"x": "2"}}]})
+        self.assertEqual(status, 200)
+        merged = {m.recipients[0]: email.message_from_bytes(m.content, policy=email.policy.default)
+                  for m in self.out.wait_messages(2)}
+        self.assertEqual(merged["r1@sink.example"]["subject"], "Hi One")
+        self.assertEqual(merged["r2@sink.example"]["to"], "Two <r2@sink.example>")
+        self.assertEqual(merged["r1@sink.example"].get_content().strip(), "<b>&lt;1&gt;</b><1>")
+        raw = b"From: ann@client.example\nBcc: secret@sink.example\nSubject: raw\n\nas it is\n"
+        self.assertEqual(self.post({"from": "ann@client.example", "to": "r3@sink.example",
+                                    "raw": base64.b64encode(raw).decode()})[0], 200)
+        taken = self.out.wait_messages(3)[2]
+        self.assertNotIn(b"secret", taken.content)
+        self.assertTrue(taken.content.endswith(b"\r\n\r\nas it is\r\n"))
+        status, answer, _ = self.post({**PLAIN, "scheduled_at": "in 2 sec"})
+        self.assertEqual(self.ask("GET", f"/emails/{answer['id']}")[1]["last_event"], "scheduled")
+        self.wait_state(answer["id"], "delivered")
+
+    def test_kill_and_retry(self):
+        """kill -9 between requests: what was answered is there, a repeated key makes no second copy."""
+        status, first, _ = self.post(PLAIN, idempotency_key="k")
+        self.assertEqual(status, 200)
+        ids = [self.post(PLAIN)[1]["id"] for _ in range(20)]
+        self.server.kill()
+        self.start()
+        status, again, fields = self.post(PLAIN, idempotency_key="k")
+        self.assertEqual((status, again, fields["idempotent-replayed"]), (200, first, "true"))
+        self.assertEqual(self.post({**PLAIN, "subject": "x"}, idempotency_key="k")[0], 409)
+        for email_id in [first["id"], *ids]:
+            self.wait_state(email_id, "delivered")
+        listed = self.ask("GET", "/emails?limit=100")[1]
+        self.assertEqual(sorted(e["id"] for e in listed["data"]), sorted([first["id"], *ids]))
+        page = self.ask("GET", "/emails?limit=5")[1]
+        self.assertEqual((len(page["data"]), page["has_more"]), (5, True))
+        rest = self.ask("GET", f"/emails?limit=100&after={page['data'][-1]['id']}")[1]
+        self.assertEqual([e["id"] for e in page["data"] + rest["data"]], [e["id"] for e in listed["data"]])
+
+    def test_same_key_at_once(self):
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda _: self.post(PLAIN, idempotency_key="same"), range(32)))
+        self.assertEqual({status for status, _, _ in answers} - {200, 409}, set())
+        self.assertEqual(len({body["id"] for status, body, _ in answers if status == 200}), 1)
+        self.out.wait_messages(1)
+        self.server.wait_queue()
+        self.assertEqual(len(self.out.messages), 1)
+
+    def test_errors(self):
+        cases = [
+            (422, "missing_required_field", {**PLAIN, "to": None}, {}),
+            (422, "validation_error", {**PLAIN, "subject": "a\r\nBcc: x@y.z"}, {}),
+            (422, "validation_error", {**PLAIN, "headers": {"X": "a\nb"}}, {}),
+            (400, "validation_error", b"{", {}),
+            (400, "validation_error", b'{"from":"a@b.c","from":"d@e.f"}', {}),
+            (400, "validation_error", b'{"from":"\xff"}', {}),
+            (400, "validation_error", b"[" * 65, {}),
+            (400, "validation_error", b"no gzip", {"content_encoding": "gzip"}),
+            (400, "invalid_idempotency_key", PLAIN, {"idempotency_key": "k" * 257}),
+            (415, "unsupported_media_type", b"<a/>", {"content_type": "text/xml"}),
+            (415, "unsupported_media_type", PLAIN, {"content_encoding": "br"}),
+        ]
+        for status, name, body, fields in cases:
+            with self.subTest(name=name, body=repr(body)[:60]):
+                got, answer, headers = self.post(body, **fields)
+                self.assertEqual((got, answer["statusCode"], answer["name"]), (status, status, name))
+                self.assertEqual(answer["request_id"], headers["x-request-id"])
+                self.assertTrue(answer["message"])
+        self.assertEqual(self.ask("DELETE", "/emails")[0], 405)
+        self.assertEqual(self.ask("GET", "/emails/..%2f")[0], 400)
+        self.assertEqual(self.ask("GET", "/nothing")[0], 404)
+        self.assertEqual(self.ask("GET", "/emails?limit=0")[0], 422)
+
+    def test_drain(self):
+        self.assertEqual(self.ask("GET", "/readyz")[0], 200)
+        self.assertEqual(self.ask("POST", "/admin/v1/drain")[0], 200)
+        wait_until(lambda: self.ask("GET", "/readyz")[0] == 503, "not ready")
+        status, answer, fields = self.post(PLAIN)
+        self.assertEqual((status, answer["name"]), (503, "service_unavailable"))
+        self.assertTrue(fields["retry-after"])
+
+    def test_smuggling_is_refused(self):
+        for request in (b"POST /emails HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n",
+                        b"GET /livez HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
+                        b"GET /livez HTTP/1.1\nHost: a\n\n"):
+            with socket.create_connection(("127.0.0.1", self.http_port), PATIENCE) as peer:
+                peer.sendall(request + b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+                answer = b""
+                while piece := peer.recv(65536):
+                    answer += piece
+            self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
+            self.assertEqual(answer.count(b"HTTP/1.1 "), 1)
+
+
+class Keys(HttpApi):
+    """Digests of re_send, re_read and re_slow."""
+
+    def setUp(self):
+        digest = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("re_send", "re_read", "re_slow")}
+        self.options = {"http_api_key_maps": "inline:{ {%s = tenant=one scopes=send,read from=client.example} "
+                        "{%s = tenant=two scopes=read} {%s = tenant=one scopes=send rate=1/s} }" % (
+                            digest["re_send"], digest["re_read"], digest["re_slow"])}
+        super().setUp()
+
+    def test_keys(self):
+        self.assertEqual(self.post(PLAIN)[0:2][1]["name"], "missing_api_key")
+        self.assertEqual(self.post(PLAIN)[0], 401)
+        status, answer, _ = self.post(PLAIN, authorization="Bearer wrong")
+        self.assertEqual((status, answer["name"]), (403, "invalid_api_key"))
+        status, answer, _ = self.post(PLAIN, authorization="Bearer re_read")
+        self.assertEqual((status, answer["name"]), (401, "restricted_api_key"))
+        status, answer, _ = self.post(PLAIN, authorization="Bearer re_send")
+        self.assertEqual(status, 200)
+        path = f"/emails/{answer['id']}"
+        self.assertEqual(self.ask("GET", path, authorization="Bearer re_send")[0], 200)
+        self.assertEqual(self.ask("GET", path, authorization="Bearer re_read")[0], 404)  # another tenant's
+        status, answer, _ = self.post({**PLAIN, "from": "a@other.example"}, authorization="Bearer re_send")
+        self.assertEqual((status, answer["param"]), (403, "from"))
+        answers = [self.post(PLAIN, authorization="Bearer re_slow") for _ in range(5)]
+        limited = [fields for status, body, fields in answers if status == 429]
+        self.assertTrue(limited)
+        for name in ("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after"):
+            self.assertIn(name, limited[0])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
