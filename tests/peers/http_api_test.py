@@ -95,10 +95,11 @@ class Clients(HttpApi):
         self.out.wait_messages(5)
         self.server.wait_queue()
         self.assertEqual(len(self.out.messages), 5)  # one, one keyed, three of the batch; none canceled
-        self.check_content(next(m for m in self.out.messages if len(m.recipients) == 3 and b"keyed" not in m.content))
+        taken = next(m for m in self.out.messages if len(m.recipients) == 3 and b"keyed" not in m.content)
+        self.check_content(taken, "<logo>" if module == "resend" else None)  # 4.x does not send content ids
         self.wait_state(steps["send"]["data"]["id"], "delivered")
 
-    def check_content(self, taken):
+    def check_content(self, taken, content_id):
         self.assertEqual(taken.sender, "ann@client.example")
         self.assertEqual(sorted(taken.recipients),
                          ["bob@sink.example", "carl@sink.example", "secret@sink.example"])
@@ -115,7 +116,7 @@ class Clients(HttpApi):
         self.assertEqual(sorted(files), ["logo.png", "Übersicht.bin"])
         self.assertEqual(files["Übersicht.bin"].get_payload(decode=True), ALL_BYTES)
         self.assertEqual(files["logo.png"].get_payload(decode=True), ALL_BYTES)
-        self.assertEqual(files["logo.png"]["content-id"], "<logo>")
+        self.assertEqual(files["logo.png"]["content-id"], content_id)
         self.assertEqual(message.defects, [])
 
     def test_resend_current(self):

@@ -172,6 +172,8 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
                        .addresses = listen_addresses(configuration, entry, problems),
                        .server = server_settings(configuration, entry, context, problems)});
   }
+  settings.retention = {.messages = configuration.get_time("message_retention"),
+                        .events = configuration.get_time("event_retention")};
   settings.http_listeners = http_listeners(configuration, shards_count, context, problems);
   settings.notices = notice_settings(configuration, problems);
   settings.dns = dns_options(configuration, problems);

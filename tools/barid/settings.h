@@ -11,6 +11,7 @@
 #include "dns/unbound_resolver.h"
 #include "http/connection.h"
 #include "http/submit/email_api.h"
+#include "http/submit/sweeper.h"
 #include "policy/transport_router.h"
 #include "shard/net/socket_address.h"
 #include "shard/runtime/io_select.h"
@@ -56,6 +57,7 @@ struct ShardSettings {
   std::vector<TransportSettings> transports;
   std::vector<ListenSettings> listeners;
   std::vector<HttpListenSettings> http_listeners;
+  http::Retention retention;
   NoticeSettings notices;
   dns::UnboundOptions dns;
 };

@@ -68,6 +68,7 @@ struct Shard::Inside final : schedule::GovernorHost,
         retry_agent(TextAgent::Kind::kRetry, reactor),
         discard_agent(TextAgent::Kind::kDiscard, reactor),
         fates(reactor),
+        sweeper(reactor, offload, fates),
         scope(reactor) {
     // Distinct over all shards: log readers group a delivery's lines by it.
     log_pid = uint32_t{owner.index_} * 10'000'000;
@@ -118,6 +119,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   std::vector<std::pair<std::string, std::unique_ptr<smtp::SmtpService>>> services;
   std::vector<std::unique_ptr<ShardGuest>> guests;
   http::FateRecorder fates;
+  http::Sweeper sweeper;
   rt::Scope scope;
   ShardSuspensions suspensions;
   SuspensionFile& suspension_file = shard.commons_.suspension_file;
@@ -311,6 +313,11 @@ std::string Shard::set_up() {
   inside.reactor.add_mailbox(*inbox_);
   inbox_->attach(&inside);
   inside.queue.start();
+  std::vector<queue::Partition*> partitions;
+  for (const std::unique_ptr<queue::Partition>& one : inside.partitions) {
+    partitions.push_back(one.get());
+  }
+  inside.sweeper.start(std::move(partitions), settings_.retention);
   return {};
 }
 
@@ -356,6 +363,7 @@ rt::Task<void> Shard::Inside::stop() {
     log.write({}, LogNote{.severity = LogSeverity::kWarning,
                           .text = "deliveries still running at the end of shutdown_timeout"});
   }
+  ended_cleanly = co_await sweeper.close(deadline) && ended_cleanly;
   ended_cleanly = co_await fates.close(deadline) && ended_cleanly;
   for (auto& [name, agent] : smtp_agents) {
     ended_cleanly =
@@ -399,6 +407,7 @@ void shard_reload(Shard::Inside& inside, ShardSettings settings) {
   inside.queue.set_policy(settings.retry, settings.limits);
   inside.apply_transports(std::move(settings.transports));
   inside.apply_services(settings.listeners);
+  inside.sweeper.set_retention(settings.retention);
   if (inside.http != nullptr) inside.http->reload(std::move(settings.http_listeners));
 }
 
