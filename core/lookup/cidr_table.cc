@@ -1,6 +1,7 @@
 // cidr tables: rules in file order, first match wins, IPv4 rules only for IPv4 keys.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -39,6 +40,14 @@ class CidrTable final : public Table {
       if (rule.kind == CidrRule::Kind::kResult && matches) return LookupResult::found(rule.result);
     }
     return LookupResult::not_found();
+  }
+  bool for_each_entry(Visitor visit) const override {
+    const bool plain = std::all_of(rules_.begin(), rules_.end(), [](const CidrRule& rule) {
+      return rule.kind == CidrRule::Kind::kResult && !rule.negated;
+    });
+    if (!plain) return false;
+    for (const CidrRule& rule : rules_) visit(rule.network.text(), rule.result);
+    return true;
   }
 
  private:

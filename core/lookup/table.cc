@@ -54,6 +54,14 @@ class MapTable final : public Table {
     const auto it = map_.find(folded.view());
     return it == map_.end() ? LookupResult::not_found() : LookupResult::found(it->second);
   }
+  bool for_each_entry(Visitor visit) const override {
+    std::vector<const StringMap::value_type*> entries;  // in the order of their keys
+    for (const auto& entry : map_) entries.push_back(&entry);
+    std::sort(entries.begin(), entries.end(),
+              [](const auto* a, const auto* b) { return a->first < b->first; });
+    for (const auto* entry : entries) visit(entry->first, entry->second);
+    return true;
+  }
 
  private:
   StringMap map_;

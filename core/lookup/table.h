@@ -3,6 +3,8 @@
 // Layer: core/lookup. Opening reads files; find() is pure, bounded and does not throw.
 #pragma once
 
+#include <absl/functional/function_ref.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -73,6 +75,10 @@ class Table {
   /// Fixed tables fold the key to lower case themselves. Allocates nothing for keys up to 320 bytes
   /// (unionmap: joins its result).
   [[nodiscard]] virtual LookupResult find(std::string_view key) const = 0;
+
+  /// Calls `visit` for each key and value. False: this table cannot be listed, or not in full.
+  using Visitor = absl::FunctionRef<void(std::string_view key, std::string_view value)>;
+  [[nodiscard]] virtual bool for_each_entry(Visitor) const { return false; }
 
   [[nodiscard]] KeyStyle key_style() const noexcept { return key_style_; }
   /// `type:name` as configured.

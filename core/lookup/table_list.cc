@@ -32,6 +32,31 @@ LookupResult TableList::find(std::string_view key, KeyExtent extent) const {
   return LookupResult::not_found();
 }
 
+std::vector<TableEntry> list_entries(std::string_view parameter_name, std::string_view value,
+                                     const OpenContext& context) {
+  std::vector<TableEntry> entries;
+  for (const std::string_view spec : split_list(value)) {
+    std::vector<std::string> warnings;
+    OpenContext own = context;
+    own.warnings = &warnings;
+    own.errors = &warnings;
+    const std::unique_ptr<Table> table = open_table(spec, own);
+    const bool listed = table->for_each_entry([&](std::string_view key, std::string_view text) {
+      entries.push_back({std::string(spec), std::string(key), std::string(text)});
+    });
+    for (std::string& warning : warnings) {
+      warning = fmt::format("{}: {}", parameter_name, warning);
+      listed ? context.warn(std::move(warning)) : context.error(std::move(warning));
+    }
+    if (!listed && warnings.empty()) {
+      context.error(fmt::format(
+          "{}: {} cannot be read as a whole; need inline, texthash, or cidr without \"!\" and IF",
+          parameter_name, spec));
+    }
+  }
+  return entries;
+}
+
 size_t find_extension(std::string_view local_part, std::string_view delimiters) noexcept {
   constexpr std::array<std::string_view, 3> kReserved = {"mailer-daemon", "double-bounce",
                                                          "postmaster"};

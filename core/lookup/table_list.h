@@ -33,6 +33,19 @@ class TableList {
   std::vector<std::unique_ptr<Table>> tables_;
 };
 
+/// One entry of a table that is read as a whole.
+struct TableEntry {
+  std::string table;  ///< `type:name`
+  std::string key;    ///< folded
+  std::string value;
+};
+
+/// All entries of the tables that a parameter names, for features that must know every value before
+/// they use one. A table that cannot be listed is an error of `context`.
+[[nodiscard]] std::vector<TableEntry> list_entries(std::string_view parameter_name,
+                                                   std::string_view value,
+                                                   const OpenContext& context);
+
 struct TransportQuery {
   std::string_view address;              ///< local@domain without brackets; empty for `<>`
   std::string_view recipient_delimiter;  ///< set of characters; empty disables extensions

@@ -35,6 +35,32 @@ TEST(TableList, FirstHitErrorsAndEmptyResults) {
   }
 }
 
+TEST(ListEntries, WholeTablesOrAnError) {
+  struct Case {
+    std::string_view tables, entries, error;
+  };
+  const Case cases[] = {
+      {"", "", ""},
+      {"inline:{b=2,A=1}, inline:{a=3}", "a=1 b=2 a=3 ", ""},
+      {"cidr:{ {192.0.2.0/24 x} {2001:db8::/32 y} }", "192.0.2.0/24=x [2001:db8::]/32=y ", ""},
+      {"cidr:{ {!192.0.2.0/24 x} }", "",
+       "p: cidr:{ {!192.0.2.0/24 x} } cannot be read as a whole; need inline, texthash, or cidr "
+       "without \"!\" and IF"},
+      {"nope:x", "", "p: nope:x is unavailable. unsupported dictionary type: nope"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.tables);
+    std::vector<std::string> errors;
+    std::string text;
+    for (const TableEntry& entry : list_entries("p", c.tables, {.errors = &errors})) {
+      text += entry.key + '=' + entry.value + ' ';
+    }
+    EXPECT_EQ(text, c.entries);
+    ASSERT_EQ(errors.size(), c.error.empty() ? 0u : 1u);
+    if (!errors.empty()) EXPECT_EQ(errors.front(), c.error);
+  }
+}
+
 TEST(FindTransport, Sequence) {
   struct Case {
     std::string_view tables, address, answer;

@@ -37,10 +37,14 @@ struct Route {
   /// With *_destination_recipient_limit = 1: the recipient's local part without extension, so that
   /// limits are per recipient. Else empty.
   std::string user = {};
+  /// Egress pool that the mail asks for; empty = the site's. Pools share neither queue nor site.
+  std::string pool = {};
 
   /// Part of the key under which deferred mail is filed in the store (shard/queue/queue_key.h).
   [[nodiscard]] std::string key() const {
-    return user.empty() ? transport + ':' + nexthop : transport + ':' + user + '@' + nexthop;
+    std::string key =
+        user.empty() ? transport + ':' + nexthop : transport + ':' + user + '@' + nexthop;
+    return pool.empty() ? key : key + '#' + pool;
   }
 };
 

@@ -45,6 +45,20 @@ void Dispatcher::set_transport(const std::string& name, Agent& agent,
   pump(*transport);
 }
 
+void Dispatcher::set_site_rules(const SiteRules* rules) {
+  rules_ = rules;
+  std::vector<Destination*> known;
+  for (const auto& [key, destination] : destinations_) {
+    if (destination->site_ != nullptr) known.push_back(destination.get());
+  }
+  std::sort(known.begin(), known.end(),  // never in hash order (docs/style.md L5)
+            [](const Destination* a, const Destination* b) { return a->key() < b->key(); });
+  for (Destination* destination : known) {
+    const std::string hosts_key = destination->site_->hosts_key_;
+    move_to_site(*destination, hosts_key);
+  }
+}
+
 uint32_t Dispatcher::recipients_per_job(const std::string& transport) const {
   const uint32_t limit = transports_.at(transport)->limits.recipients_per_job;
   return limit == 0 ? UINT32_MAX : limit;
@@ -54,6 +68,7 @@ SitePolicy Dispatcher::policy_for(const Transport& transport, const Route& route
                                   std::string_view site_key) const {
   SitePolicy policy = transport.limits.site;
   if (rules_ != nullptr) rules_->apply(route, site_key, &policy);
+  if (!route.pool.empty()) policy.pool = route.pool;
   if (policy.rate_delay > Duration::zero()) policy.window.initial = policy.window.limit = 1;
   return policy;
 }
@@ -108,12 +123,15 @@ rt::Task<void> Dispatcher::find_site(Destination* destination) {
   move_to_site(*destination, answer.key);
 }
 
-void Dispatcher::move_to_site(Destination& destination, const std::string& site_key) {
-  Transport& transport = *transports_.at(destination.route().transport);
-  std::unique_ptr<Site>& site = sites_[Site::name_of(transport, site_key)];
+void Dispatcher::move_to_site(Destination& destination, const std::string& hosts_key) {
+  const Route& route = destination.route();
+  Transport& transport = *transports_.at(route.transport);
+  std::string key = rules_ != nullptr ? rules_->site_of(route, hosts_key) : hosts_key;
+  if (!route.pool.empty()) key += "#pool=" + route.pool;
+  std::unique_ptr<Site>& site = sites_[Site::name_of(transport, key)];
   if (!site) {
-    site.reset(new Site(*this, transport, destination.route(), site_key,
-                        policy_for(transport, destination.route(), site_key)));
+    const SitePolicy policy = policy_for(transport, route, key);
+    site.reset(new Site(*this, transport, route, hosts_key, std::move(key), policy));
   }
   if (destination.site_ == site.get()) return;
   Site* const now = site.get();

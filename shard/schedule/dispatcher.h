@@ -38,6 +38,12 @@ struct TransportLimits {
 class SiteRules {
  public:
   virtual ~SiteRules() = default;
+  /// The key of the route's site, among those that `hosts_key` stands for: destinations that rules
+  /// tell apart share no site.
+  [[nodiscard]] virtual std::string site_of(const Route& route, std::string_view hosts_key) const {
+    static_cast<void>(route);
+    return std::string(hosts_key);
+  }
   virtual void apply(const Route& route, std::string_view site_key, SitePolicy* policy) const = 0;
 };
 
@@ -68,8 +74,9 @@ class Dispatcher final : private rt::Timer {
 
   /// Registers or, at reload, changes a transport. The agent outlives the dispatcher.
   void set_transport(const std::string& name, Agent& agent, const TransportLimits& limits);
-  /// Null: none. Call before set_transport() for it to see sites that are open. Outlives this.
-  void set_site_rules(const SiteRules* rules) noexcept { rules_ = rules; }
+  /// Null: none. Known destinations move to the sites that the rules give them; call it before
+  /// set_transport(), which changes the policies of open sites. Outlives this.
+  void set_site_rules(const SiteRules* rules);
   [[nodiscard]] bool has_transport(const std::string& name) const {
     return transports_.contains(name);
   }
@@ -117,7 +124,7 @@ class Dispatcher final : private rt::Timer {
   [[nodiscard]] bool handing_out() const noexcept { return !paused_ && !draining_; }
   void put_back(Destination& destination, Job job);
   rt::Task<void> find_site(Destination* destination);
-  void move_to_site(Destination& destination, const std::string& site_key);
+  void move_to_site(Destination& destination, const std::string& hosts_key);
   [[nodiscard]] SitePolicy policy_for(const Transport& transport, const Route& route,
                                       std::string_view site_key) const;
   void get_in_line(Site& site);

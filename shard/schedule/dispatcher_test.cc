@@ -361,6 +361,63 @@ TEST_F(DispatcherTest, TransportsToOneSiteHaveTheirOwnLimits) {
       shard.run_until([&] { return dispatcher.link().governor().sites_count() == 0; }, 130s));
 }
 
+/// A rule for one next hop.
+struct OneRule final : SiteRules {
+  std::string site_of(const Route& route, std::string_view hosts_key) const override {
+    return std::string(hosts_key) + (route.nexthop == nexthop ? "#" + nexthop : "");
+  }
+  void apply(const Route& route, std::string_view, SitePolicy* policy) const override {
+    if (route.nexthop == nexthop) policy->window.limit = limit;
+  }
+  std::string nexthop;
+  uint32_t limit = 1;
+};
+
+TEST_F(DispatcherTest, RulesTellDestinationsOfASiteApart) {
+  agent.sites = {{"a", "mx"}, {"b", "mx"}, {"c", "mx"}};
+  limits(3, 0);
+  OneRule rule;
+  rule.nexthop = "b";
+  dispatcher.set_site_rules(&rule);
+  for (const char* hop : {"a", "b", "c"}) add(hop, 60);
+  ASSERT_TRUE(finish_all());
+  EXPECT_EQ(agent.leases_max, (std::map<std::string, int>{{"mx", 3}, {"mx#b", 1}}));
+  EXPECT_EQ(counts(), (std::map<std::string, int>{{"a", 60}, {"b", 60}, {"c", 60}}));
+}
+
+TEST_F(DispatcherTest, WaitingMailMovesToTheSitesOfNewRules) {
+  agent.sites = {{"a", "mx"}, {"b", "mx"}};
+  limits(1, 0);
+  add("a", 40);
+  add("b", 40);
+  ASSERT_TRUE(shard.run_until([&] { return sink.done.size() == 10; }));
+  OneRule rule;
+  rule.nexthop = "b";
+  rule.limit = 4;
+  dispatcher.set_site_rules(&rule);
+  limits(1, 0);
+  ASSERT_TRUE(finish_all());
+  EXPECT_EQ(agent.leases_max, (std::map<std::string, int>{{"mx", 1}, {"mx#b", 4}}));
+  dispatcher.set_site_rules(nullptr);  // and back
+  add("b");
+  ASSERT_TRUE(finish_all());
+  EXPECT_EQ(agent.opened.back(), "mx");
+}
+
+TEST_F(DispatcherTest, PoolsShareNoSite) {
+  agent.sites = {{"a", "mx"}};
+  limits(1, 0);
+  add("a", 5);
+  for (const char* pool : {"one", "two"}) {
+    messages.push_back(std::make_unique<queue::Message>());
+    dispatcher.enqueue({.transport = "smtp", .nexthop = "a", .pool = pool},
+                       Job{.message = messages.back().get(), .recipients = {0, 1}});
+  }
+  ASSERT_TRUE(finish_all());
+  EXPECT_EQ(agent.leases_max,
+            (std::map<std::string, int>{{"mx", 1}, {"mx#pool=one", 1}, {"mx#pool=two", 1}}));
+}
+
 TEST_F(DispatcherTest, JobsWaitForTheSiteToBeFound) {
   agent.lookup = 3s;
   limits(1, 0);

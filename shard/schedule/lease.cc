@@ -11,6 +11,8 @@ constexpr int kRefusedMax = 100;
 
 std::string_view Lease::site_key() const noexcept { return site_.key_; }
 
+std::string_view Lease::pool() const noexcept { return site_.policy_.pool; }
+
 uint32_t Lease::messages_per_connection() const noexcept {
   return site_.policy_.messages_per_connection;
 }

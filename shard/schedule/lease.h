@@ -32,6 +32,8 @@ class Lease {
   Lease& operator=(const Lease&) = delete;
 
   [[nodiscard]] std::string_view site_key() const noexcept;
+  /// The egress pool of its mail; empty = the transport's own addresses.
+  [[nodiscard]] std::string_view pool() const noexcept;
   /// Messages after which the connection is to be closed; 0 = no limit of the site.
   [[nodiscard]] uint32_t messages_per_connection() const noexcept;
 

@@ -19,11 +19,12 @@ constexpr int64_t kRecipientsPerRound = 50;  // a tenant's share of a round
 
 }  // namespace
 
-Site::Site(Dispatcher& dispatcher, Transport& transport, Route first_route, std::string key,
-           const SitePolicy& policy)
+Site::Site(Dispatcher& dispatcher, Transport& transport, Route first_route, std::string hosts_key,
+           std::string key, const SitePolicy& policy)
     : dispatcher_(dispatcher),
       transport_(transport),
       first_route_(std::move(first_route)),
+      hosts_key_(std::move(hosts_key)),
       key_(std::move(key)),
       policy_(policy),
       queue_(kRecipientsPerRound) {

@@ -40,8 +40,8 @@ class Site final : private SiteShare, private rt::Timer {
   friend class Lease;
   friend struct std::default_delete<Site>;
 
-  Site(Dispatcher& dispatcher, Transport& transport, Route first_route, std::string key,
-       const SitePolicy& policy);
+  Site(Dispatcher& dispatcher, Transport& transport, Route first_route, std::string hosts_key,
+       std::string key, const SitePolicy& policy);
   ~Site();
 
   struct Waiting {
@@ -81,8 +81,9 @@ class Site final : private SiteShare, private rt::Timer {
 
   Dispatcher& dispatcher_;
   Transport& transport_;
-  const Route first_route_;  // by which its policy is found
-  const std::string key_;
+  const Route first_route_;      // by which its policy is found
+  const std::string hosts_key_;  // the agent's answer
+  const std::string key_;        // with what rules and pools tell apart
   SitePolicy policy_;
   FairQueue<Waiting> queue_;
   size_t waiting_count_ = 0;

@@ -158,6 +158,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
   settings.router = std::make_unique<policy::TransportRouter>(
       address_classes(configuration, configuration.global(), context),
       routing_rules(configuration, context));
+  settings.site_rules = site_rules(configuration, context);
   settings.transports = all_transports(configuration, shards_count, problems);
   if (const std::string relayhost = configuration.get("relayhost"); !relayhost.empty()) {
     const std::string error = dns::parse_destinations(relayhost, {}).error;

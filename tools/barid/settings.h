@@ -12,6 +12,7 @@
 #include "http/connection.h"
 #include "http/submit/email_api.h"
 #include "http/submit/sweeper.h"
+#include "policy/destination_policy.h"
 #include "policy/transport_router.h"
 #include "shard/net/socket_address.h"
 #include "shard/runtime/io_select.h"
@@ -54,6 +55,7 @@ struct ShardSettings {
   schedule::RetryPolicy retry;
   schedule::QueueLimits limits;
   std::unique_ptr<policy::TransportRouter> router;
+  std::unique_ptr<policy::DestinationPolicy> site_rules;
   std::vector<TransportSettings> transports;
   std::vector<ListenSettings> listeners;
   std::vector<HttpListenSettings> http_listeners;

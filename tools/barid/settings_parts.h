@@ -41,6 +41,8 @@ using ConfigurationScope = config::Configuration::Scope;
 [[nodiscard]] schedule::TransportLimits transport_limits(const config::Configuration& configuration,
                                                          const config::ServiceEntry& entry,
                                                          uint16_t shards_count, Problems* problems);
+[[nodiscard]] std::unique_ptr<policy::DestinationPolicy> site_rules(
+    const config::Configuration& configuration, const lookup::OpenContext& context);
 
 // settings_client.cc
 [[nodiscard]] std::vector<TransportSettings> all_transports(

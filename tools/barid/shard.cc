@@ -90,7 +90,8 @@ struct Shard::Inside final : schedule::GovernorHost,
 
   const ShardCommons& commons() const noexcept { return shard.commons_; }
   std::atomic<uint32_t>& log_pids() noexcept { return shard.commons_.log_pids; }
-  void apply_transports(std::vector<TransportSettings> transports);
+  void apply_transports(std::vector<TransportSettings> transports,
+                        std::unique_ptr<policy::DestinationPolicy> rules);
   std::string open_service(const ListenSettings& listen);
   void apply_services(const std::vector<ListenSettings>& listeners);
   rt::Task<void> stop();
@@ -108,6 +109,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   CurrentRouter router;
   QueueNotices notices;
   SevenBitConverter converter;
+  std::unique_ptr<policy::DestinationPolicy> site_rules;
   schedule::QueueManager queue;
   std::vector<std::unique_ptr<queue::Partition>> partitions;
   std::unique_ptr<dns::UnboundResolver> resolver;
@@ -187,7 +189,10 @@ std::string Shard::wait_started() {
   return start_problem_;
 }
 
-void Shard::Inside::apply_transports(std::vector<TransportSettings> transports) {
+void Shard::Inside::apply_transports(std::vector<TransportSettings> transports,
+                                     std::unique_ptr<policy::DestinationPolicy> rules) {
+  queue.dispatcher().set_site_rules(rules.get());
+  site_rules = std::move(rules);
   for (TransportSettings& transport : transports) {
     schedule::Dispatcher& dispatcher = queue.dispatcher();
     if (transport.command == "error") {
@@ -299,7 +304,7 @@ std::string Shard::set_up() {
     opened.store->attach(inside.reactor);
     inside.queue.add_partition(*inside.partitions.back(), *id_mark);
   }
-  inside.apply_transports(std::move(settings_.transports));
+  inside.apply_transports(std::move(settings_.transports), std::move(settings_.site_rules));
   for (const ListenSettings& listen : settings_.listeners) {
     if (std::string problem = inside.open_service(listen); !problem.empty()) return problem;
   }
@@ -405,7 +410,7 @@ void shard_reload(Shard::Inside& inside, ShardSettings settings) {
   inside.router.set(std::move(settings.router));
   inside.notices.set(std::move(settings.notices));
   inside.queue.set_policy(settings.retry, settings.limits);
-  inside.apply_transports(std::move(settings.transports));
+  inside.apply_transports(std::move(settings.transports), std::move(settings.site_rules));
   inside.apply_services(settings.listeners);
   inside.sweeper.set_retention(settings.retention);
   if (inside.http != nullptr) inside.http->reload(std::move(settings.http_listeners));
