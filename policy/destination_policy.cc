@@ -30,9 +30,13 @@ void for_each_host(std::string_view hosts, F&& visit) {
   }
 }
 
-/// The address in "[192.0.2.1]:25", "[2001:db8::1]" or "192.0.2.1".
+/// The address in "192.0.2.1", "192.0.2.1:2525" or "[2001:db8::1]:2525".
 std::optional<lookup::IpAddress> literal_of(std::string_view name) noexcept {
-  if (name.starts_with('[')) name = name.substr(1, name.find(']') - 1);
+  if (name.starts_with('[')) {
+    name = name.substr(1, name.find(']') - 1);
+  } else if (name.find(':') == name.rfind(':')) {
+    name = name.substr(0, name.find(':'));
+  }
   if (name.starts_with("ipv6:")) name.remove_prefix(5);
   return lookup::IpAddress::parse(name);
 }

@@ -51,7 +51,9 @@ TEST(DestinationPolicy, TheMostSpecificRuleCountsPerSetting) {
       {"org.example", "org.example", "org.example", "dead_time=10m<* burst=9<*"},
       {"[192.0.2.7]", "[192.0.2.7]", "[192.0.2.7]",
        "dead_time=10m<* rate=1/s<192.0.2.0/24 burst=9<*"},
-      {"[192.0.2.8]:2525", "[192.0.2.8]:2525", "[192.0.2.8]:2525",
+      {"[192.0.2.7]:26", "192.0.2.7:26", "192.0.2.7:26",
+       "dead_time=10m<* rate=1/s<192.0.2.0/24 burst=9<*"},
+      {"[192.0.2.8]:2525", "192.0.2.8:2525", "192.0.2.8:2525#[192.0.2.8]:2525",
        "dead_time=10m<* rate=2/s<192.0.2.8/32 burst=2<[192.0.2.8]:2525"},
   };
   std::vector<std::string> errors;

@@ -98,7 +98,22 @@ Route TransportRouter::by_class(AddressClass address_class, std::string_view sen
   return route;
 }
 
+/// Mail that names a pool leaves from no other address.
 Route TransportRouter::route(const Envelope& envelope, const Recipient& recipient) const {
+  Route route = without_pool(envelope, recipient);
+  constexpr std::string_view kNoConnections[] = {"error", "retry", "discard"};
+  const bool connects = std::find(std::begin(kNoConnections), std::end(kNoConnections),
+                                  route.transport) == std::end(kNoConnections);
+  if (envelope.pool.empty() || !connects) return route;
+  if (rules_.pools == nullptr || rules_.pools->find(envelope.pool) == nullptr) {
+    return Route{.transport = "retry",
+                 .nexthop = "4.3.5 there is no egress pool \"" + envelope.pool + "\""};
+  }
+  route.pool = envelope.pool;
+  return route;
+}
+
+Route TransportRouter::without_pool(const Envelope& envelope, const Recipient& recipient) const {
   std::string_view address = recipient.address;
   if (address.ends_with('.') && !domain_of(address).empty()) address.remove_suffix(1);
   const std::string_view domain = domain_of(address);

@@ -3,10 +3,12 @@
 // Layer: policy, pure; an immutable snapshot per configuration.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "core/lookup/table_list.h"
 #include "policy/address_class.h"
+#include "policy/egress_pools.h"
 #include "shard/schedule/queue_manager.h"
 
 namespace barid::policy {
@@ -25,6 +27,7 @@ struct RoutingRules {
   std::string sender_transport_null_key = "<>";
   lookup::TableList transport_maps;
   bool transport_maps_bare_parents = false;
+  std::shared_ptr<const EgressPools> pools;  ///< that mail may name; null = none
   std::string recipient_delimiter;
   std::string my_hostname;
   std::string my_origin;              ///< local like mydestination, as far as tables by sender go
@@ -44,6 +47,8 @@ class TransportRouter final : public schedule::Router {
   [[nodiscard]] lookup::LookupResult find_for_sender(const lookup::TableList& tables,
                                                      std::string_view sender,
                                                      std::string_view null_key) const;
+  [[nodiscard]] schedule::Route without_pool(const Envelope& envelope,
+                                             const Recipient& recipient) const;
   [[nodiscard]] schedule::Route by_class(AddressClass address_class, std::string_view sender,
                                          std::string_view domain) const;
 

@@ -38,6 +38,7 @@ constexpr TransportParameter kTransportParameters[] = {
     {"_destination_messages_per_connection", "default_destination_messages_per_connection"},
     {"_destination_rate_delay", "default_destination_rate_delay"},
     {"_destination_recipient_limit", "default_destination_recipient_limit"},
+    {"_egress_pool", "default_egress_pool"},
     {"_extra_recipient_limit", "default_extra_recipient_limit"},
     {"_initial_destination_concurrency", "initial_destination_concurrency"},
     {"_minimum_delivery_slots", "default_minimum_delivery_slots"},

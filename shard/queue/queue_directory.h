@@ -6,6 +6,7 @@
 //   lock             held with flock by the living process; holds its pid
 //   public/          the control socket
 //   suspensions      what operators suspended
+//   warmup           what warming addresses sent today
 //   partition-NNNN/  one RocksDB each
 //
 // Layer: shard/queue. Blocking: used at start, before shards run.

@@ -123,11 +123,24 @@ rt::Task<void> Dispatcher::find_site(Destination* destination) {
   move_to_site(*destination, answer.key);
 }
 
+rt::Task<Dispatcher::Placement> Dispatcher::placement_of(Route route) {
+  const Transport& transport = *transports_.at(route.transport);
+  const SiteAnswer answer = co_await transport.agent->find_site(route);
+  std::string key = site_key_of(route, answer.key);
+  SitePolicy policy = policy_for(transport, route, key);
+  co_return Placement{.site = std::move(key), .policy = std::move(policy)};
+}
+
+std::string Dispatcher::site_key_of(const Route& route, const std::string& hosts_key) const {
+  std::string key = rules_ != nullptr ? rules_->site_of(route, hosts_key) : hosts_key;
+  if (!route.pool.empty()) key += "#pool=" + route.pool;
+  return key;
+}
+
 void Dispatcher::move_to_site(Destination& destination, const std::string& hosts_key) {
   const Route& route = destination.route();
   Transport& transport = *transports_.at(route.transport);
-  std::string key = rules_ != nullptr ? rules_->site_of(route, hosts_key) : hosts_key;
-  if (!route.pool.empty()) key += "#pool=" + route.pool;
+  std::string key = site_key_of(route, hosts_key);
   std::unique_ptr<Site>& site = sites_[Site::name_of(transport, key)];
   if (!site) {
     const SitePolicy policy = policy_for(transport, route, key);
@@ -235,12 +248,14 @@ void Dispatcher::close_lease(Lease& lease) {
 
 /// What waits for a dead site is deferred with the reason, without an attempt.
 void Dispatcher::suspend_waiting(Site& site) {
+  const auto wait = std::chrono::ceil<WallTime::duration>(site.dead_until_ - reactor_.now());
+  suspend_waiting(site, SiteTrouble(site.trouble_), reactor_.wall_now() + wait);
+}
+
+void Dispatcher::suspend_waiting(Site& site, const SiteTrouble& why, WallTime until) {
   std::vector<Job> jobs;
   while (site.waiting_count_ > 0) jobs.push_back(site.take_job());
-  const auto wait = std::chrono::ceil<WallTime::duration>(site.dead_until_ - reactor_.now());
-  const WallTime until = reactor_.wall_now() + wait;
-  const SiteTrouble trouble = site.trouble_;
-  for (Job& job : jobs) sink_.on_job_suspended(std::move(job), trouble, until);
+  for (Job& job : jobs) sink_.on_job_suspended(std::move(job), why, until);
 }
 
 std::optional<MonoTime> Dispatcher::dead_until(std::string_view destination_key) const {
@@ -278,9 +293,11 @@ bool Dispatcher::admit(const Site& site, Job& job) {
     const std::string& address = envelope.recipients[recipient].address;
     std::string domain = address.substr(address.rfind('@') + 1);
     for (char& c : domain) c = text::to_lower(c);
-    const Suspension* found = suspensions_.find(
-        {.domain = domain, .site = site.key_, .tenant = envelope.tenant, .stream = envelope.stream},
-        now);
+    SuspensionQuery query{
+        .domain = domain, .site = site.key_, .tenant = envelope.tenant, .stream = envelope.stream};
+    const Suspension* found = suspensions_.find(query, now);
+    query.site = site.hosts_key_;  // stops all sites of these hosts
+    if (found == nullptr) found = suspensions_.find(query, now);
     if (found == nullptr) continue;
     why = found;
     stopped.recipients.push_back(recipient);

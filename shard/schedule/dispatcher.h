@@ -108,6 +108,14 @@ class Dispatcher final : private rt::Timer {
   /// Jobs of this destination in memory, waiting or running.
   [[nodiscard]] size_t jobs_count(std::string_view destination_key) const;
 
+  /// Where mail of a route goes and what it may do there, whether there is any or not. The
+  /// transport must be registered.
+  struct Placement {
+    std::string site;
+    SitePolicy policy;
+  };
+  rt::Task<Placement> placement_of(Route route);
+
   [[nodiscard]] size_t destinations_count() const noexcept { return destinations_.size(); }
   [[nodiscard]] uint32_t leases_count() const noexcept { return leases_count_; }
   [[nodiscard]] GovernorLink& link() noexcept { return *link_; }
@@ -125,6 +133,7 @@ class Dispatcher final : private rt::Timer {
   void put_back(Destination& destination, Job job);
   rt::Task<void> find_site(Destination* destination);
   void move_to_site(Destination& destination, const std::string& hosts_key);
+  [[nodiscard]] std::string site_key_of(const Route& route, const std::string& hosts_key) const;
   [[nodiscard]] SitePolicy policy_for(const Transport& transport, const Route& route,
                                       std::string_view site_key) const;
   void get_in_line(Site& site);
@@ -134,6 +143,7 @@ class Dispatcher final : private rt::Timer {
   rt::Task<void> run_lease(Site* site);
   void close_lease(Lease& lease);
   void suspend_waiting(Site& site);
+  void suspend_waiting(Site& site, const SiteTrouble& why, WallTime until);
   /// Takes what must not be tried now out of the job; false if nothing of it is left.
   [[nodiscard]] bool admit(const Site& site, Job& job);
   void check_low(Destination& destination);

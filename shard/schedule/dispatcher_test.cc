@@ -398,6 +398,7 @@ TEST_F(DispatcherTest, WaitingMailMovesToTheSitesOfNewRules) {
   limits(1, 0);
   ASSERT_TRUE(finish_all());
   EXPECT_EQ(agent.leases_max, (std::map<std::string, int>{{"mx", 1}, {"mx#b", 4}}));
+  ASSERT_TRUE(shard.run_until([&] { return dispatcher.leases_count() == 0; }));
   dispatcher.set_site_rules(nullptr);  // and back
   add("b");
   ASSERT_TRUE(finish_all());

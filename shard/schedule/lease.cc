@@ -103,6 +103,18 @@ void Lease::put_back(Job job) {
   dispatcher_.put_back(destination, std::move(job));
 }
 
+void Lease::suspend(Job job, const SiteTrouble& why, WallTime until) {
+  BARID_ASSERT(running_ > 0);
+  --running_;
+  Destination& destination = *job.destination;
+  --destination.running_count_;
+  destination.used_at_ = dispatcher_.reactor_.now();
+  if (site_.policy_.paced()) ++site_.messages_;
+  dispatcher_.check_low(destination);
+  dispatcher_.sink_.on_job_suspended(std::move(job), why, until);
+  dispatcher_.suspend_waiting(site_, why, until);
+}
+
 bool Lease::pass(Job& job, const Route& route) {
   if (job.passed || !dispatcher_.has_transport(route.transport)) return false;
   if (job.message->withdrawn()) {

@@ -47,6 +47,9 @@ class Lease {
   void finish(Job job, Hop hop);
   /// The job was not attempted: it goes to the head of its queue again.
   void put_back(Job job);
+  /// Nothing of the site can be sent before `until`, though its health is fine: the job, and all
+  /// that waits, is deferred without an attempt.
+  void suspend(Job job, const SiteTrouble& why, WallTime until);
   /// Gives the job to another transport (best_mx_transport), once in its life. False if it may not:
   /// the transport is not registered, or the job was passed on before.
   [[nodiscard]] bool pass(Job& job, const Route& route);

@@ -14,6 +14,8 @@
 #include "core/obs/counters.h"
 #include "core/obs/log.h"
 #include "dns/router.h"
+#include "policy/egress_pools.h"
+#include "policy/warmup_counts.h"
 #include "shard/runtime/scope.h"
 #include "shard/schedule/dispatcher.h"
 #include "smtp/client/session.h"
@@ -43,7 +45,8 @@ struct AgentEnv {
   const ContentConverter& converter;
   Log& log;
   Counters& counters;
-  uint32_t& next_log_pid;  ///< shard-wide sequence
+  uint32_t& next_log_pid;        ///< shard-wide sequence
+  policy::WarmupCounts& warmup;  ///< of the process
 };
 
 class SmtpAgent final : public schedule::Agent {
@@ -69,6 +72,7 @@ class SmtpAgent final : public schedule::Agent {
 
   AgentEnv env_;
   std::shared_ptr<const ClientSettings> settings_;
+  policy::EgressTurns turns_;
   rt::Scope scope_;
 };
 

@@ -63,6 +63,11 @@ std::string error_words(const Error& error) {
   return code_name(error.code);
 }
 
+/// The mail hosts in a site's key.
+std::string_view hosts_of(std::string_view site_key) noexcept {
+  return site_key.substr(0, site_key.find('#'));
+}
+
 }  // namespace
 
 DeliveryRun::DeliveryRun(SmtpAgent& agent, schedule::Lease& lease)
@@ -167,6 +172,7 @@ rt::Task<void> DeliveryRun::work_through_destinations() {
   session_failure_ = Outcome{.relay = "none"};
   session_completed_ = false;
   session_broke_ = false;
+  egress_spent_ = false;
   const std::string nexthop = pending_.front()->work->job.route().nexthop;
   dns::ParsedDestinations parsed = dns::parse_destinations(nexthop, settings_->destination);
   if (!parsed.error.empty()) {
@@ -204,7 +210,12 @@ rt::Task<void> DeliveryRun::work_through_destinations() {
     if (session_broke_ && !session_completed_) tell_hop_failure(session_failure_);
     co_return;
   }
-  const bool some_failed = session_failure_.dsn.klass != 0;
+  bool some_failed = session_failure_.dsn.klass != 0;
+  if (egress_spent_ && !some_failed) {
+    suspend_pending();
+    some_failed = true;
+    if (pending_.empty()) co_return;
+  }
   if (!some_failed) {  // all that was left had left it to others before
     session_failure_.dsn = {4, 3, 0};
     session_failure_.text = "server unavailable or unable to receive mail";
@@ -219,6 +230,26 @@ rt::Task<void> DeliveryRun::work_through_destinations() {
     pass_pending(settings_->best_mx_transport);
   }
   fail_pending(failure.outcome, some_failed);
+}
+
+/// Every address that may be used has sent what its warm-up plan allows today: the rest waits for
+/// tomorrow, without an attempt.
+void DeliveryRun::suspend_pending() {
+  const WallTime until = policy::start_of(policy::day_of(env_.reactor.wall_now()) + 1);
+  const schedule::SiteTrouble why{
+      .dsn = {4, 4, 5},
+      .text = fmt::format("warm-up of egress pool \"{}\": today's messages to {} are sent",
+                          lease_.pool(), hosts_of(lease_.site_key()))};
+  std::erase_if(pending_, [&](const std::unique_ptr<Flight>& flight) {
+    Work* const work = flight->work;
+    const bool whole = work->unreported == work->job.recipients.size() &&
+                       flight->recipients.size() == work->job.recipients.size();
+    if (!flight->last.empty() || !whole) return false;
+    lease_.suspend(std::move(work->job), why, until);
+    std::erase_if(works_, [&](const auto& candidate) { return candidate.get() == work; });
+    return true;
+  });
+  session_failure_ = Outcome{.dsn = why.dsn, .text = why.text, .relay = "none"};
 }
 
 /// We are the best MX of what is pending, and another transport knows what to do with such mail.
@@ -269,9 +300,14 @@ rt::Task<void> DeliveryRun::work_through_hops(const dns::Destination& destinatio
                   .relay = session->relay()};
     }
     best_of_route_ = best_of_route_ && route.hops[i].preference == route.hops.front().preference;
+    // Its address has sent what it may: another one goes on with what was not offered yet.
+    const bool again = session->egress().spent() &&
+                       std::any_of(pending_.begin(), pending_.end(),
+                                   [](const auto& flight) { return flight->last.empty(); });
     part_with(std::move(session));
-    for (std::unique_ptr<Flight>& flight : next_server_) pending_.push_back(std::move(flight));
-    next_server_.clear();
+    if (!again) continue;
+    --i;
+    sessions_count -= std::min(sessions_count, 1u);
   }
 }
 
@@ -297,16 +333,25 @@ void DeliveryRun::note(LogSeverity severity, QueueId id, std::string_view text) 
 rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
     const dns::Destination& destination, const dns::RouteResult& route, size_t hop_index) {
   const dns::RouteHop& hop = route.hops[hop_index];
-  const net::SocketAddress* source = nullptr;
-  if (hop.address.family() == AF_INET && settings_->source_v4) source = &*settings_->source_v4;
-  if (hop.address.family() == AF_INET6 && settings_->source_v6) source = &*settings_->source_v6;
+  EgressChoice egress =
+      choose_egress(*settings_, lease_.pool(), hosts_of(lease_.site_key()), hop.address.family(),
+                    agent_.turns_, env_.warmup, env_.reactor.wall_now());
+  if (!egress.source) {
+    egress_spent_ |= egress.spent;
+    if (!egress.spent) {
+      session_failure_ =
+          Outcome{.dsn = {4, 3, 5}, .text = std::move(egress.problem), .relay = "none"};
+    }
+    co_return nullptr;
+  }
+  const net::SocketAddress* source = egress.source->address();
   const MonoTime started = env_.reactor.now();
   const MonoTime deadline = started + settings_->timeouts.connect;
   Result<net::Stream> stream = co_await net::connect(env_.reactor, hop.address, source, deadline);
   if (!stream.ok() && source != nullptr && stream.error().error_number == EADDRNOTAVAIL) {
     note(LogSeverity::kWarning, {},
          fmt::format("bind {}: {}", source->ip_text(), error_words(stream.error())));
-    if (settings_->source_enforced) {
+    if (settings_->source_enforced || egress.source->from_pool()) {
       session_failure_ =
           Outcome{.dsn = {4, 4, 0}, .text = "server configuration error", .relay = "none"};
       co_return nullptr;
@@ -330,13 +375,15 @@ rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
   options.best_mx = hop.preference == route.hops.front().preference;
   if (hop.address.port() != settings_->route.default_port) options.own_name.clear();
   co_return std::make_unique<ClientSession>(env_.reactor, *settings_, options, *std::move(stream),
-                                            relay_name(hop, *settings_), ++env_.next_log_pid);
+                                            *std::move(egress.source), relay_name(hop, *settings_),
+                                            ++env_.next_log_pid);
 }
 
 bool DeliveryRun::wants_more(const ClientSession& session) const noexcept {
   for (const uint32_t limit : {settings_->reuse_count_limit, lease_.messages_per_connection()}) {
     if (limit != 0 && session.uses_count() >= limit) return false;
   }
+  if (session.egress().spent()) return false;
   return env_.reactor.now() - session.opened() < settings_->age_limit;
 }
 
@@ -366,6 +413,7 @@ rt::Task<void> DeliveryRun::use(ClientSession& session) {
   bool was_established = machine.established();
   for (;;) {
     while (machine.can_offer() && wants_more(session) && flying_.size() < depth()) {
+      if (!session.egress().hold(env_.reactor.wall_now())) break;
       if (pending_.empty()) {
         const bool any = co_await take_from_lease();
         if (!any) break;
@@ -403,6 +451,7 @@ void DeliveryRun::offer(ClientSession& session, std::unique_ptr<Flight> owned) {
   flying_.push_back(std::move(owned));
   const ContentRef& content = flight.use_converted ? work.converted : work.content;
   session.count_use();
+  session.egress().spend();
   session.machine().offer(OutgoingMessage{.id = work.job.message->id,
                                           .envelope = &work.job.message->envelope,
                                           .recipients = flight.recipients,
@@ -580,6 +629,7 @@ void DeliveryRun::part_with(std::unique_ptr<ClientSession> session) {
     agent_.retire(std::move(session), settings_);
     return;
   }
+  session->egress().release();
   warm_ = std::move(session);
   warm_settings_ = settings_;
   warm_since_ = env_.reactor.now();

@@ -70,6 +70,7 @@ class DeliveryRun final : private ClientSink {
   void sort_landed();
   void finish_reported();
   void part_with(std::unique_ptr<ClientSession> session);
+  void suspend_pending();
   void pass_pending(std::string_view transport);
   void fail_pending(const Outcome& outcome, bool some_failed);
   void report(Work& work, uint32_t recipient, Outcome outcome);
@@ -89,7 +90,8 @@ class DeliveryRun final : private ClientSink {
   std::string reused_relay_;   // the server of the session that was kept idle; empty if none was
   bool best_of_route_ = true;  // the session is to a best MX of the next hop itself
   bool has_next_server_ = false;
-  Outcome session_failure_;  // why the last connection gave nothing
+  bool egress_spent_ = false;  // for want of warm-up messages some server was not tried
+  Outcome session_failure_;    // why the last connection gave nothing
 
   // Of the connection in use, to choose how far to pipeline.
   Duration round_trip_{};

@@ -12,11 +12,12 @@ constexpr size_t kWriteBytesMax = 64 * 1024;
 }  // namespace
 
 ClientSession::ClientSession(rt::Reactor& reactor, const ClientSettings& settings,
-                             const ClientOptions& options, net::Stream stream, std::string relay,
-                             uint32_t log_pid)
+                             const ClientOptions& options, net::Stream stream, EgressSource egress,
+                             std::string relay, uint32_t log_pid)
     : reactor_(reactor),
       settings_(settings),
       stream_(std::move(stream)),
+      egress_(std::move(egress)),
       machine_(options, *this),
       opened_(reactor.now()),
       stage_since_(reactor.now()),

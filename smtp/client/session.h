@@ -9,6 +9,7 @@
 
 #include "core/base/result.h"
 #include "shard/net/stream.h"
+#include "smtp/client/egress_source.h"
 #include "smtp/client/machine.h"
 #include "smtp/client/settings.h"
 
@@ -18,7 +19,7 @@ class ClientSession final : private ClientSink {
  public:
   /// `settings` must outlive the session.
   ClientSession(rt::Reactor& reactor, const ClientSettings& settings, const ClientOptions& options,
-                net::Stream stream, std::string relay, uint32_t log_pid);
+                net::Stream stream, EgressSource egress, std::string relay, uint32_t log_pid);
 
   /// Who gets results: the lease that uses the session now; null while it is idle.
   void set_sink(ClientSink* sink) noexcept { sink_ = sink; }
@@ -43,6 +44,8 @@ class ClientSession final : private ClientSink {
   /// Messages offered on this connection.
   [[nodiscard]] uint32_t uses_count() const noexcept { return uses_count_; }
   void count_use() noexcept { ++uses_count_; }
+  [[nodiscard]] EgressSource& egress() noexcept { return egress_; }
+  [[nodiscard]] const EgressSource& egress() const noexcept { return egress_; }
   [[nodiscard]] uint32_t log_pid() const noexcept { return log_pid_; }
   [[nodiscard]] const std::string& relay() const noexcept { return relay_; }
 
@@ -62,6 +65,7 @@ class ClientSession final : private ClientSink {
   rt::Reactor& reactor_;
   const ClientSettings& settings_;
   net::Stream stream_;
+  EgressSource egress_;
   ClientMachine machine_;
   std::vector<iovec> vectors_;
   size_t write_bytes_ = 0;

@@ -3,6 +3,7 @@
 // Layer: smtp/client.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "core/base/time.h"
 #include "dns/destination.h"
 #include "dns/router.h"
+#include "policy/egress_pools.h"
 #include "shard/net/socket_address.h"
 #include "smtp/client/machine.h"
 
@@ -40,10 +42,11 @@ struct ClientSettings {
   std::optional<net::SocketAddress> source_v4;  ///< smtp_bind_address
   std::optional<net::SocketAddress> source_v6;  ///< smtp_bind_address6
   bool source_enforced = false;  ///< smtp_bind_address_enforce: rather no delivery than another one
-  uint32_t session_limit = 2;    ///< smtp_mx_session_limit, 0 = none
-  Duration idle_limit = std::chrono::seconds(2);   ///< smtp_connection_cache_time_limit
-  Duration age_limit = std::chrono::seconds(300);  ///< smtp_connection_reuse_time_limit
-  uint32_t reuse_count_limit = 0;                  ///< smtp_connection_reuse_count_limit, 0 = none
+  std::shared_ptr<const policy::EgressPools> pools;  ///< of leases that name one; null = none
+  uint32_t session_limit = 2;                        ///< smtp_mx_session_limit, 0 = none
+  Duration idle_limit = std::chrono::seconds(2);     ///< smtp_connection_cache_time_limit
+  Duration age_limit = std::chrono::seconds(300);    ///< smtp_connection_reuse_time_limit
+  uint32_t reuse_count_limit = 0;  ///< smtp_connection_reuse_count_limit, 0 = none
   bool assume_final = false;  ///< lmtp_assume_final: a server without DSN is the mailbox itself
   std::string_view agent = "smtp";  ///< static: program name in the log
 };

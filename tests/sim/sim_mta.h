@@ -65,6 +65,7 @@ class SimMta final : private rt::TurnHook,
   queue::Partition partition_;
   dns::ScriptedResolver resolver_;
   uint32_t log_pid_ = 0;
+  policy::WarmupCounts warmup_;
   smtp::SmtpAgent agent_;
   smtp::ClientTable clients_;
   std::atomic<uint32_t> log_pids_{0};

@@ -3,6 +3,7 @@
 // `admin`.
 //
 //   the queue               tools/barid/admin_queue.h, admin_suspensions.h
+//   GET  /admin/v1/shape    how mail for a domain is scheduled (tools/barid/shape_api.h)
 //   GET  /admin/v1/status   one JSON object
 //   POST /admin/v1/drain    stop accepting, keep delivering
 //   POST /admin/v1/reload   as SIGHUP
@@ -17,6 +18,7 @@
 #include "http/router.h"
 #include "tools/barid/admin_queue.h"
 #include "tools/barid/admin_suspensions.h"
+#include "tools/barid/shape_api.h"
 #include "tools/barid/shard_gather.h"
 
 namespace barid::tools {
@@ -25,7 +27,7 @@ class AdminApi {
  public:
   /// `shards` outlive the object.
   AdminApi(Shard::Inside& inside, std::vector<Shard*> shards)
-      : inside_(inside), shards_(shards), queue_(inside), suspensions_(inside) {}
+      : inside_(inside), shards_(shards), queue_(inside), suspensions_(inside), shape_(inside) {}
 
   void add_routes(http::Router& router);
 
@@ -39,6 +41,7 @@ class AdminApi {
   std::vector<Shard*> shards_;
   AdminQueue queue_;
   AdminSuspensions suspensions_;
+  ShapeApi shape_;
 };
 
 }  // namespace barid::tools

@@ -22,6 +22,9 @@ int run_shape(const std::string& queue_directory, std::span<const char* const> a
 /// `barid queue cat`, likewise.
 int run_cat(const std::string& queue_directory, std::span<const char* const> arguments,
             std::string_view name);
+/// `barid queue shape --explain DOMAIN`, likewise.
+int run_shape_explain(const std::string& queue_directory, std::span<const char* const> arguments,
+                      std::string_view name);
 /// `barid queue suspend`, `resume` and `suspensions`, likewise.
 int run_suspend(const std::string& queue_directory, std::string_view verb,
                 std::span<const char* const> arguments, std::string_view name);

@@ -30,12 +30,14 @@ SYNOPSIS
   barid queue [-c DIRECTORY] resume (--domain|--site|--tenant|--stream) X
   barid queue [-c DIRECTORY] suspensions [--json]
   barid queue [-c DIRECTORY] shape [OPTIONS]                             qshape
+  barid queue [-c DIRECTORY] shape --explain DOMAIN [--sender A] [--pool P] [--json]
 
 ACTIONS
   hold      out of the schedule until released      release   from hold, due now
   requeue   a new id and a new life                 delete    without any notice
   expire    return to the sender now, from hold too
   flush     due now (postqueue -f, -i, -s)
+  shape --explain   where mail for a domain goes, and which rule gave each of its limits
 
 FILTERS: all given must hold; those about recipients for one that is not done
   --sender A --recipient A     an address, or @ and a domain; <> is the null sender
@@ -402,6 +404,10 @@ int run_queue_command(Arguments arguments, std::string_view name) {
   std::string queue_directory;
   if (const int status = find_queue_directory(directory, name, &queue_directory); status != 0) {
     return status;
+  }
+  const auto is_explain = [](const char* word) { return std::string_view(word) == "--explain"; };
+  if (verb == "shape" && std::any_of(rest.begin(), rest.end(), is_explain)) {
+    return run_shape_explain(queue_directory, rest, name);
   }
   if (verb == "shape") return run_shape(queue_directory, rest, name);
   if (verb == "cat") return run_cat(queue_directory, rest, name);

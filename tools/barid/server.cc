@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -16,6 +17,7 @@
 #include "core/obs/log_writer.h"
 #include "shard/queue/queue_directory.h"
 #include "tools/barid/control_server.h"
+#include "tools/barid/warmup_file.h"
 
 namespace barid::tools {
 namespace {
@@ -36,6 +38,8 @@ class Server {
   void serve_signals();
   void reload();
   void stop_shards();
+  void load_warmup();
+  void save_warmup();
   [[nodiscard]] std::vector<std::string> changes_that_wait(const config::Configuration& next) const;
   void print(const config::Diagnostics& diagnostics) const;
   /// Standard error may be gone (a closed pipe, a full disk): that is no reason to end.
@@ -58,6 +62,7 @@ class Server {
   std::unique_ptr<rt::Mesh> mesh_;
   std::unique_ptr<rt::OffloadPool> offload_;
   smtp::ClientTable clients_;
+  policy::WarmupCounts warmup_;
   std::atomic<uint32_t> log_pids_{0};
   std::vector<std::vector<OpenedPartition>> opened_;
   std::vector<ShardSettings> shard_settings_;  ///< until the shards have them
@@ -68,6 +73,9 @@ class Server {
   std::vector<std::thread> threads_;
   int signal_fd_ = -1;
 };
+
+/// What warming addresses sent is on disk after this long, in milliseconds.
+constexpr int kWarmupSaveInterval = 1000;
 
 sigset_t handled_signals() {
   sigset_t set;
@@ -177,6 +185,7 @@ bool Server::start_shards() {
                              .mesh = *mesh_,
                              .offload = *offload_,
                              .clients = clients_,
+                             .warmup = warmup_,
                              .log_pids = log_pids_,
                              .suspension_file = suspension_file_,
                              .shards = all_shards_,
@@ -277,6 +286,11 @@ void Server::reload() {
 
 void Server::serve_signals() {
   for (;;) {
+    pollfd waiting{.fd = signal_fd_, .events = POLLIN, .revents = 0};
+    if (::poll(&waiting, 1, kWarmupSaveInterval) == 0) {
+      save_warmup();
+      continue;
+    }
     signalfd_siginfo info{};
     const ssize_t got = ::read(signal_fd_, &info, sizeof info);
     if (got < 0 && errno == EINTR) continue;
@@ -293,6 +307,19 @@ void Server::serve_signals() {
   }
 }
 
+void Server::load_warmup() {
+  const std::string problem = read_warmup_file(process_.queue_directory, &warmup_);
+  if (!problem.empty()) complain("warning: " + problem);
+}
+
+void Server::save_warmup() {
+  if (!warmup_.take_changed()) return;
+  const std::string problem = write_warmup_file(process_.queue_directory, warmup_);
+  if (problem.empty()) return;
+  shards_.front()->post(
+      [problem](Shard::Inside& inside) { shard_log(inside, LogSeverity::kWarning, problem); });
+}
+
 int Server::run() {
   const sigset_t set = handled_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
@@ -302,6 +329,7 @@ int Server::run() {
   raise_descriptor_limit();
   if (!load_configuration()) return EX_CONFIG;
   if (!open_queue()) return EX_UNAVAILABLE;
+  load_warmup();
   if (!open_log()) return EX_UNAVAILABLE;  // it may be a file in the queue directory
   if (!start_shards()) {
     stop_shards();
@@ -325,6 +353,7 @@ int Server::run() {
     shard_log(inside, LogSeverity::kInfo, "terminating on signal");
   });
   stop_shards();
+  save_warmup();
   return 0;
 }
 

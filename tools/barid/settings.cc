@@ -51,6 +51,7 @@ lookup::AddressList address_list(const Configuration& configuration,
 namespace {
 
 policy::RoutingRules routing_rules(const Configuration& configuration,
+                                   std::shared_ptr<const policy::EgressPools> pools,
                                    const lookup::OpenContext& context) {
   return policy::RoutingRules{
       .local_transport = configuration.get("local_transport"),
@@ -70,6 +71,7 @@ policy::RoutingRules routing_rules(const Configuration& configuration,
       .transport_maps =
           lookup::TableList("transport_maps", configuration.get("transport_maps"), context),
       .transport_maps_bare_parents = configuration.parent_matches_subdomains("transport_maps"),
+      .pools = std::move(pools),
       .recipient_delimiter = configuration.get("recipient_delimiter"),
       .my_hostname = configuration.get("myhostname"),
       .my_origin = configuration.get("myorigin"),
@@ -155,11 +157,14 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
           std::max<uint64_t>(static_cast<uint64_t>(configuration.get_int("queue_minfree")),
                              size_limit + size_limit / 2),
       .recipient_delimiter = configuration.get("recipient_delimiter")};
+  const std::shared_ptr<const policy::EgressPools> pools = egress_pools(configuration, context);
   settings.router = std::make_unique<policy::TransportRouter>(
       address_classes(configuration, configuration.global(), context),
-      routing_rules(configuration, context));
+      routing_rules(configuration, pools, context));
   settings.site_rules = site_rules(configuration, context);
   settings.transports = all_transports(configuration, shards_count, problems);
+  for (TransportSettings& transport : settings.transports) transport.client.pools = pools;
+  check_pools(configuration, *pools, *settings.site_rules, settings.transports, problems);
   if (const std::string relayhost = configuration.get("relayhost"); !relayhost.empty()) {
     const std::string error = dns::parse_destinations(relayhost, {}).error;
     if (!error.empty())

@@ -28,6 +28,8 @@ struct TransportSettings {
   std::string name;
   std::string command;  ///< smtp, lmtp, error, retry, discard; others are not served
   schedule::TransportLimits limits;
+  /// Which parameter each of policy::site_settings() comes from, and where that is set.
+  std::vector<std::string> setting_origins;
   smtp::ClientSettings client;  ///< smtp and lmtp
 };
 

@@ -177,7 +177,8 @@ TransportSettings transport_settings(const Configuration& configuration,
   TransportSettings transport{
       .name = entry.name,
       .command = entry.command,
-      .limits = transport_limits(configuration, entry, shards_count, problems)};
+      .limits = transport_limits(configuration, entry, shards_count, problems),
+      .setting_origins = setting_origins(configuration, entry.name)};
   if (entry.command == "relay") transport.command = "smtp";  // the same agent, other limits
   if (transport.command == "smtp" || transport.command == "lmtp") {
     transport.client = client_settings(configuration, entry, problems);

@@ -41,8 +41,23 @@ using ConfigurationScope = config::Configuration::Scope;
 [[nodiscard]] schedule::TransportLimits transport_limits(const config::Configuration& configuration,
                                                          const config::ServiceEntry& entry,
                                                          uint16_t shards_count, Problems* problems);
+[[nodiscard]] std::vector<std::string> setting_origins(const config::Configuration& configuration,
+                                                       const std::string& transport);
 [[nodiscard]] std::unique_ptr<policy::DestinationPolicy> site_rules(
     const config::Configuration& configuration, const lookup::OpenContext& context);
+
+/// The place and name of `<transport><suffix>`, or of what it is taken from, for a complaint.
+[[nodiscard]] std::string transport_parameter_place(const config::Configuration& configuration,
+                                                    const std::string& transport,
+                                                    const std::string& suffix);
+
+// settings_egress.cc
+[[nodiscard]] std::shared_ptr<const policy::EgressPools> egress_pools(
+    const config::Configuration& configuration, const lookup::OpenContext& context);
+/// Every pool that rules and transports name must be there.
+void check_pools(const config::Configuration& configuration, const policy::EgressPools& pools,
+                 const policy::DestinationPolicy& rules,
+                 const std::vector<TransportSettings>& transports, Problems* problems);
 
 // settings_client.cc
 [[nodiscard]] std::vector<TransportSettings> all_transports(

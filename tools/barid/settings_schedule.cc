@@ -1,6 +1,8 @@
 // How much goes where: concurrency, feedback and rates of transports and their sites.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "policy/destination_policy.h"
 #include "tools/barid/settings_parts.h"
 
@@ -10,12 +12,34 @@ using config::Configuration;
 
 namespace {
 
-/// The place and name of `<transport>_<suffix>`, or of its default, for a complaint.
-std::string place_of(const Configuration& configuration, const std::string& transport,
-                     const std::string& suffix) {
-  const std::string own = transport + suffix;
-  const std::string name = configuration.settings().contains(own) ? own : "default" + suffix;
-  return configuration.global().place_of(name) + name;
+/// The parameter that each setting of a site comes from; with a suffix, that of the transport.
+struct Source {
+  std::string_view setting;
+  std::string_view parameter;
+};
+constexpr Source kSources[] = {
+    {"concurrency", "_destination_concurrency_limit"},
+    {"initial_concurrency", "_initial_destination_concurrency"},
+    {"positive_feedback", "_destination_concurrency_positive_feedback"},
+    {"negative_feedback", "_destination_concurrency_negative_feedback"},
+    {"failed_cohort_limit", "_destination_concurrency_failed_cohort_limit"},
+    {"dead_time", "minimal_backoff_time"},
+    {"rate_delay", "_destination_rate_delay"},
+    {"rate", "_destination_message_rate"},
+    {"burst", "_destination_message_burst"},
+    {"messages_per_connection", "_destination_messages_per_connection"},
+    {"pool", "_egress_pool"},
+};
+
+/// `<transport><suffix>` if that is a parameter or set, else the one whose value it takes.
+std::string parameter_name(const Configuration& configuration, const std::string& transport,
+                           const std::string& suffix) {
+  std::string own = transport + suffix;
+  if (configuration.settings().contains(own) || config::find_parameter(own) != nullptr) return own;
+  for (const config::TransportParameter& parameter : config::transport_parameters()) {
+    if (parameter.suffix == suffix) return std::string(parameter.fallback);
+  }
+  return own;
 }
 
 double message_rate(const Configuration& configuration, const std::string& transport,
@@ -25,8 +49,9 @@ double message_rate(const Configuration& configuration, const std::string& trans
   if (text.empty()) return 0;
   const std::optional<double> rate = policy::parse_rate(text);
   if (!rate) {
-    problems->errors.push_back(fmt::format("{}: \"{}\" is no rate such as 10/s, 600/m or 100/h",
-                                           place_of(configuration, transport, suffix), text));
+    problems->errors.push_back(
+        fmt::format("{}: \"{}\" is no rate such as 10/s, 600/m or 100/h",
+                    transport_parameter_place(configuration, transport, suffix), text));
   }
   return rate.value_or(0);
 }
@@ -45,6 +70,30 @@ schedule::Feedback feedback(const Configuration& configuration, const std::strin
 }
 
 }  // namespace
+
+std::string transport_parameter_place(const Configuration& configuration,
+                                      const std::string& transport, const std::string& suffix) {
+  const std::string name = parameter_name(configuration, transport, suffix);
+  return configuration.global().place_of(name) + name;
+}
+
+std::vector<std::string> setting_origins(const Configuration& configuration,
+                                         const std::string& transport) {
+  std::vector<std::string> origins;
+  for (const policy::SiteSetting& setting : policy::site_settings()) {
+    const auto row = std::find_if(std::begin(kSources), std::end(kSources),
+                                  [&](const Source& s) { return s.setting == setting.name; });
+    BARID_ASSERT(row != std::end(kSources));
+    const std::string parameter(row->parameter);
+    const std::string name = parameter.starts_with('_')
+                                 ? parameter_name(configuration, transport, parameter)
+                                 : parameter;
+    std::string place = configuration.global().place_of(name);
+    if (place.ends_with(": ")) place.resize(place.size() - 2);
+    origins.push_back(fmt::format("{} ({})", name, place.empty() ? "default" : place));
+  }
+  return origins;
+}
 
 schedule::TransportLimits transport_limits(const Configuration& configuration,
                                            const config::ServiceEntry& entry, uint16_t shards_count,
@@ -71,6 +120,7 @@ schedule::TransportLimits transport_limits(const Configuration& configuration,
   site.messages_per_second = message_rate(configuration, name, problems);
   site.burst = number("_destination_message_burst");
   site.messages_per_connection = number("_destination_messages_per_connection");
+  site.pool = configuration.get_transport_str(name, "_egress_pool");
   limits.total_concurrency = static_cast<uint32_t>(share_of(total, shards_count));
   limits.recipients_per_job = number("_destination_recipient_limit");
   return limits;
@@ -83,9 +133,6 @@ std::unique_ptr<policy::DestinationPolicy> site_rules(const Configuration& confi
   own.errors = &errors;
   auto rules = std::make_unique<policy::DestinationPolicy>(
       "destination_policy_maps", configuration.get("destination_policy_maps"), own);
-  for (const policy::DestinationPolicy::PoolUse& use : rules->pool_uses()) {
-    errors.push_back(fmt::format("{}: there is no egress pool \"{}\"", use.place, use.pool));
-  }
   for (const std::string& error : errors) {
     context.error(configuration.global().place_of("destination_policy_maps") + error);
   }

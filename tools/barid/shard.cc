@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <map>
 
 #include "core/mail/seven_bit.h"
 #include "deliver/queue_notices.h"
@@ -110,6 +111,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   QueueNotices notices;
   SevenBitConverter converter;
   std::unique_ptr<policy::DestinationPolicy> site_rules;
+  std::map<std::string, std::vector<std::string>> setting_origins;  ///< by transport
   schedule::QueueManager queue;
   std::vector<std::unique_ptr<queue::Partition>> partitions;
   std::unique_ptr<dns::UnboundResolver> resolver;
@@ -191,6 +193,9 @@ std::string Shard::wait_started() {
 
 void Shard::Inside::apply_transports(std::vector<TransportSettings> transports,
                                      std::unique_ptr<policy::DestinationPolicy> rules) {
+  for (TransportSettings& transport : transports) {
+    setting_origins[transport.name] = std::move(transport.setting_origins);
+  }
   queue.dispatcher().set_site_rules(rules.get());
   site_rules = std::move(rules);
   for (TransportSettings& transport : transports) {
@@ -214,7 +219,8 @@ void Shard::Inside::apply_transports(std::vector<TransportSettings> transports,
                                  .converter = converter,
                                  .log = log,
                                  .counters = counters,
-                                 .next_log_pid = log_pid};
+                                 .next_log_pid = log_pid,
+                                 .warmup = shard.commons_.warmup};
         smtp_agents.emplace_back(
             transport.name, std::make_unique<smtp::SmtpAgent>(env, std::move(transport.client)));
         found = smtp_agents.end() - 1;
@@ -507,6 +513,15 @@ void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions) 
   inside.queue.set_suspensions(inside.suspensions.list);
 }
 SuspensionFile& shard_suspension_file(Shard::Inside& inside) { return inside.suspension_file; }
+const schedule::Router& shard_router(Shard::Inside& inside) { return inside.router; }
+const policy::DestinationPolicy& shard_site_rules(Shard::Inside& inside) {
+  return *inside.site_rules;
+}
+const std::vector<std::string>* shard_setting_origins(Shard::Inside& inside,
+                                                      const std::string& transport) {
+  const auto found = inside.setting_origins.find(transport);
+  return found == inside.setting_origins.end() ? nullptr : &found->second;
+}
 schedule::QueueManager& shard_queue(Shard::Inside& inside) { return inside.queue; }
 rt::Reactor& shard_reactor(Shard::Inside& inside) { return inside.reactor; }
 rt::Offload& shard_offload(Shard::Inside& inside) { return inside.offload; }

@@ -13,6 +13,7 @@
 #include "core/obs/counters.h"
 #include "core/obs/log.h"
 #include "http/connection.h"
+#include "policy/warmup_counts.h"
 #include "shard/queue/rocks_store.h"
 #include "shard/runtime/mesh.h"
 #include "shard/runtime/offload.h"
@@ -33,6 +34,7 @@ struct ShardCommons {
   rt::Mesh& mesh;
   rt::OffloadPool& offload;
   smtp::ClientTable& clients;
+  policy::WarmupCounts& warmup;
   std::atomic<uint32_t>& log_pids;
   SuspensionFile& suspension_file;
   const std::vector<Shard*>& shards;   ///< all of them, before the first one runs
@@ -121,6 +123,11 @@ struct ShardSuspensions {
 [[nodiscard]] const ShardSuspensions& shard_suspensions(Shard::Inside& inside);
 void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions);
 [[nodiscard]] SuspensionFile& shard_suspension_file(Shard::Inside& inside);
+[[nodiscard]] const schedule::Router& shard_router(Shard::Inside& inside);
+[[nodiscard]] const policy::DestinationPolicy& shard_site_rules(Shard::Inside& inside);
+/// The parameters that a transport's settings come from, as in TransportSettings; null: unknown.
+[[nodiscard]] const std::vector<std::string>* shard_setting_origins(Shard::Inside& inside,
+                                                                    const std::string& transport);
 [[nodiscard]] schedule::QueueManager& shard_queue(Shard::Inside& inside);
 [[nodiscard]] rt::Reactor& shard_reactor(Shard::Inside& inside);
 [[nodiscard]] rt::Offload& shard_offload(Shard::Inside& inside);

@@ -1,0 +1,85 @@
+#include "tools/barid/shape_api.h"
+
+#include <fmt/format.h>
+
+#include "http/message.h"
+
+namespace barid::tools {
+namespace {
+
+void add_member(std::string& out, std::string_view name, std::string_view value) {
+  out += out.back() == '{' ? "" : ",";
+  http::append_json_string(out, name);
+  out += ':';
+  http::append_json_string(out, value);
+}
+
+/// Empty, or what is wrong with the question.
+std::string read_question(const http::Target& target, std::string* domain, Envelope* envelope) {
+  for (const auto& [name, value] : target.query) {
+    if (name == "domain") {
+      *domain = value;
+    } else if (name == "sender") {
+      envelope->sender = value == "<>" ? "" : value;
+    } else if (name == "pool") {
+      envelope->pool = value;
+    } else {
+      return fmt::format("there is no \"{}\": domain, sender and pool", name);
+    }
+  }
+  if (domain->empty() || domain->find('@') != std::string::npos) {
+    return "domain: say a domain, such as example.org";
+  }
+  return {};
+}
+
+}  // namespace
+
+void ShapeApi::add_routes(http::Router& router) {
+  router.add(http::Method::kGet, "/admin/v1/shape", http::handler<&ShapeApi::explain>(*this));
+}
+
+rt::Task<void> ShapeApi::explain(http::Exchange& exchange) {
+  std::string domain;
+  Envelope envelope;
+  const std::string problem = read_question(exchange.request().target, &domain, &envelope);
+  if (!problem.empty()) {
+    co_await exchange.refuse({.status = 422, .name = "validation_error", .message = problem});
+    co_return;
+  }
+  const schedule::Route route =
+      shard_router(inside_).route(envelope, Recipient{.address = "postmaster@" + domain});
+  std::string body = "{";
+  add_member(body, "domain", domain);
+  add_member(body, "transport", route.transport);
+  add_member(body, "next_hop", route.nexthop);
+  schedule::Dispatcher& dispatcher = shard_queue(inside_).dispatcher();
+  const bool has_site = dispatcher.has_transport(route.transport) && route.transport != "error" &&
+                        route.transport != "retry" && route.transport != "discard";
+  std::string settings;
+  if (has_site) {
+    const schedule::Dispatcher::Placement placement = co_await dispatcher.placement_of(route);
+    add_member(body, "site", placement.site);
+    add_member(body, "pool", placement.policy.pool);
+    const auto rules = shard_site_rules(inside_).explain(route, placement.site);
+    const std::vector<std::string>* origins = shard_setting_origins(inside_, route.transport);
+    size_t index = 0;
+    for (const policy::SiteSetting& setting : policy::site_settings()) {
+      std::string from = origins != nullptr ? (*origins)[index] : std::string();
+      ++index;
+      for (const policy::DestinationPolicy::Origin& origin : rules) {
+        if (origin.setting == &setting) from = fmt::format("{} in {}", origin.rule, origin.table);
+      }
+      if (setting.name == "pool" && !route.pool.empty()) from = "the message";
+      settings += settings.empty() ? "{" : ",{";
+      add_member(settings, "name", setting.name);
+      add_member(settings, "value", setting.show(placement.policy));
+      add_member(settings, "from", from);
+      settings += '}';
+    }
+  }
+  body += ",\"settings\":[" + settings + "]}\n";
+  co_await exchange.answer({.body = std::move(body)});
+}
+
+}  // namespace barid::tools
