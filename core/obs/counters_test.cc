@@ -14,14 +14,14 @@ TEST(Counters, SumOverShards) {
   a.add(Counter::kDelivered);
   a.add(Counter::kBytesAccepted, 5000);
   b.add(Counter::kDelivered, 2);
-  a.add(Counter::kMessagesQueued);
-  b.subtract(Counter::kMessagesQueued);  // another shard's message: wraps here, not in the sum
+  a.add(Counter::kMessagesActive);
+  b.subtract(Counter::kMessagesActive);  // another shard's message: wraps here, not in the sum
   a.reach(Limit::kSessions);
   b.reach(Limit::kSessions);
   a += b;
   EXPECT_EQ(a.get(Counter::kDelivered), 3u);
   EXPECT_EQ(a.get(Counter::kBytesAccepted), 5000u);
-  EXPECT_EQ(a.get(Counter::kMessagesQueued), 0u);
+  EXPECT_EQ(a.get(Counter::kMessagesActive), 0u);
   EXPECT_EQ(a.reached(Limit::kSessions), 2u);
   EXPECT_EQ(a.reached(Limit::kLogBytes), 0u);
 }

@@ -24,7 +24,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 TEST(Exposition, EveryCounterAndLimitOfEveryShard) {
   std::vector<Counters> shards(2);
   shards[0].add(Counter::kDelivered, 7);
-  shards[1].subtract(Counter::kMessagesQueued, 1);
+  shards[1].subtract(Counter::kMessagesActive, 1);
   shards[1].reach(Limit::kDiskSpace);
   std::string out;
   append_counters(out, shards);
@@ -32,9 +32,9 @@ TEST(Exposition, EveryCounterAndLimitOfEveryShard) {
                      "barid_recipients_delivered_total{shard=\"0\"} 7\n"
                      "barid_recipients_delivered_total{shard=\"1\"} 0\n"),
             std::string::npos);
-  EXPECT_NE(out.find("# TYPE barid_messages_queued gauge\n"
-                     "barid_messages_queued{shard=\"0\"} 0\n"
-                     "barid_messages_queued{shard=\"1\"} -1\n"),
+  EXPECT_NE(out.find("# TYPE barid_messages_active gauge\n"
+                     "barid_messages_active{shard=\"0\"} 0\n"
+                     "barid_messages_active{shard=\"1\"} -1\n"),
             std::string::npos);
   EXPECT_NE(out.find("barid_limit_reached_total{limit=\"disk_space\",shard=\"1\"} 1\n"),
             std::string::npos);

@@ -54,7 +54,7 @@ class Life(Commands):
         pid = (server.queue_directory / "lock").read_text().strip()
         self.assertEqual((status, f"is running: PID: {pid}" in err), (0, True))
         counters = json.loads(self.control(server, "status", "--json")[1])["counters"]
-        self.assertIn("messages_queued", counters)
+        self.assertIn("messages_active", counters)
         self.assertIn(f"postfix/master[{pid}]: daemon started", server.log())
         self.assertEqual(self.control(server, "stop")[0], 0)
         self.assertFalse(listening(server.port))

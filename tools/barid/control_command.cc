@@ -58,7 +58,7 @@ EXIT STATUS
 
 EXAMPLES
   barid control start
-  barid control status --json | jq .counters.messages_queued
+  barid control status --json | jq .counters.messages_active
   barid control drain --exit --timeout 600
   postfix -c ./etc reload
 )";

@@ -448,6 +448,10 @@ uint64_t thread_cpu_micros() noexcept {
 }  // namespace
 
 ShardStatus shard_status(Shard::Inside& inside) {
+  Counters& counters = inside.counters;  // gauges that others keep
+  counters.set(Counter::kMessagesActive, inside.queue.active_count());
+  counters.set(Counter::kConnectionsOpen, inside.queue.dispatcher().leases_count());
+  counters.set(Counter::kGovernorMessages, inside.governors.messages_sent());
   ShardStatus status{.io_backend = std::string(inside.io->name()),
                      .io_fallback_reason = inside.io_fallback_reason,
                      .deliveries = inside.queue.dispatcher().leases_count(),
@@ -456,7 +460,7 @@ ShardStatus shard_status(Shard::Inside& inside) {
                      .cpu_micros = thread_cpu_micros(),
                      .recovering = inside.queue.recovering(),
                      .refusal = std::string(shard_refusal(inside)),
-                     .counters = inside.counters};
+                     .counters = counters};
   for (const auto& [name, service] : inside.services) status.sessions += service->sessions_count();
   return status;
 }
