@@ -96,7 +96,8 @@ class EpollBackend final : public Io {
   void attempt(IoOp& op);
   void try_accept(AcceptOp& op);
   void try_receive(ReceiveOp& op);
-  void try_send(SendOp& op);
+  /// True if the operation ended; its owner may be gone then.
+  bool try_send(SendOp& op);
   void try_connect(ConnectOp& op);
   void end_cancelled(IoOp& op);
   void detach(IoOp& op);
@@ -221,6 +222,9 @@ void EpollBackend::turn(Duration wait_max) {
 
 void EpollBackend::attempt(IoOp& op) {
   if ((op.backend_state & kCancelRequested) != 0) {
+    // What was handed over before the cancellation is sent as far as there is room, as io_uring
+    // does: a last reply, and then the end.
+    if (op.kind == OpKind::kSend && try_send(static_cast<SendOp&>(op))) return;
     end_cancelled(op);
     return;
   }
@@ -311,7 +315,7 @@ void EpollBackend::try_receive(ReceiveOp& op) {
   enqueue(op);
 }
 
-void EpollBackend::try_send(SendOp& op) {
+bool EpollBackend::try_send(SendOp& op) {
   while (op.vectors_count > 0) {
     op.header = msghdr{};
     op.header.msg_iov = op.vectors;
@@ -324,15 +328,16 @@ void EpollBackend::try_send(SendOp& op) {
     if (errno == EINTR) continue;
     if (errno == EAGAIN) {
       register_fd(op.fd);
-      return;
+      return false;
     }
     const int error = errno;
     detach(op);
     op.on_sent(-error);
-    return;
+    return true;
   }
   detach(op);
   op.on_sent(0);
+  return true;
 }
 
 void EpollBackend::try_connect(ConnectOp& op) {

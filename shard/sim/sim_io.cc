@@ -104,6 +104,8 @@ void SimIo::turn(Duration) {
 
 void SimIo::attempt(rt::IoOp& op) {
   if ((op.backend_state & kCancelRequested) != 0) {
+    // As the kernel does: what was handed over before is sent as far as there is room.
+    if (op.kind == rt::OpKind::kSend && try_send(static_cast<rt::SendOp&>(op))) return;
     end(op, -ECANCELED);
     return;
   }
@@ -163,21 +165,21 @@ void SimIo::try_receive(rt::ReceiveOp& op) {
   }
 }
 
-void SimIo::try_send(rt::SendOp& op) {
+bool SimIo::try_send(rt::SendOp& op) {
   Socket& socket = network_.get(op.fd);
   for (;;) {
     rt::advance_vectors(op, 0);  // past empty ones
     if (op.vectors_count == 0) {
       end(op, 0);
-      return;
+      return true;
     }
     if (socket.error != 0 || socket.fin_sent) {
       end(op, socket.error != 0 ? -socket.error : -EPIPE);
-      return;
+      return true;
     }
     socket.window_told = false;
     const size_t room = std::min(network_.window_left(socket), op.vectors->iov_len);
-    if (room == 0) return;  // until a window packet comes
+    if (room == 0) return false;  // until a window packet comes
     const size_t most = std::min(room, network_.faults.segment_bytes_max);
     const size_t count = 1 + network_.rng_.below(most);
     if (Socket* peer = network_.find(socket.peer)) peer->on_the_way_bytes += count;

@@ -183,7 +183,7 @@ class SimIo final : public rt::Io {
   void attempt(rt::IoOp& op);
   void try_accept(rt::AcceptOp& op);
   void try_receive(rt::ReceiveOp& op);
-  void try_send(rt::SendOp& op);
+  bool try_send(rt::SendOp& op);  // true if the operation ended; its owner may be gone then
   void try_connect(rt::ConnectOp& op);
 
   SimNetwork& network_;

@@ -128,6 +128,19 @@ TEST_P(IoOpsPair, CancelRacingWithBytesLosesNone) {
   b->close();
 }
 
+// A last reply, and then the end.
+TEST_P(IoOpsPair, WhatWasHandedOverBeforeACancelIsSent) {
+  ASSERT_NO_FATAL_FAILURE(open_raw_pair());
+  a->send("421 bye");
+  a->cancel_send();
+  ASSERT_TRUE(run_until([&] { return !a->sending(); }));
+  a->close();
+  b->receive();
+  ASSERT_TRUE(run_until([&] { return !b->receiving(); }));
+  EXPECT_EQ(b->received, "421 bye");
+  b->close();
+}
+
 TEST_P(IoOpsPair, CancelledSendTellsHowFarItCame) {
   ASSERT_NO_FATAL_FAILURE(open_raw_pair());
   const std::string text = pattern(16 << 20);

@@ -220,11 +220,13 @@ class Reload(Scenario):
                 server.reload()
                 lines = server.wait_log("reload refused: .*" + name, seconds=5)
                 self.assertIn("main.cf, line ", lines[0])
+                before = len(out.messages)
                 client.submit()
-                out.wait_messages(len(out.messages) + 1)
+                out.wait_messages(before + 1)
             (server.directory / "main.cf").write_text(text)
+            before = len(server.log_matches("reload -- "))
             server.reload()
-            server.wait_log("reload -- ", count=len(server.log_matches("reload -- ")) + 1)
+            server.wait_log("reload -- ", count=before + 1)
 
     def test_new_listener_and_mynetworks(self):
         out = self.sink()
