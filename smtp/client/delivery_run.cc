@@ -413,12 +413,13 @@ rt::Task<void> DeliveryRun::use(ClientSession& session) {
   bool was_established = machine.established();
   for (;;) {
     while (machine.can_offer() && wants_more(session) && flying_.size() < depth()) {
-      if (!session.egress().hold(env_.reactor.wall_now())) break;
       if (pending_.empty()) {
         const bool any = co_await take_from_lease();
         if (!any) break;
         continue;  // taking may have waited: look at the machine again
       }
+      // Only with mail in hand: a right that is held for nothing keeps other mail waiting.
+      if (!session.egress().hold(env_.reactor.wall_now())) break;
       std::unique_ptr<Flight> flight = std::move(pending_.front());
       pending_.pop_front();
       offer(session, std::move(flight));
