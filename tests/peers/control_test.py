@@ -151,7 +151,7 @@ class Names(Commands):
         self.assertEqual((self.directory / "mailq").read_text(), "mine")
 
     def test_every_command_has_help_with_examples(self):
-        for command in ("serve", "dev", "control", "config", "map", "queue", "links"):
+        for command in ("serve", "dev", "control", "config", "key", "map", "queue", "links"):
             status, out, err = self.run_barid(command, "--help")
             self.assertEqual((status, err), (0, ""))
             self.assertRegex(out, "(?i)examples?\\b")

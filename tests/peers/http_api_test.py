@@ -16,10 +16,11 @@ import pathlib
 import socket
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from barid_harness import PATIENCE, Scenario, free_port, listening, wait_until  # noqa: E402
+from barid_harness import BARID, PATIENCE, Scenario, free_port, listening, wait_until  # noqa: E402
 
 NODE_DIRECTORY = pathlib.Path(__file__).resolve().parent / "node"
 ALL_BYTES = bytes(range(256))
@@ -269,6 +270,30 @@ class Requests(HttpApi):
                     answer += piece
             self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
             self.assertEqual(answer.count(b"HTTP/1.1 "), 1)
+
+
+class NewKeys(HttpApi):
+    def new(self, *words):
+        return subprocess.run([BARID, "key", "new", *words], capture_output=True, text=True, timeout=30)
+
+    def setUp(self):
+        self.made = self.new("--tenant", "one", "--scope", "send,read", "--from", "client.example")
+        self.key, line = self.made.stdout.splitlines()
+        table = tempfile.NamedTemporaryFile("w", suffix=".keys")
+        self.addCleanup(table.close)
+        table.write(line + "\n")
+        table.flush()
+        self.options = {"http_api_key_maps": f"texthash:{table.name}"}
+        super().setUp()
+
+    def test_a_new_key_and_its_line(self):
+        self.assertEqual(self.made.returncode, 0)
+        self.assertEqual(self.post(PLAIN, authorization=f"Bearer {self.key}")[0], 200)
+        self.assertEqual(self.post(PLAIN, authorization=f"Bearer {self.key}x")[1]["name"], "invalid_api_key")
+        other = self.new("--tenant", "one", "--json")
+        self.assertNotEqual(json.loads(other.stdout)["key"], self.key)
+        self.assertEqual(self.new("--scope", "send").returncode, 64)
+        self.assertEqual(self.new("--tenant", "one", "--scope", "everything").returncode, 64)
 
 
 class Keys(HttpApi):
