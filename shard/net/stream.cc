@@ -1,5 +1,6 @@
 #include "shard/net/stream.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -101,15 +102,19 @@ class Connection final : private rt::Timer {
     reactor_.io().cancel(sender_);
   }
 
-  /// Called by the Stream's end. May delete this.
-  void abandon() {
+  /// Called by the Stream's end. May delete this. `closed` is set once the descriptor is closed.
+  void abandon(rt::Event* closed = nullptr) {
     BARID_ASSERT(!waiter_);
     abandoned_ = true;
+    closed_event_ = closed;
     rt::Timer::cancel();
     if (receiver_.active) reactor_.io().cancel(receiver_);
     if (sender_.active) reactor_.io().cancel(sender_);
     delete_if_done();
   }
+
+  /// The closing goes on unwatched.
+  void forget_closed_event() noexcept { closed_event_ = nullptr; }
 
   rt::Reactor& reactor() noexcept { return reactor_; }
 
@@ -214,6 +219,7 @@ class Connection final : private rt::Timer {
   void delete_if_done() {
     if (receiver_.active || sender_.active) return;
     reactor_.io().close(fd_);
+    if (closed_event_ != nullptr) closed_event_->set();
     delete this;
   }
 
@@ -233,6 +239,7 @@ class Connection final : private rt::Timer {
   std::string in_flight_;
   iovec own_vector_{};
   rt::Event* cancelled_event_ = nullptr;
+  rt::Event* closed_event_ = nullptr;
   std::coroutine_handle<> waiter_;
   MonoTime deadline_{};
   int receive_error_ = 0;
@@ -298,6 +305,19 @@ rt::Task<void> Stream::cancel_write() {
   // The kernel answers a cancel at once; the bound only keeps a broken one visible.
   while (co_await done.wait_for(std::chrono::seconds(5)) != Code::kOk) {
   }
+}
+
+rt::Task<Code> Stream::close(MonoTime flush_until) {
+  static_cast<void>(co_await flush(flush_until));
+  Connection* const connection = std::exchange(connection_, nullptr);
+  rt::Reactor& reactor = connection->reactor();
+  const bool dropped = !connection->write_idle();
+  rt::Event closed(reactor);
+  connection->abandon(&closed);
+  const MonoTime give_up = std::max(flush_until, reactor.now()) + kCloseMax;
+  if (co_await closed.wait(give_up) == Code::kOk) co_return dropped ? Code::kTimeout : Code::kOk;
+  connection->forget_closed_event();
+  co_return Code::kTimeout;
 }
 
 namespace {

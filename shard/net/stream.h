@@ -37,7 +37,7 @@ class Stream {
   Stream& operator=(Stream&& other) noexcept;
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
-  /// Closes. What write() accepted and the kernel has not taken yet is dropped: flush() first.
+  /// Closes, at some later turn. What write() accepted and the kernel has not taken yet is dropped.
   ~Stream();
 
   [[nodiscard]] const SocketAddress& peer() const noexcept;
@@ -84,6 +84,14 @@ class Stream {
 
   /// Ends a start_write() whose memory must be freed: cancels it and waits for the kernel's word.
   rt::Task<void> cancel_write();
+
+  /// Closes in order: waits until `flush_until` for what is queued, then closes the descriptor and
+  /// returns after that: the FIN is with the kernel, before anything that is sent later. Ends at
+  /// most kCloseMax after `flush_until`, whatever the peer does. The stream is empty afterwards.
+  /// kTimeout: something was dropped, or the kernel did not let go in time.
+  rt::Task<Code> close(MonoTime flush_until);
+
+  static constexpr Duration kCloseMax = std::chrono::seconds(5);
 
  private:
   Connection* connection_;

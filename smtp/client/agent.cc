@@ -10,9 +10,7 @@ constexpr Duration kSitePatience = std::chrono::seconds(10);
 }  // namespace
 
 SmtpAgent::SmtpAgent(const AgentEnv& env, ClientSettings settings)
-    : env_(env),
-      settings_(std::make_shared<const ClientSettings>(std::move(settings))),
-      scope_(env.reactor) {}
+    : env_(env), settings_(std::make_shared<const ClientSettings>(std::move(settings))) {}
 
 SmtpAgent::~SmtpAgent() = default;
 
@@ -33,20 +31,5 @@ rt::Task<schedule::SiteAnswer> SmtpAgent::find_site(const schedule::Route& route
       env_.resolver, route.nexthop, settings->destination, settings->route, deadline);
   co_return schedule::SiteAnswer{.key = std::move(answer.key), .valid_for = answer.ttl};
 }
-
-void SmtpAgent::retire(std::unique_ptr<ClientSession> session,
-                       std::shared_ptr<const ClientSettings> settings) {
-  if (session->machine().closed()) return;
-  scope_.spawn(say_goodbye(std::move(session), std::move(settings)));
-}
-
-rt::Task<void> SmtpAgent::say_goodbye(std::unique_ptr<ClientSession> session,
-                                      std::shared_ptr<const ClientSettings> settings) {
-  co_await session->close();
-  session.reset();  // before its settings
-  settings.reset();
-}
-
-rt::Task<Code> SmtpAgent::shut_down(MonoTime deadline) { co_return co_await scope_.join(deadline); }
 
 }  // namespace barid::smtp

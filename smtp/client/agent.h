@@ -2,9 +2,10 @@
 // order, and reports every recipient.
 //
 // One lease = one connection at a time, kept open while the lease lasts and used for all
-// destinations of its site. Its messages are pipelined; recipients that a server left
-// for the next one are carried over; what was not attempted goes back to the queue.
-// Layer: smtp/client. Shard-owned.
+// destinations of its site. A connection is closed before the next one of its lease is made, and
+// before the lease is given back: the site never sees more of them than were granted. Its messages
+// are pipelined; recipients that a server left for the next one are carried over; what was not
+// attempted goes back to the queue. Layer: smtp/client. Shard-owned.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,6 @@
 #include "dns/router.h"
 #include "policy/egress_pools.h"
 #include "policy/warmup_counts.h"
-#include "shard/runtime/scope.h"
 #include "shard/schedule/dispatcher.h"
 #include "smtp/client/session.h"
 #include "smtp/client/settings.h"
@@ -57,23 +57,15 @@ class SmtpAgent final : public schedule::Agent {
   rt::Task<void> deliver(schedule::Lease& lease) override;
   rt::Task<schedule::SiteAnswer> find_site(const schedule::Route& route) override;
 
-  /// Waits for the sessions that say goodbye.
-  rt::Task<Code> shut_down(MonoTime deadline);
-
   /// New settings for connections made from now on; sessions under way keep theirs.
   void set_settings(ClientSettings settings);
 
  private:
   friend class DeliveryRun;  // delivery_run.cc: one lease's work
-  void retire(std::unique_ptr<ClientSession> session,
-              std::shared_ptr<const ClientSettings> settings);
-  rt::Task<void> say_goodbye(std::unique_ptr<ClientSession> session,
-                             std::shared_ptr<const ClientSettings> settings);
 
   AgentEnv env_;
   std::shared_ptr<const ClientSettings> settings_;
   policy::EgressTurns turns_;
-  rt::Scope scope_;
 };
 
 }  // namespace barid::smtp

@@ -86,7 +86,7 @@ rt::Task<void> DeliveryRun::run() {
     if (warm_) co_await use_warm();
     if (!pending_.empty()) co_await work_through_destinations();
   }
-  let_warm_go();
+  co_await let_warm_go();
   BARID_ASSERT(works_.empty() && flying_.empty());
 }
 
@@ -105,7 +105,7 @@ rt::Task<void> DeliveryRun::use_warm() {
   const bool usable = warm_settings_ == settings_ && warm_->still_quiet() && wants_more(*warm_) &&
                       idle <= warm_settings_->idle_limit;
   if (!usable) {
-    let_warm_go();
+    co_await let_warm_go();
     co_return;
   }
   std::unique_ptr<ClientSession> session = std::move(warm_);
@@ -115,11 +115,15 @@ rt::Task<void> DeliveryRun::use_warm() {
   ready_at_ = env_.reactor.now();
   env_.counters.add(Counter::kConnectionsReused);
   co_await use(*session);
-  part_with(std::move(session));
+  co_await part_with(std::move(session));
 }
 
-void DeliveryRun::let_warm_go() {
-  if (warm_) agent_.retire(std::move(warm_), std::move(warm_settings_));
+/// The connection is gone when this returns, and another one may be made.
+rt::Task<void> DeliveryRun::let_warm_go() {
+  if (!warm_) co_return;
+  co_await warm_->close();
+  warm_.reset();  // before its settings
+  warm_settings_.reset();
 }
 
 /// Takes one more job, with its content. False if there is none.
@@ -304,7 +308,7 @@ rt::Task<void> DeliveryRun::work_through_hops(const dns::Destination& destinatio
     const bool again = session->egress().spent() &&
                        std::any_of(pending_.begin(), pending_.end(),
                                    [](const auto& flight) { return flight->last.empty(); });
-    part_with(std::move(session));
+    co_await part_with(std::move(session));
     if (!again) continue;
     --i;
     sessions_count -= std::min(sessions_count, 1u);
@@ -332,6 +336,7 @@ void DeliveryRun::note(LogSeverity severity, QueueId id, std::string_view text) 
 
 rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
     const dns::Destination& destination, const dns::RouteResult& route, size_t hop_index) {
+  co_await let_warm_go();  // one connection a lease
   const dns::RouteHop& hop = route.hops[hop_index];
   EgressChoice egress =
       choose_egress(*settings_, lease_.pool(), hosts_of(lease_.site_key()), hop.address.family(),
@@ -619,16 +624,16 @@ void DeliveryRun::report(Work& work, uint32_t recipient, Outcome outcome) {
   --work.unreported;
 }
 
-void DeliveryRun::part_with(std::unique_ptr<ClientSession> session) {
+rt::Task<void> DeliveryRun::part_with(std::unique_ptr<ClientSession> session) {
   for (std::unique_ptr<Flight>& flight : next_server_) pending_.push_back(std::move(flight));
   next_server_.clear();
   // One to a worse server must not keep mail from the best, once that is back.
   const bool keep = best_of_route_ && session->machine().reusable() && session->still_quiet() &&
                     wants_more(*session) && settings_->idle_limit > Duration::zero();
-  let_warm_go();
+  co_await let_warm_go();
   if (!keep) {
-    agent_.retire(std::move(session), settings_);
-    return;
+    co_await session->close();
+    co_return;
   }
   session->egress().release();
   warm_ = std::move(session);

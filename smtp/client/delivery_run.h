@@ -57,7 +57,7 @@ class DeliveryRun final : private ClientSink {
   rt::Task<void> use(ClientSession& session);
   rt::Task<bool> wait_for_lease();
   rt::Task<void> use_warm();
-  void let_warm_go();
+  rt::Task<void> let_warm_go();
   rt::Task<bool> take_from_lease();
   rt::Task<bool> begin(schedule::Job job);
   [[nodiscard]] size_t depth() const noexcept;
@@ -69,7 +69,7 @@ class DeliveryRun final : private ClientSink {
   void offer(ClientSession& session, std::unique_ptr<Flight> flight);
   void sort_landed();
   void finish_reported();
-  void part_with(std::unique_ptr<ClientSession> session);
+  rt::Task<void> part_with(std::unique_ptr<ClientSession> session);
   void suspend_pending();
   void pass_pending(std::string_view transport);
   void fail_pending(const Outcome& outcome, bool some_failed);

@@ -119,6 +119,7 @@ rt::Task<void> ClientSession::close() {
   }
   co_await abandon_write();
   machine_.on_cancel();
+  static_cast<void>(co_await stream_.close(give_up));
 }
 
 }  // namespace barid::smtp

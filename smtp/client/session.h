@@ -33,8 +33,9 @@ class ClientSession final : private ClientSink {
   /// Nothing is being written and nothing waits to be.
   [[nodiscard]] bool write_idle() noexcept { return !writing_ && machine_.output().empty(); }
 
-  /// Says QUIT, waits a moment for it to leave, and is then fit for destruction. With unfinished
-  /// messages only after step() saw the end.
+  /// Says QUIT, waits a moment for it to leave, and closes the connection: when this returns, the
+  /// server is told. Nothing but destruction is allowed then. With unfinished messages only after
+  /// step() saw the end.
   rt::Task<void> close();
 
   /// The server has not closed or spoken since the session went idle.

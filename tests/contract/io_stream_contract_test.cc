@@ -196,6 +196,70 @@ TEST_P(IoStream, ConnectTimesOut) {
   EXPECT_LT(harness->reactor().now() - start, 5s);
 }
 
+Task<void> close_stream(Stream& stream, MonoTime flush_until, const IoHarness& from,
+                        std::optional<Code>& end, size_t& descriptors) {
+  end = co_await stream.close(flush_until);
+  descriptors = from.descriptors_count();  // at that very moment
+}
+
+TEST_P(IoStream, CloseReturnsWhenTheDescriptorIsGone) {
+  for (const bool interrupted : {false, true}) {
+    SCOPED_TRACE(interrupted);
+    ASSERT_NO_FATAL_FAILURE(open_pair());
+    const size_t before = harness->descriptors_count();
+    std::optional<Code> end;
+    size_t after = 0;
+    if (interrupted) client->interrupt();
+    client->write("last words");
+    scope->spawn(close_stream(*client, in(10s), *harness, end, after));
+    std::string got;
+    Code read_end = Code::kOk;
+    scope->spawn(read_to_end(*server, in(10s), got, read_end));
+    ASSERT_TRUE(run_tasks());
+    EXPECT_EQ(after, before - 1);
+    if (!interrupted) {
+      EXPECT_EQ(end, Code::kOk);
+      EXPECT_EQ(got, "last words");
+    }
+    EXPECT_EQ(read_end, Code::kClosed);
+    close_pair();
+  }
+}
+
+TEST_P(IoStream, CloseOfAnEndedStreamIsAtOnce) {
+  ASSERT_NO_FATAL_FAILURE(open_pair());
+  server.reset();
+  std::string got;
+  Code read_end = Code::kOk;
+  scope->spawn(read_to_end(*client, in(10s), got, read_end));
+  ASSERT_TRUE(run_tasks());
+  const size_t before = harness->descriptors_count();
+  std::optional<Code> end;
+  size_t after = 0;
+  scope->spawn(close_stream(*client, in(10s), *harness, end, after));
+  EXPECT_EQ(end, Code::kOk);  // without a turn
+  EXPECT_EQ(after, before - 1);
+}
+
+TEST_P(IoStream, CloseDoesNotWaitForAPeerThatDoesNotRead) {
+  const SocketAddress address = listen();
+  auto connected = try_connect(address);
+  ASSERT_TRUE(connected.has_value() && connected->ok());
+  client.emplace(**std::move(connected));
+  const int peer = take_accepted();  // nobody reads it
+  client->write(pattern(20'000'000));
+  const size_t before = harness->descriptors_count();
+  const MonoTime start = harness->reactor().now();
+  std::optional<Code> end;
+  size_t after = 0;
+  scope->spawn(close_stream(*client, in(100ms), *harness, end, after));
+  ASSERT_TRUE(run_tasks());
+  EXPECT_EQ(end, Code::kTimeout);
+  EXPECT_EQ(after, before - 1);
+  EXPECT_LT(harness->reactor().now() - start, 100ms + Stream::kCloseMax);
+  harness->io().close(peer);
+}
+
 TEST_P(IoStream, DestroyedWithBothOperationsInFlight) {
   ASSERT_NO_FATAL_FAILURE(open_pair());
   server->write(std::string(16 << 20, 'x'));  // more than any socket buffer

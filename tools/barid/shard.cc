@@ -376,11 +376,6 @@ rt::Task<void> Shard::Inside::stop() {
   }
   ended_cleanly = co_await sweeper.close(deadline) && ended_cleanly;
   ended_cleanly = co_await fates.close(deadline) && ended_cleanly;
-  for (auto& [name, agent] : smtp_agents) {
-    ended_cleanly =
-        co_await agent->shut_down(reactor.now() + std::chrono::seconds(3)) == Code::kOk &&
-        ended_cleanly;
-  }
   if (resolver) co_await resolver->close();
   reactor.stop();
 }
