@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "core/base/assert.h"
+#include "shard/queue/info_log.h"
 #include "shard/queue/log_file_system.h"
 
 namespace barid::queue {
@@ -38,6 +39,7 @@ constexpr uint64_t kOpenBytesMin = 4u << 20;  // free space that opening may nee
 // included, and without this key the database would seem to end before the acknowledged mark.
 constexpr const char* kLastGroupKey = "last_group";
 constexpr size_t kBatchKeepBytes = 8u << 20;  // a larger batch buffer is given back after its group
+constexpr uint64_t kInfoLogBytesMax = 1u << 20;
 constexpr std::array<const char*, kFamilyCount> kFamilyNames = {
     "default", "fresh",  "queued", "schedule",    "content",
     "corrupt", "emails", "fates",  "idempotency", "events"};
@@ -89,9 +91,7 @@ rocksdb::DBOptions database_options(const RocksStoreOptions& options, rocksdb::E
   db.atomic_flush = true;  // families flush together, so a WAL file is free as soon as they have
   db.max_background_jobs = 2;
   db.max_open_files = 256;
-  db.keep_log_file_num = 4;
-  db.max_log_file_size = 1u << 20;
-  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  db.info_log = std::make_shared<InfoLog>(options.directory, kInfoLogBytesMax);
   db.allow_concurrent_memtable_write = false;  // one writer: the commit thread
   db.enable_pipelined_write = false;
   db.avoid_flush_during_recovery = true;  // opening must not need the space that ran out

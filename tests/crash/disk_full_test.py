@@ -42,7 +42,8 @@ class DiskFull(CrashScenario):
                 pass  # full, as wanted
 
     def attempt(self):
-        """One message; the first negative code, or 250."""
+        """One message; the first negative code, or 250. A server that is gone fails the test with its log."""
+        self.assertIsNone(self.server.process.poll(), f"barid ended:\n{self.server.output()[-4000:]}")
         with RawClient(self.server.port) as client:
             for line in ("MAIL FROM:<a@client.example> SIZE=20000", "RCPT TO:<rcpt@sink.example>", "DATA"):
                 code = client.command(line)[0]
