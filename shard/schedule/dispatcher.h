@@ -129,6 +129,7 @@ class Dispatcher final : private rt::Timer {
   friend class Lease;
   friend class Site;
 
+  [[nodiscard]] bool draining() const noexcept { return draining_; }
   [[nodiscard]] bool handing_out() const noexcept { return !paused_ && !draining_; }
   void put_back(Destination& destination, Job job);
   rt::Task<void> find_site(Destination* destination);

@@ -547,6 +547,18 @@ TEST_F(DispatcherTest, DrainWaitsForWhatRuns) {
   EXPECT_EQ(sink.done.size(), 2u);
 }
 
+TEST_F(DispatcherTest, DrainDoesNotKeepLeasesThatBecomeIdle) {
+  limits(2, 0);
+  agent.idle = 1h;
+  add("a", 2);
+  shard.turn();
+  std::optional<Code> result;
+  rt::Scope scope(shard.reactor);
+  scope.spawn(drain(&dispatcher, shard.clock.now + 1h, &result));
+  shard.advance(agent.work);
+  EXPECT_EQ(result, Code::kOk);
+}
+
 TEST_F(DispatcherTest, DrainGivesUpAtItsDeadline) {
   limits(1, 0);
   agent.work = 1h;

@@ -59,7 +59,7 @@ rt::Task<std::optional<Job>> Lease::next(Duration patience) {
   BARID_ASSERT(running_ == 0);
   if (std::optional<Job> job = take()) co_return job;
   const MonoTime deadline = dispatcher_.reactor_.now() + patience;
-  while (!ending_) {
+  while (!ending_ && !dispatcher_.draining()) {
     dispatcher_.end_turn(*this);
     const Code code = co_await wake_.wait(deadline);
     if (code != Code::kOk || ending_) break;

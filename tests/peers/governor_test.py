@@ -100,7 +100,7 @@ class Governor(Scenario):
         server = self.barid(relayhost=out.relayhost, shard_count=2, smtp_destination_concurrency_limit=3,
                             initial_destination_concurrency=1)
         self.submit(server, 200, clients=20)
-        out.wait_messages(200, seconds=30)
+        out.wait_messages(200)
         server.wait_queue()
         self.assertEqual(out.open_max, 3)
         self.assertEqual(len(out.messages), 200)
@@ -119,7 +119,7 @@ class Governor(Scenario):
         server.wait_log(r"relay=none.*status=deferred \(delivery temporarily suspended: "
                         r"connect to 127\.0\.0\.1\[127\.0\.0\.1\]:\d+: Connection refused\)", count=10)
         self.assertEqual(out.open_max, 0)
-        out.wait_messages(11, seconds=30)
+        out.wait_messages(11)
         self.assertGreater(out.opened_at[0], died_at + 3.5)
         server.wait_queue()
 
@@ -138,7 +138,7 @@ class Governor(Scenario):
         out = self.counting_sink()
         server = self.barid(relayhost=out.relayhost, shard_count=2, smtp_destination_rate_delay="1s")
         self.submit(server, 5, clients=5)
-        out.wait_messages(5, seconds=20)
+        out.wait_messages(5)
         times = sorted(m.time for m in out.messages)
         self.assertGreater(min(b - a for a, b in zip(times, times[1:])), 0.9)
         self.assertEqual(out.open_max, 1)
@@ -185,7 +185,7 @@ class Governor(Scenario):
         out.gate.clear()  # a slow start: all of it waits before anything is taken
         self.submit(server, 1000, recipients=lambda n: [f"r@d{n % 200}.site.example"])
         out.gate.set()
-        out.wait_messages(1000, seconds=40)
+        out.wait_messages(1000)
         served = collections.Counter({f"d{n}": 0 for n in range(200)})
         for message in out.messages:
             served[re.match(r"r@(d\d+)\.", message.recipients[0]).group(1)] += 1

@@ -89,7 +89,7 @@ class Schedule(Scenario):
             client.submit(sender="a@client.example")
         server.wait_queue()
         self.assertEqual(out.messages, [])
-        self.assertEqual(len(server.log_matches("status=bounced")), 3)  # two messages and one notice
+        server.expect_log("status=bounced", 3)  # two messages and one notice
 
 
 class Restart(Scenario):
@@ -218,7 +218,7 @@ class Reload(Scenario):
             with self.subTest(name):
                 (server.directory / "main.cf").write_text(text + f"{name} = {value}\n")
                 server.reload()
-                lines = server.wait_log("reload refused: .*" + name, seconds=5)
+                lines = server.wait_log("reload refused: .*" + name)
                 self.assertIn("main.cf, line ", lines[0])
                 before = len(out.messages)
                 client.submit()

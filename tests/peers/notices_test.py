@@ -104,8 +104,8 @@ class Notices(Scenario):
         server.wait_log("undeliverable postmaster notification discarded")
         server.wait_queue()
         self.assertEqual(out.messages, [])
-        self.assertEqual(len(server.log_matches("postmaster non-delivery notification")), 1)
-        self.assertEqual(len(server.log_matches("status=bounced")), 3)
+        server.expect_log("postmaster non-delivery notification")
+        server.expect_log("status=bounced", 3)
 
     def test_verp(self):
         out = self.sink(refuse_some)

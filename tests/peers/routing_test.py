@@ -109,7 +109,7 @@ class Routing(Scenario):
         line = self.line(server, self.send(server), "deferred")
         self.assertIn("dsn=4.3.5", line)
         self.assertIn("no-such-host.invalid", line)
-        self.assertTrue(server.log_matches("warning: relayhost configuration problem"))
+        server.wait_log("warning: relayhost configuration problem")
 
     def test_transport_host_that_does_not_exist(self):
         server = self.barid(transport_maps="inline:{ sink.example=smtp:no-such-host.invalid }", **NO_RETRY,
@@ -126,7 +126,7 @@ class Routing(Scenario):
         server = self.barid(relayhost=f"{self.dead()}, {self.dead()} {last.relayhost}")
         line = self.line(server, self.send(server), "sent")
         self.assertIn(f"relay=127.0.0.1[127.0.0.1]:{last.port}", line)
-        self.assertEqual(len(server.log_matches(r"smtp\[\d+\]: connect to 127.0.0.1.*: Connection refused")), 2)
+        server.expect_log(r"smtp\[\d+\]: connect to 127.0.0.1.*: Connection refused", 2)
 
     def test_session_limit_is_per_next_hop(self):
         """Two servers that got past EHLO are the limit of each item, not of the list."""
@@ -136,14 +136,14 @@ class Routing(Scenario):
         server = self.barid(relayhost=", ".join(s.relayhost for s in busy), smtp_fallback_relay=good.relayhost)
         name = self.send(server)
         self.assertIn(f"]:{good.port}", self.line(server, name, "sent"))
-        skipped = server.log_matches(rf"{name}: host 127.0.0.1\[127.0.0.1\] said: 450 4.2.0 later "
+        skipped = server.wait_log(rf"{name}: host 127.0.0.1\[127.0.0.1\] said: 450 4.2.0 later "
                                      r"\(in reply to RCPT TO command\)")
         self.assertEqual(len(skipped), 3)
 
     def test_fallback_relay_that_does_not_exist(self):
         server = self.barid(relayhost=self.dead(), smtp_fallback_relay="no-such-host.invalid", **NO_RETRY)
         self.assertIn("dsn=4.3.5", self.line(server, self.send(server), "deferred"))
-        self.assertTrue(server.log_matches("warning: smtp_fallback_relay configuration problem"))
+        server.wait_log("warning: smtp_fallback_relay configuration problem")
 
     def test_refused_greeting(self):
         """5xx greetings are skipped by default; then the last one defers, or bounces where told so."""
@@ -157,7 +157,7 @@ class Routing(Scenario):
         server.start()
         name = self.send(server)
         self.assertIn(f"]:{good.port}", self.line(server, name, "sent"))
-        self.assertTrue(server.log_matches(rf"{name}: host .* refused to talk to me: 554 5.7.1 go away"))
+        server.wait_log(rf"{name}: host .* refused to talk to me: 554 5.7.1 go away")
         self.assertIn("dsn=4.7.1", self.line(server, self.send(server, ["r@rude.example"]), "deferred"))
         self.assertIn("dsn=5.7.1", self.line(server, self.send(server, ["r@harsh.example"]), "bounced"))
 
@@ -314,7 +314,7 @@ class Routing(Scenario):
         line = self.line(server, name, "SOFTBOUNCE")
         self.assertIn(f"]:{harsh[1].port}, ", line)
         self.assertIn("dsn=5.1.1", line)
-        self.assertTrue(server.log_matches(rf"{name}: host .* said: 550 5.1.1 unknown"))
+        server.wait_log(rf"{name}: host .* said: 550 5.1.1 unknown")
         entry = server.wait_queue(lambda q: q and q[0]["queue_name"] == "deferred", "it stays")[0]
         self.assertEqual(entry["queue_id"], name)
 
@@ -359,7 +359,7 @@ class Routing(Scenario):
         self.assertEqual(out.sessions[-1].address[0], "127.0.0.77")
         self.line(server, self.send(server, ["r@lost.example"]), "sent")
         self.assertEqual(out.sessions[-1].address[0], "127.0.0.1")
-        self.assertTrue(server.log_matches("warning: bind 192.0.2.77: Cannot assign requested address"))
+        server.wait_log("warning: bind 192.0.2.77: Cannot assign requested address")
         line = self.line(server, self.send(server, ["r@bound.example"]), "deferred")
         self.assertIn("dsn=4.4.0, status=deferred (server configuration error)", line)
         self.assertEqual(len(out.messages), 2)
@@ -423,7 +423,7 @@ class Routing(Scenario):
         name = self.send(server, ["a@lmtp.example", "full@lmtp.example", "b@lmtp.example"])
         for line in server.wait_log(rf"{name}: to=<[ab]@lmtp.example>.*status=sent.*", 2):
             self.assertIn("relay=mx.barid.example[private/Store-LMTP]", line)
-        self.assertEqual(len(server.log_matches(rf"/lmtp\[\d+\]: {name}: to=<.*status=sent")), 2)
+        server.expect_log(rf"/lmtp\[\d+\]: {name}: to=<.*status=sent", 2)
         self.assertIn("dsn=4.2.2", self.line(server, name, "deferred"))
         self.assertIn("dsn=4.3.5", self.line(server, self.send(server, ["r@long.example"]), "deferred"))
 

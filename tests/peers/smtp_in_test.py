@@ -13,7 +13,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from barid_harness import RawClient, Scenario, queue_id  # noqa: E402
+from barid_harness import PATIENCE, RawClient, Scenario, queue_id  # noqa: E402
 
 HEAD = b"From: a@client.example\r\nTo: b@sink.example\r\nSubject: test\r\n\r\n"
 NODE_DIRECTORY = pathlib.Path(__file__).resolve().parent / "node"
@@ -133,7 +133,7 @@ class Submission(Scenario):
         done = subprocess.run(
             [swaks, "--server", "127.0.0.1", "--port", str(self.server.port), "--from", "a@client.example",
              "--to", "b@sink.example,c@sink.example", "--helo", "client.example",
-             "--body", "swaks\n.dot\n", "--attach", "@" + __file__], capture_output=True, text=True, timeout=30)
+             "--body", "swaks\n.dot\n", "--attach", "@" + __file__], capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         got = email.message_from_bytes(self.arrived().body, policy=email.policy.default)
         body, attachment = got.iter_parts()
@@ -145,7 +145,7 @@ class Submission(Scenario):
         if not (NODE_DIRECTORY / "node_modules/nodemailer").is_dir():
             self.skipTest("nodemailer is not installed (tools/install-deps --tests)")
         done = subprocess.run([node, NODE_DIRECTORY / "send.js", str(self.server.port), "20"],
-                              capture_output=True, text=True, timeout=30)
+                              capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
         answers = [json.loads(line) for line in done.stdout.splitlines()]
         self.assertEqual(len(answers), 20)
@@ -229,7 +229,8 @@ class Extensions(Scenario):
         server = self.barid("rates", smtpd_client_event_limit_exceptions="127.0.0.1",
                             relay_domains="sink.example", relay_transport="discard",
                             smtpd_client_connection_rate_limit=3, smtpd_client_message_rate_limit=2,
-                            smtpd_client_recipient_rate_limit=4, smtpd_client_ipv4_prefix_length=29)
+                            smtpd_client_recipient_rate_limit=4, smtpd_client_ipv4_prefix_length=29,
+                            anvil_rate_time_unit="1h")
         with RawClient(server.port, source="127.0.0.9") as client:
             for _ in range(2):
                 client.command("MAIL FROM:<a@b.example>", 250)
@@ -326,7 +327,7 @@ class Relaying(Scenario):
                     client.submit(recipients=["y@ours.example"])
                 with RawClient(server.port, source="127.0.0.1") as client:
                     client.submit(recipients=["z@sink.example"])
-                out.wait_messages(before + 2, seconds=5)
+                out.wait_messages(before + 2)
                 server.wait_queue()
                 self.assertEqual(sorted(m.recipients[0] for m in out.messages[before:]),
                                  ["y@ours.example", "z@sink.example"])

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -23,7 +24,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BARID = os.environ.get("TEST_BARID", str(ROOT / "build/release/bin/barid"))
 BENCH = os.environ.get("TEST_BENCH", str(ROOT / "build/release/bin/barid-bench"))
-PATIENCE = 15.0  # seconds; only a failing test waits so long
+PATIENCE = 60.0  # seconds; only a failing test waits so long, also where others load the machine
 DROP = object()  # a sink script's answer: close without a reply
 
 
@@ -39,10 +40,24 @@ def wait_until(condition, what, seconds=PATIENCE, every=0.01):
         time.sleep(every)
 
 
+_claims = []
+
+
 def free_port(host="127.0.0.1"):
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    """A port that nobody else gets while this process lives: below those that the kernel hands out to
+    connections, and claimed under an abstract socket name among all processes of tests."""
+    while True:
+        port = random.randrange(10000, 32000)
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0barid-test-port-{port}")
+            with socket.socket() as probe:
+                probe.bind((host, port))
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        return port
 
 
 def listening(port, host="127.0.0.1"):
@@ -174,6 +189,14 @@ class Barid:
                               f"log line {pattern!r}", seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}; the log:\n{self.log()[-3000:]}") from None
+
+    def expect_log(self, pattern, count=1):
+        """All matches, which must become `count`: the log is written behind what it tells of."""
+        found = self.wait_log(pattern, count)
+        if len(found) != count:
+            raise AssertionError(f"{len(found)} lines instead of {count} match {pattern!r}; the log:\n"
+                                 f"{self.log()[-3000:]}")
+        return found
 
     def queue(self):
         """The entries of `barid queue list --json`."""
