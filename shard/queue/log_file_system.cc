@@ -269,12 +269,24 @@ rocksdb::IOStatus LogFileSystem::open_log(const std::string& name,
   return status;
 }
 
+/// The same for what flushes and compactions write, if the database asks for it.
+rocksdb::IOStatus LogFileSystem::open_table(const std::string& name,
+                                            const rocksdb::FileOptions& options,
+                                            std::unique_ptr<rocksdb::FSWritableFile>* result,
+                                            rocksdb::IODebugContext* context) {
+  IOStatus status = target()->NewWritableFile(name, options, result, context);
+  if (status.ok() || !options.use_direct_writes) return status;
+  rocksdb::FileOptions buffered = options;
+  buffered.use_direct_writes = false;
+  return target()->NewWritableFile(name, buffered, result, context);
+}
+
 rocksdb::IOStatus LogFileSystem::NewWritableFile(const std::string& name,
                                                  const rocksdb::FileOptions& options,
                                                  std::unique_ptr<rocksdb::FSWritableFile>* result,
                                                  IODebugContext* context) {
   const std::optional<uint64_t> number = log_number(name);
-  if (!number) return target()->NewWritableFile(name, options, result, context);
+  if (!number) return open_table(name, options, result, context);
   std::unique_ptr<rocksdb::FSWritableFile> file;
   IOStatus status = open_log(name, options, &file, context);
   if (!status.ok()) return status;

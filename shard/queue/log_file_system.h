@@ -46,6 +46,9 @@ class LogFileSystem final : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus open_log(const std::string& name, const rocksdb::FileOptions& options,
                              std::unique_ptr<rocksdb::FSWritableFile>* result,
                              rocksdb::IODebugContext* context);
+  rocksdb::IOStatus open_table(const std::string& name, const rocksdb::FileOptions& options,
+                               std::unique_ptr<rocksdb::FSWritableFile>* result,
+                               rocksdb::IODebugContext* context);
 
   const std::string directory_;
   const LogReuse reuse_;

@@ -33,6 +33,7 @@ SHARED_LEAVES = {"shard/runtime": ("shard/net/socket_address.h",)}
 VENDORS = {
     "rocksdb/": ["shard/queue"],
     "liburing": ["shard/runtime"],
+    "isa-l/": ["shard/queue"],
     "xxhash.h": ["shard/queue"],
     "unbound.h": ["dns"],
     "openssl/": ["core/crypto", "shard/net"],
