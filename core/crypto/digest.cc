@@ -36,6 +36,26 @@ std::string sha256(const std::vector<std::string_view>& pieces) {
   return digest;
 }
 
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  BARID_ASSERT(context_ != nullptr);
+  BARID_ASSERT(EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_sha256(), nullptr) == 1);
+}
+
+Sha256::~Sha256() { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_)); }
+
+void Sha256::add(std::string_view bytes) {
+  BARID_ASSERT(EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_), bytes.data(), bytes.size()) ==
+               1);
+}
+
+std::string Sha256::finish() {
+  std::string digest(kSha256Bytes, '\0');
+  unsigned int length = 0;
+  BARID_ASSERT(EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_),
+                                  reinterpret_cast<unsigned char*>(digest.data()), &length) == 1);
+  return digest;
+}
+
 std::string hmac_sha256(std::string_view key, std::string_view data) {
   std::string digest(kSha256Bytes, '\0');
   unsigned int length = 0;

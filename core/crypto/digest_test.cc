@@ -21,6 +21,12 @@ TEST(Digest, Sha256) {
   EXPECT_EQ(sha256({"a", "", "bc"}), sha256({"abc"}));
 }
 
+TEST(Digest, InPieces) {
+  Sha256 digest;
+  for (const std::string_view piece : {"a", "", "bc"}) digest.add(piece);
+  EXPECT_EQ(digest.finish(), sha256({"abc"}));
+}
+
 TEST(Digest, HmacRfc4231) {
   EXPECT_EQ(hex(hmac_sha256("Jefe", "what do ya want for nothing?")),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");

@@ -33,6 +33,16 @@ enum class Stream : uint8_t { kTransactional = 0, kBulk = 1 };
 inline constexpr int kPriorityMin = -9;
 inline constexpr int kPriorityMax = 9;
 
+/// By which way a message came in, as far as that says whose mail it is.
+enum class MailOrigin : uint8_t {
+  kForeign = 0,        ///< over SMTP from a client that is not ours, or not known
+  kOwnNetwork = 1,     ///< over SMTP from mynetworks
+  kAuthenticated = 2,  ///< over SMTP after AUTH, or with a client certificate that may relay
+  kHttp = 3,           ///< the submission API
+  kLocal = 4,          ///< a command of this host
+  kNotice = 5,         ///< made here, about other mail
+};
+
 struct Recipient {
   std::string address;   ///< external (quoted) form without brackets, e.g. user@example.org
   std::string original;  ///< ORCPT as received after xtext decoding, "rfc822;a@b", or empty
@@ -55,6 +65,8 @@ struct Envelope {
   std::string pool;       ///< egress pool; empty = the transport's own
   std::string verp;       ///< the two VERP delimiters, e.g. "+="; empty = no VERP
   std::string email_id;   ///< UUID under which the HTTP API knows it; empty = none
+
+  MailOrigin origin = MailOrigin::kForeign;
 
   // Where it came from, for logs, Received and notices.
   std::string client_name;     ///< verified host name or "unknown"

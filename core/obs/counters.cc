@@ -36,6 +36,8 @@ constexpr std::array<CounterInfo, kCounterCount> kInfos = {{
     {"http_requests_total", kTotal, "HTTP requests answered"},
     {"http_client_errors_total", kTotal, "HTTP requests answered with 4xx"},
     {"http_server_errors_total", kTotal, "HTTP requests answered with 5xx"},
+    {"dkim_signatures_total", kTotal, "DKIM signatures made"},
+    {"dkim_failures_total", kTotal, "messages that could not be signed"},
 }};
 
 constexpr std::array<std::string_view, kLimitCount> kLimitNames = {

@@ -210,6 +210,7 @@ std::optional<ApiError> EmailApi::prepare_messages(const Principal& principal,
   envelope.client_name = "unknown";
   envelope.client_address = peer.is_ip() ? peer.ip_text() : "local";
   envelope.protocol = "HTTP";
+  envelope.origin = MailOrigin::kHttp;
   composition.unix_seconds = unix_seconds(env_.reactor.wall_now());
 
   const QueueId first = env_.queue.home().allocate_id();

@@ -33,6 +33,7 @@ Message full_message() {
                       .pool = "warm",
                       .verp = "+=",
                       .email_id = "49a3999c-0ce1-4ea6-ab68-afcd6dc2e794",
+                      .origin = MailOrigin::kHttp,
                       .client_name = "mx.a.example",
                       .client_address = "2001:db8::7",
                       .helo = std::string("raw\xff\0helo", 9),
@@ -76,6 +77,7 @@ void expect_equal(const Message& a, const Message& b) {
   EXPECT_EQ(a.envelope.pool, b.envelope.pool);
   EXPECT_EQ(a.envelope.verp, b.envelope.verp);
   EXPECT_EQ(a.envelope.email_id, b.envelope.email_id);
+  EXPECT_EQ(a.envelope.origin, b.envelope.origin);
   EXPECT_EQ(a.delay_notice_sent, b.delay_notice_sent);
   ASSERT_EQ(a.envelope.recipients.size(), b.envelope.recipients.size());
   ASSERT_EQ(b.status.size(), b.envelope.recipients.size());

@@ -29,6 +29,7 @@ uint64_t QueueManager::stage_notice(Message& about, Notice notice) {
   log_.write({},
              BounceNotification{.queue_id = about.id, .kind = notice.kind, .notice_id = notice.id});
   counters_.add(Counter::kNoticesSent);
+  notice.envelope.origin = MailOrigin::kNotice;
   return stage(Submission{.id = notice.id,
                           .envelope = std::move(notice.envelope),
                           .content = std::move(notice.content),

@@ -15,6 +15,7 @@
 #include "core/obs/counters.h"
 #include "core/obs/log.h"
 #include "dns/router.h"
+#include "policy/dkim_signer.h"
 #include "policy/egress_pools.h"
 #include "policy/warmup_counts.h"
 #include "shard/schedule/dispatcher.h"
@@ -45,8 +46,9 @@ struct AgentEnv {
   const ContentConverter& converter;
   Log& log;
   Counters& counters;
-  uint32_t& next_log_pid;        ///< shard-wide sequence
-  policy::WarmupCounts& warmup;  ///< of the process
+  uint32_t& next_log_pid;                ///< shard-wide sequence
+  policy::WarmupCounts& warmup;          ///< of the process
+  policy::DkimSigner* signer = nullptr;  ///< null: nothing is signed
 };
 
 class SmtpAgent final : public schedule::Agent {

@@ -2,6 +2,7 @@
 // Layer: smtp/client, internal to the agent.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -19,6 +20,12 @@ class DeliveryRun final : private ClientSink {
   rt::Task<void> run();
 
  private:
+  /// A content behind its signatures.
+  struct SignedForm {
+    std::string fields;
+    std::vector<std::string_view> spans;
+    uint64_t size = 0;
+  };
   /// A job taken from the lease, until all its recipients are reported.
   struct Work {
     schedule::Job job;
@@ -28,6 +35,8 @@ class DeliveryRun final : private ClientSink {
     ContentRef converted;  // 7-bit form, once some server needed it
     bool has_8bit = false;
     bool has_utf8_header = false;
+    // Of `content` and of `converted`: the signatures, and what goes over the wire.
+    std::array<std::optional<SignedForm>, 2> forms;
   };
   /// Some recipients of a work, offered to one server.
   struct Flight {
@@ -60,6 +69,8 @@ class DeliveryRun final : private ClientSink {
   rt::Task<void> let_warm_go();
   rt::Task<bool> take_from_lease();
   rt::Task<bool> begin(schedule::Job job);
+  rt::Task<void> make_form(Flight* flight);
+  void defer_unsigned(const policy::Signing& signing);
   [[nodiscard]] size_t depth() const noexcept;
   void measure_service() noexcept;
   void tell_hop_failure(const Outcome& outcome);

@@ -365,6 +365,8 @@ rt::Task<void> ServerSession::commit() {
       .id = id_, .content = std::move(content_), .arrival = arrival_};
   content_.reset();
   machine_.fill_envelope(submission.envelope);
+  submission.envelope.origin =
+      settings_->relay.is_own_network(facts_) ? MailOrigin::kOwnNetwork : MailOrigin::kForeign;
   if (changes) change_recipients(*changes, submission.envelope);
   queue::Partition& partition = env_.queue.home();
   const uint64_t group = env_.queue.stage(std::move(submission));

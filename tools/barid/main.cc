@@ -43,6 +43,7 @@ constexpr std::array kCommands = {
             "show, explain, check and edit main.cf and master.cf"},
     Command{"map", "postmap", run_map_command, "query lookup tables"},
     Command{"queue", "postqueue", run_queue_command, "list, show and change the queue"},
+    Command{"dkim", "", run_dkim_command, "make signing keys, show and check their DNS records"},
     Command{"top", "", run_top_command, "watch rates, queue, destinations and shards"},
     Command{"key", "", run_key_command, "make API keys and credentials"},
     Command{"links", "", run_links_command, "make the names this program answers to"},

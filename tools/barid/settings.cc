@@ -79,6 +79,8 @@ policy::RoutingRules routing_rules(const Configuration& configuration,
           configuration.get("double_bounce_sender") + "@" + configuration.get("myhostname")};
 }
 
+}  // namespace
+
 dns::UnboundOptions dns_options(const Configuration& configuration, Problems* problems) {
   dns::UnboundOptions options;
   options.trust_anchor_file = configuration.get("dns_trust_anchor_file");
@@ -95,6 +97,8 @@ dns::UnboundOptions dns_options(const Configuration& configuration, Problems* pr
   }
   return options;
 }
+
+namespace {
 
 void drop_repeated(std::vector<std::string>* texts) {
   std::vector<std::string> first_ones;
@@ -182,6 +186,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
                         .events = configuration.get_time("event_retention")};
   settings.http_listeners = http_listeners(configuration, shards_count, context, problems);
   settings.notices = notice_settings(configuration, problems);
+  settings.dkim = dkim_settings(configuration, context);
   settings.dns = dns_options(configuration, problems);
   drop_repeated(&problems->errors);  // each service sees the same values
   drop_repeated(&problems->warnings);

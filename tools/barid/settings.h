@@ -13,6 +13,7 @@
 #include "http/submit/email_api.h"
 #include "http/submit/sweeper.h"
 #include "policy/destination_policy.h"
+#include "policy/dkim_signer.h"
 #include "policy/transport_router.h"
 #include "shard/net/socket_address.h"
 #include "shard/runtime/io_select.h"
@@ -63,6 +64,7 @@ struct ShardSettings {
   std::vector<HttpListenSettings> http_listeners;
   http::Retention retention;
   NoticeSettings notices;
+  policy::DkimSettings dkim;
   dns::UnboundOptions dns;
 };
 

@@ -59,6 +59,17 @@ void check_pools(const config::Configuration& configuration, const policy::Egres
                  const policy::DestinationPolicy& rules,
                  const std::vector<TransportSettings>& transports, Problems* problems);
 
+// settings.cc
+[[nodiscard]] dns::UnboundOptions dns_options(const config::Configuration& configuration,
+                                              Problems* problems);
+
+// settings_dkim.cc
+/// What rules that do not say it themselves have.
+[[nodiscard]] policy::DkimDefaults dkim_defaults(const config::Configuration& configuration,
+                                                 const lookup::OpenContext& context);
+[[nodiscard]] policy::DkimSettings dkim_settings(const config::Configuration& configuration,
+                                                 const lookup::OpenContext& context);
+
 // settings_client.cc
 [[nodiscard]] std::vector<TransportSettings> all_transports(
     const config::Configuration& configuration, uint16_t shards_count, Problems* problems);

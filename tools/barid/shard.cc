@@ -56,6 +56,7 @@ struct Shard::Inside final : schedule::GovernorHost,
              static_cast<schedule::GovernorHost*>(this)),
         governors(reactor, &port),
         offload(reactor, owner.commons_.offload),
+        signer(reactor, offload, counters),
         log(owner.log_format_, owner.log_buffer_),
         queue({.reactor = reactor,
                .offload = offload,
@@ -104,8 +105,9 @@ struct Shard::Inside final : schedule::GovernorHost,
   rt::Mesh::Port port;
   schedule::GovernorLink governors;
   rt::ShardOffload offload;
-  Log log;
   Counters counters;
+  policy::DkimSigner signer;
+  Log log;
   rt::StopSource sessions_stop;
   CurrentRouter router;
   QueueNotices notices;
@@ -220,7 +222,8 @@ void Shard::Inside::apply_transports(std::vector<TransportSettings> transports,
                                  .log = log,
                                  .counters = counters,
                                  .next_log_pid = log_pid,
-                                 .warmup = shard.commons_.warmup};
+                                 .warmup = shard.commons_.warmup,
+                                 .signer = &signer};
         smtp_agents.emplace_back(
             transport.name, std::make_unique<smtp::SmtpAgent>(env, std::move(transport.client)));
         found = smtp_agents.end() - 1;
@@ -297,6 +300,7 @@ std::string Shard::set_up() {
   inside.resolver = std::move(resolver.resolver);
   inside.router.set(std::move(settings_.router));
   inside.notices.set(settings_.notices);
+  inside.signer.set(std::move(settings_.dkim));
   inside.queue.set_policy(settings_.retry, settings_.limits);
   shard_set_suspensions(inside, {.list = commons_.suspension_file.loaded()});
   for (const OpenedPartition& opened : partitions_) {
@@ -410,6 +414,7 @@ void Shard::tear_down() {
 void shard_reload(Shard::Inside& inside, ShardSettings settings) {
   inside.router.set(std::move(settings.router));
   inside.notices.set(std::move(settings.notices));
+  inside.signer.set(std::move(settings.dkim));
   inside.queue.set_policy(settings.retry, settings.limits);
   inside.apply_transports(std::move(settings.transports), std::move(settings.site_rules));
   inside.apply_services(settings.listeners);
