@@ -69,10 +69,13 @@ struct Envelope {
   MailOrigin origin = MailOrigin::kForeign;
 
   // Where it came from, for logs, Received and notices.
-  std::string client_name;     ///< verified host name or "unknown"
-  std::string client_address;  ///< textual IP address
+  std::string client_name;      ///< verified host name or "unknown"
+  std::string client_address;   ///< textual IP address
+  uint16_t client_port = 0;     ///< 0 = not known
+  bool client_is_local = true;  ///< made on this host, or by one that its proxy calls local
   std::string helo;
-  std::string protocol;  ///< SMTP, ESMTP, UTF8SMTP, ... as in Received's "with"
+  std::string protocol;      ///< SMTP, ESMTP, UTF8SMTP, ... as in Received's "with"
+  std::string forwarded_id;  ///< its name in the log of the host that forwarded it; empty = none
 };
 
 /// RFC 3463 status code. 0.0.0 = none.

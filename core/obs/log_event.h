@@ -97,6 +97,8 @@ struct SmtpdClient {
   std::string_view sasl_method = {};
   std::string_view sasl_username = {};
   std::string_view sasl_sender = {};
+  std::string_view original_id = {};  ///< of XFORWARD
+  LogClient original_client = {};     ///< of XFORWARD; not logged without an address
 };
 
 struct SmtpdDisconnect {

@@ -70,6 +70,9 @@ void describe(Line& line, const SmtpdClient& e) noexcept {
   if (!e.sasl_method.empty()) line.field(", sasl_method=", "sasl_method", e.sasl_method);
   if (!e.sasl_username.empty()) line.field(", sasl_username=", "sasl_username", e.sasl_username);
   if (!e.sasl_sender.empty()) line.field(", sasl_sender=", "sasl_sender", e.sasl_sender);
+  if (!e.original_id.empty()) line.field(", orig_queue_id=", "orig_queue_id", e.original_id);
+  if (e.original_client.address.empty()) return;
+  line.original_client(e.original_client);
 }
 
 template <typename Line>

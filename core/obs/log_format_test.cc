@@ -81,6 +81,15 @@ TEST(LogFormat, SmtpdSession) {
           R"("syslog_name":"postfix","program":"smtpd","pid":42,"level":"info","event":"smtpd_client",)"
           R"("queue_id":"0123456789AB","client_name":"mx.example.net","client_address":"192.0.2.7",)"
           R"("sasl_method":"PLAIN","sasl_username":"joe","sasl_sender":"x"})"),
+      row(SmtpdClient{.queue_id = kId,
+                      .client = kClient,
+                      .original_id = "4XYZ",
+                      .original_client = {.name = "spike.example", .address = "192.0.2.9"}},
+          "postfix/smtpd[42]: 0123456789AB: client=mx.example.net[192.0.2.7], orig_queue_id=4XYZ, "
+          "orig_client=spike.example[192.0.2.9]",
+          R"("syslog_name":"postfix","program":"smtpd","pid":42,"level":"info","event":"smtpd_client",)"
+          R"("queue_id":"0123456789AB","client_name":"mx.example.net","client_address":"192.0.2.7",)"
+          R"("orig_queue_id":"4XYZ","orig_client_name":"spike.example","orig_client_address":"192.0.2.9"})"),
       row(SmtpdDisconnect{.client = kClient, .counts = kSome},
           "postfix/smtpd[42]: disconnect from mx.example.net[192.0.2.7] ehlo=1 mail=1 rcpt=0/1 "
           "data=0/1 rset=1 quit=1 commands=4/6",

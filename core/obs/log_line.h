@@ -100,6 +100,10 @@ class PostfixLine : public LineCursor {
     put_text(value.address, kLogFieldBytesMax);
     put(']');
   }
+  void original_client(LogClient value) noexcept {
+    words(", orig_client=");
+    client(value);
+  }
   void delays(const Delays& value) noexcept;
   void counts(const CommandCounts& value) noexcept;
 
@@ -151,6 +155,10 @@ class JsonLine : public LineCursor {
   void client(LogClient value) noexcept {
     field({}, "client_name", value.name);
     field({}, "client_address", value.address);
+  }
+  void original_client(LogClient value) noexcept {
+    field({}, "orig_client_name", value.name);
+    field({}, "orig_client_address", value.address);
   }
   void delays(const Delays& value) noexcept;
   void counts(const CommandCounts& value) noexcept;

@@ -26,6 +26,7 @@ WallTime wall(uint64_t value) noexcept { return wall_from_micros(static_cast<int
 bool valid(const record::Message& in) noexcept {
   if (in.recipients_size() == 0 || in.size() > kContentBytesMax) return false;
   if (in.dsn_return() > 2 || in.body() > 2 || in.stream() > 1) return false;
+  if (in.client_port() > UINT16_MAX) return false;
   if (in.priority() < kPriorityMin || in.priority() > kPriorityMax) return false;
   if (!in.verp().empty() && in.verp().size() != 2) return false;
   for (const record::Recipient& recipient : in.recipients()) {
@@ -53,6 +54,9 @@ void encode_message(const Message& message, std::string* out) {
   record.set_smtputf8(envelope.smtputf8);
   record.set_client_name(envelope.client_name);
   record.set_client_address(envelope.client_address);
+  if (envelope.client_port != 0) record.set_client_port(envelope.client_port);
+  record.set_client_is_remote(!envelope.client_is_local);
+  if (!envelope.forwarded_id.empty()) record.set_forwarded_id(envelope.forwarded_id);
   record.set_helo(envelope.helo);
   record.set_protocol(envelope.protocol);
   record.set_size(message.size);
@@ -95,6 +99,9 @@ Result<std::unique_ptr<Message>> decode_message(QueueId id, std::string_view byt
   envelope.smtputf8 = record.smtputf8();
   envelope.client_name = record.client_name();
   envelope.client_address = record.client_address();
+  envelope.client_port = static_cast<uint16_t>(record.client_port());
+  envelope.client_is_local = !record.client_is_remote();
+  envelope.forwarded_id = record.forwarded_id();
   envelope.helo = record.helo();
   envelope.protocol = record.protocol();
   message->size = record.size();

@@ -36,8 +36,11 @@ Message full_message() {
                       .origin = MailOrigin::kHttp,
                       .client_name = "mx.a.example",
                       .client_address = "2001:db8::7",
+                      .client_port = 65535,
+                      .client_is_local = false,
                       .helo = std::string("raw\xff\0helo", 9),
-                      .protocol = "ESMTPS"};
+                      .protocol = "ESMTPS",
+                      .forwarded_id = "4XYZ"};
   message.status = {{.state = RecipientState::kFailed,
                      .dsn = {5, 1, 1},
                      .reason = "host mx said: 550",
@@ -68,6 +71,9 @@ void expect_equal(const Message& a, const Message& b) {
   EXPECT_EQ(a.envelope.smtputf8, b.envelope.smtputf8);
   EXPECT_EQ(a.envelope.client_name, b.envelope.client_name);
   EXPECT_EQ(a.envelope.client_address, b.envelope.client_address);
+  EXPECT_EQ(a.envelope.client_port, b.envelope.client_port);
+  EXPECT_EQ(a.envelope.client_is_local, b.envelope.client_is_local);
+  EXPECT_EQ(a.envelope.forwarded_id, b.envelope.forwarded_id);
   EXPECT_EQ(a.envelope.helo, b.envelope.helo);
   EXPECT_EQ(a.envelope.protocol, b.envelope.protocol);
   EXPECT_EQ(a.envelope.tenant, b.envelope.tenant);

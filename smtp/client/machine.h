@@ -58,6 +58,7 @@ struct ClientOptions {
   bool skip_5xx_greeting = true;  ///< smtp_skip_5xx_greeting
   bool pix_disable_esmtp = true;  ///< HELO only when the banner is masked ("220 ****")
   bool convert_8bit = true;       ///< not disable_mime_output_conversion
+  bool send_xforward = false;     ///< smtp_send_xforward_command
 
   // "Mail loops back to myself": checked when own_name is not empty (spec: only on port 25).
   std::string own_name;  ///< myhostname
@@ -131,6 +132,7 @@ enum class Stage : uint8_t {
   kHello,      ///< EHLO, HELO or LHLO: smtp_helo_timeout
   kIdle,       ///< nothing sent is unanswered: the caller's idle limit
   kReset,      ///< smtp_rset_timeout
+  kForward,    ///< smtp_xforward_timeout
   kMail,       ///< smtp_mail_timeout
   kRcpt,       ///< smtp_rcpt_timeout
   kData,       ///< smtp_data_init_timeout
@@ -213,9 +215,9 @@ class ClientMachine {
   enum class End : uint8_t { kLost, kTimeout, kMalformed, kUnexpected, kStale, kCancelled };
 
   /// Next to be sent, in order.
-  enum class Step : uint8_t { kChecks, kBegin, kReset, kMail, kRcpt, kData, kGo, kDone };
+  enum class Step : uint8_t { kChecks, kBegin, kReset, kForward, kMail, kRcpt, kData, kGo, kDone };
   /// Next to be answered, in order. kNone: all that was sent has been answered.
-  enum class Answer : uint8_t { kReset, kMail, kRcpt, kData, kEnd, kNone };
+  enum class Answer : uint8_t { kReset, kForward, kMail, kRcpt, kData, kEnd, kNone };
   enum class Mark : uint8_t { kPending, kAccepted, kResolved, kUnsendable };
 
   struct Transaction {
@@ -228,11 +230,13 @@ class ClientMachine {
     uint32_t lmtp_next = 0;        ///< LMTP: the recipient whose end-of-data reply comes next
     uint32_t use = 0;              ///< how many messages the connection had begun with this one
     Step send = Step::kChecks;
-    std::string verp_sender;  ///< instead of the envelope's; empty = that one
-    bool utf8 = false;        ///< SMTPUTF8 is declared
-    bool probe = false;       ///< its RSET asks whether a reused connection still lives
-    bool reset = false;       ///< RSET goes before MAIL
-    bool reset_due = false;   ///< the command was sent and is not answered; so the next two
+    std::string verp_sender;   ///< instead of the envelope's; empty = that one
+    bool utf8 = false;         ///< SMTPUTF8 is declared
+    bool probe = false;        ///< its RSET asks whether a reused connection still lives
+    bool reset = false;        ///< RSET goes before MAIL
+    bool reset_due = false;    ///< the command was sent and is not answered; so the next two
+    uint8_t forward_sent = 0;  ///< of the two XFORWARD commands: sent or passed over
+    uint8_t forward_due = 0;   ///< and not answered yet
     bool mail_due = false;
     bool data_due = false;
     bool mail_sent = false;
@@ -271,6 +275,7 @@ class ClientMachine {
   void begin(Transaction& t);
   bool put(std::string_view command);
   bool send_reset(Transaction& t);
+  bool send_forward(Transaction& t);
   bool send_mail(Transaction& t);
   bool send_rcpt(Transaction& t);
   bool send_data(Transaction& t);
@@ -284,6 +289,7 @@ class ClientMachine {
   static Answer answer_of(const Transaction& t) noexcept;
   void on_transaction_reply(Transaction& t, const Reply& reply);
   void on_reset_reply(Transaction& t, const Reply& reply);
+  void on_forward_reply(Transaction& t, const Reply& reply);
   void on_mail_reply(Transaction& t, const Reply& reply);
   void on_rcpt_reply(Transaction& t, const Reply& reply);
   void on_data_reply(Transaction& t, const Reply& reply);

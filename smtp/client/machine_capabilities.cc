@@ -24,6 +24,19 @@ constexpr std::array kKeywords = {
     Keyword{"STARTTLS", Feature::kStartTls},
     Keyword{"AUTH", Feature::kAuth},
     Keyword{"MT-PRIORITY", Feature::kMtPriority},
+    Keyword{"XFORWARD", Feature::kXforward},
+};
+
+struct Forwardable {
+  std::string_view name;
+  ForwardAttribute attribute;
+};
+
+constexpr std::array kForwardable = {
+    Forwardable{"NAME", kForwardName},     Forwardable{"ADDR", kForwardAddress},
+    Forwardable{"PORT", kForwardPort},     Forwardable{"PROTO", kForwardProtocol},
+    Forwardable{"HELO", kForwardHelo},     Forwardable{"IDENT", kForwardIdent},
+    Forwardable{"SOURCE", kForwardSource},
 };
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
@@ -39,6 +52,17 @@ std::string_view take_word(std::string_view& text, std::string_view separators) 
   const std::string_view word = text.substr(begin, end - begin);
   text.remove_prefix(end);
   return word;
+}
+
+uint8_t forward_attributes(std::string_view line) noexcept {
+  uint8_t found = 0;
+  for (;;) {
+    const std::string_view word = take_word(line, " \t");
+    if (word.empty()) return found;
+    for (const Forwardable& known : kForwardable) {
+      if (equals_ignoring_case(known.name, word)) found |= known.attribute;
+    }
+  }
 }
 
 }  // namespace
@@ -72,6 +96,8 @@ Capabilities parse_capabilities(std::string_view lines, FeatureSet discard) {
       const auto parsed = std::from_chars(limit.data(), limit.data() + limit.size(), value);
       const bool whole = parsed.ec == std::errc() && parsed.ptr == limit.data() + limit.size();
       found.size_limit = whole ? value : 0;
+    } else if (*feature == Feature::kXforward) {
+      found.forward_attributes = forward_attributes(line);
     } else if (*feature == Feature::kAuth) {
       const size_t begin = std::min(line.find_first_not_of(" \t="), line.size());
       found.auth_mechanisms = line.substr(begin);

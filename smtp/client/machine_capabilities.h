@@ -23,6 +23,7 @@ enum class Feature : uint16_t {
   kStartTls = 1 << 8,
   kAuth = 1 << 9,
   kMtPriority = 1 << 10,
+  kXforward = 1 << 11,
 };
 
 class FeatureSet {
@@ -46,11 +47,23 @@ class FeatureSet {
 /// The feature of an EHLO keyword, case-insensitive; nullopt for keywords that mean nothing here.
 [[nodiscard]] std::optional<Feature> feature_from_keyword(std::string_view keyword) noexcept;
 
+/// Attributes of XFORWARD.
+enum ForwardAttribute : uint8_t {
+  kForwardName = 1,
+  kForwardAddress = 2,
+  kForwardPort = 4,
+  kForwardProtocol = 8,
+  kForwardHelo = 16,
+  kForwardIdent = 32,
+  kForwardSource = 64,
+};
+
 struct Capabilities {
   FeatureSet features;
-  uint64_t size_limit = 0;      ///< SIZE's value; 0 = none given
-  std::string auth_mechanisms;  ///< AUTH's parameters as sent
-  std::string server_name;      ///< the first word of the first line
+  uint8_t forward_attributes = 0;  ///< ForwardAttribute bits that XFORWARD's line names
+  uint64_t size_limit = 0;         ///< SIZE's value; 0 = none given
+  std::string auth_mechanisms;     ///< AUTH's parameters as sent
+  std::string server_name;         ///< the first word of the first line
 
   [[nodiscard]] bool has(Feature feature) const noexcept { return features.has(feature); }
 };

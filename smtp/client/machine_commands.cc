@@ -11,6 +11,7 @@ namespace barid::smtp {
 namespace {
 
 constexpr std::string_view kHex = "0123456789ABCDEF";
+constexpr size_t kForwardBytesMax = 255;  // of a value, decoded
 constexpr size_t kVerbBytes = std::string_view("MAIL FROM:<>\r\n").size();
 
 bool is_plain(unsigned char c) noexcept { return c >= '!' && c <= '~'; }
@@ -203,6 +204,36 @@ void write_mail(const Envelope& envelope, const MailParameters& parameters,
     out.add(static_cast<uint64_t>(std::abs(envelope.priority)));
   }
   out.add("\r\n");
+  BARID_ASSERT(!out.overflowed());
+}
+
+void write_xforward(const Envelope& envelope, QueueId id, int part, const Capabilities& server,
+                    CommandLine& out) noexcept {
+  const auto add = [&](ForwardAttribute attribute, std::string_view name, std::string_view value) {
+    if ((server.forward_attributes & attribute) == 0 || value.empty() || value == "unknown") return;
+    if (value.size() > kForwardBytesMax) return;
+    const size_t before = out.size();
+    out.add(before == 0 ? "XFORWARD " : " ").add(name);
+    add_xtext(value, out);
+    if (out.overflowed() || out.size() > kCommandBytesMax - 2) out.truncate(before);
+  };
+  if (part == 0) {
+    add(kForwardName, "NAME=", envelope.client_name);
+    const bool is_v6 = envelope.client_address.find(':') != std::string::npos;
+    add(kForwardAddress, is_v6 ? "ADDR=IPV6:" : "ADDR=", envelope.client_address);
+    std::array<char, 8> digits{};
+    const auto end = std::to_chars(digits.begin(), digits.end(), envelope.client_port).ptr;
+    if (envelope.client_port != 0) add(kForwardPort, "PORT=", {digits.data(), end});
+  } else {
+    const auto chars = id.text_chars();
+    add(kForwardProtocol, "PROTO=", envelope.protocol);
+    add(kForwardHelo, "HELO=", envelope.helo);
+    add(kForwardIdent, "IDENT=",
+        envelope.forwarded_id.empty() ? std::string_view(chars.data(), chars.size())
+                                      : std::string_view(envelope.forwarded_id));
+    add(kForwardSource, "SOURCE=", envelope.client_is_local ? "LOCAL" : "REMOTE");
+  }
+  if (out.size() > 0) out.add("\r\n");
   BARID_ASSERT(!out.overflowed());
 }
 

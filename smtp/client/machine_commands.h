@@ -61,6 +61,10 @@ struct MailParameters {
 /// ORCPT that would exceed its RFC's length, or does not parse, is left out.
 void write_mail(const Envelope& envelope, const MailParameters& parameters,
                 const Capabilities& server, CommandLine& out) noexcept;
+/// One of the two XFORWARD commands that tell where the message came from: `part` 0 the client, 1
+/// how it spoke. Nothing where the server offered no attribute of it or nothing is known.
+void write_xforward(const Envelope& envelope, QueueId id, int part, const Capabilities& server,
+                    CommandLine& out) noexcept;
 void write_rcpt(const Recipient& recipient, bool utf8, const Capabilities& server,
                 CommandLine& out) noexcept;
 

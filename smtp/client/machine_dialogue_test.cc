@@ -38,6 +38,65 @@ TEST(DialoguePlain, OneMessage) {
                                                       "1 b@x delivered 2.0.0: 250 2.0.0 Ok"}));
 }
 
+ClientOptions forwarding() {
+  ClientOptions options = Dialogue::default_options();
+  options.send_xforward = true;
+  return options;
+}
+
+void set_origin(Envelope& envelope) {
+  envelope.client_name = "spike.example";
+  envelope.client_address = "2001:db8::9";
+  envelope.client_port = 99;
+  envelope.client_is_local = false;
+  envelope.helo = "h=e lo";
+  envelope.protocol = "ESMTP";
+}
+
+TEST(DialoguePlain, Xforward) {
+  Dialogue d(forwarding());
+  set_origin(d.make().envelope);
+  TestMessage& m = d.make();
+  set_origin(m.envelope);
+  d.machine.offer(m.out);
+  EXPECT_EQ(d.open({"XFORWARD NAME ADDR PROTO HELO SOURCE PORT IDENT NEW"}),
+            "XFORWARD NAME=spike.example ADDR=IPV6:2001:db8::9 PORT=99\n");
+  EXPECT_EQ(d.machine.stage(), Stage::kForward);
+  EXPECT_EQ(d.said("250 ok\r\n"),
+            "XFORWARD PROTO=ESMTP HELO=h+3De+20lo IDENT=" + m.out.id.text() + " SOURCE=REMOTE\n");
+  EXPECT_EQ(d.said("501 what\r\n"), "MAIL FROM:<s@example>\n");  // its refusal changes nothing
+  EXPECT_EQ(d.said("250 ok\r\n"), "RCPT TO:<r@example>\n");
+}
+
+TEST(DialoguePlain, XforwardOnlyWhatIsOfferedAndKnown) {
+  Dialogue none(forwarding());
+  set_origin(none.offer().envelope);
+  EXPECT_EQ(none.open({"XFORWARD"}), "MAIL FROM:<s@example>\n");
+
+  Dialogue some(forwarding());
+  TestMessage& m = some.make();
+  m.envelope.client_name = "unknown";
+  m.envelope.forwarded_id = "4XYZ";
+  some.machine.offer(m.out);
+  EXPECT_EQ(some.open({"PIPELINING", "XFORWARD NAME ADDR IDENT SOURCE"}),
+            "XFORWARD IDENT=4XYZ SOURCE=LOCAL\nMAIL FROM:<s@example>\nRCPT TO:<r@example>\nDATA\n");
+
+  Dialogue unasked;
+  set_origin(unasked.offer().envelope);
+  EXPECT_EQ(unasked.open({"XFORWARD NAME ADDR PROTO"}), "MAIL FROM:<s@example>\n");
+}
+
+TEST(DialoguePlain, XforwardAnd421) {
+  Dialogue d(forwarding());
+  set_origin(d.offer().envelope);
+  d.open({"PIPELINING", "XFORWARD PROTO"});
+  d.said("421 4.3.2 later\r\n");
+  ASSERT_EQ(d.sink.results.size(), 1u);
+  EXPECT_TRUE(d.sink.results[0].starts_with("1 r@example deferred 4.3.2 next: "))
+      << d.sink.results[0];
+  EXPECT_TRUE(d.machine.closed());
+}
+
 TEST(DialoguePlain, VerpSender) {
   Dialogue d;
   for (const char* recipient : {"a@x", "b@x"}) {

@@ -86,6 +86,8 @@ Stage ClientMachine::stage() const noexcept {
   switch (answer_of(t)) {
     case Answer::kReset:
       return Stage::kReset;
+    case Answer::kForward:
+      return Stage::kForward;
     case Answer::kMail:
     case Answer::kNone:
       return Stage::kMail;
@@ -104,6 +106,8 @@ std::string_view ClientMachine::doing(const Transaction& t) const noexcept {
   switch (answer_of(t)) {
     case Answer::kReset:
       return "sending RSET";
+    case Answer::kForward:
+      return "sending XFORWARD";
     case Answer::kMail:
     case Answer::kNone:
       return "sending MAIL FROM";
@@ -217,7 +221,7 @@ void ClientMachine::set_failure(DsnCode dsn) {
 /// close idle connections and limit how many messages they take on one. Nothing is known against
 /// the destination.
 bool ClientMachine::is_stale(const Transaction& t) const noexcept {
-  return (t.use > 1 || t.probe) && (t.reset_due || t.mail_due);
+  return (t.use > 1 || t.probe) && (t.reset_due || t.forward_due > 0 || t.mail_due);
 }
 
 /// The server announced that it closes the connection (421). What it may already hold waits for its
@@ -234,6 +238,7 @@ void ClientMachine::wind_down() {
     resolve_all(t, {.fate = Fate::kNotAttempted, .dsn = failure_dsn_, .text = failure_text_});
     t.send = Step::kDone;
     t.reset_due = t.mail_due = t.data_due = false;
+    t.forward_due = 0;
     t.rcpt_answered = t.rcpt_sent;
     t.end_answers_due = 0;
   }

@@ -17,6 +17,7 @@ bool is_protocol_trouble(const Reply& reply) noexcept {
 
 ClientMachine::Answer ClientMachine::answer_of(const Transaction& t) noexcept {
   if (t.reset_due) return Answer::kReset;
+  if (t.forward_due > 0) return Answer::kForward;
   if (t.mail_due) return Answer::kMail;
   if (t.rcpt_answered < t.rcpt_sent) return Answer::kRcpt;
   if (t.data_due) return Answer::kData;
@@ -30,6 +31,9 @@ void ClientMachine::on_transaction_reply(Transaction& t, const Reply& reply) {
   switch (answer_of(t)) {
     case Answer::kReset:
       on_reset_reply(t, reply);
+      break;
+    case Answer::kForward:
+      on_forward_reply(t, reply);
       break;
     case Answer::kMail:
       on_mail_reply(t, reply);
@@ -65,6 +69,12 @@ void ClientMachine::on_reset_reply(Transaction& t, const Reply& reply) {
   if (reply.klass() == 2) return;
   if (t.probe) return end_session(End::kStale);
   protocol_error_ = true;  // MAIL's own answer says whether the transaction is a clean one
+}
+
+/// A server that does not want to know is no reason not to give it the mail.
+void ClientMachine::on_forward_reply(Transaction& t, const Reply& reply) {
+  --t.forward_due;
+  if (reply.code == 421) resolve_all(t, judge(reply, "XFORWARD command"));
 }
 
 void ClientMachine::on_mail_reply(Transaction& t, const Reply& reply) {

@@ -32,6 +32,9 @@ bool ClientMachine::advance(Transaction& t) {
       case Step::kReset:
         sent = send_reset(t);
         break;
+      case Step::kForward:
+        sent = send_forward(t);
+        break;
       case Step::kMail:
         sent = send_mail(t);
         break;
@@ -66,7 +69,7 @@ void ClientMachine::begin(Transaction& t) {
   probe_wanted_ = reset_wanted_ = false;
   t.use = ++uses_;
   bytes_in_flight_ += t.message.size;
-  t.send = t.reset ? Step::kReset : Step::kMail;
+  t.send = t.reset ? Step::kReset : Step::kForward;
 }
 
 /// Plans one command line, unless it has to wait for an answer or for room.
@@ -81,7 +84,25 @@ bool ClientMachine::put(std::string_view command) {
 bool ClientMachine::send_reset(Transaction& t) {
   if (!put("RSET\r\n")) return false;
   t.reset_due = true;
-  t.send = Step::kMail;
+  t.send = Step::kForward;
+  return true;
+}
+
+/// XFORWARD is about the next MAIL. Whatever the server answers, that goes its way.
+bool ClientMachine::send_forward(Transaction& t) {
+  if (!options_.send_xforward || !capabilities_.has(Feature::kXforward)) t.forward_sent = 2;
+  if (t.forward_sent == 2) {
+    t.send = Step::kMail;
+    return true;
+  }
+  if (!pipelining_ && outstanding_ > 0) return false;
+  CommandLine line;
+  write_xforward(*t.message.envelope, t.message.id, t.forward_sent, capabilities_, line);
+  if (line.size() > 0) {
+    if (!put(line.view())) return false;
+    ++t.forward_due;
+  }
+  ++t.forward_sent;
   return true;
 }
 

@@ -34,6 +34,8 @@ Duration ClientSession::stage_timeout() const noexcept {
       return settings_.idle_limit;
     case Stage::kReset:
       return limits.reset;
+    case Stage::kForward:
+      return limits.forward;
     case Stage::kMail:
       return limits.mail;
     case Stage::kRcpt:

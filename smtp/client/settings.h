@@ -25,6 +25,7 @@ struct ClientTimeouts {
   Duration data_init = std::chrono::seconds(120);
   Duration data_transfer = std::chrono::seconds(180);  ///< per write
   Duration data_done = std::chrono::seconds(600);
+  Duration forward = std::chrono::seconds(300);  ///< XFORWARD
   Duration reset = std::chrono::seconds(20);
   Duration quit = std::chrono::seconds(300);
 };

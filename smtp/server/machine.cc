@@ -120,10 +120,10 @@ bool ServerMachine::take_ask(Action& action) {
     accept_rcpt();
   }
   if (ask_ == Ask::kNothing) return false;
-  static constexpr std::array kKinds = {ActionKind::kNeedInput,   ActionKind::kCheckHelo,
-                                        ActionKind::kCheckSender, ActionKind::kCheckRecipient,
-                                        ActionKind::kCheckData,   ActionKind::kCheckVerify,
-                                        ActionKind::kCheckEtrn,   ActionKind::kCommit};
+  static constexpr std::array kKinds = {
+      ActionKind::kNeedInput,      ActionKind::kCheckHelo, ActionKind::kCheckSender,
+      ActionKind::kCheckRecipient, ActionKind::kCheckData, ActionKind::kCheckVerify,
+      ActionKind::kCheckEtrn,      ActionKind::kIdentify,  ActionKind::kCommit};
   owed_ = ask_;
   ask_ = Ask::kNothing;
   action.kind = kKinds[static_cast<size_t>(owed_)];
@@ -320,6 +320,8 @@ void ServerMachine::on_verdict(std::string_view refusal) {
     case Ask::kEtrn:
       if (ok) return answer(true, replies::kEtrnOk);
       break;
+    case Ask::kIdentity:
+      return greet_again(refusal);
     case Ask::kNothing:
     case Ask::kCommit:
       BARID_ASSERT(false && "on_verdict() without a question");

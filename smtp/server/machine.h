@@ -23,6 +23,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,7 @@
 #include "smtp/proto/keyword.h"
 #include "smtp/proto/received.h"
 #include "smtp/proto/verb.h"
+#include "smtp/server/client_attributes.h"
 #include "smtp/server/rules.h"
 
 namespace barid::smtp {
@@ -93,6 +95,7 @@ struct ServerPolicy {
 struct ClientFacts {
   std::string name = "unknown";                        ///< verified host name or "unknown"
   std::string address = "127.0.0.1";                   ///< textual IP address without brackets
+  uint16_t port = 0;                                   ///< 0 = not known
   KeywordSet discarded = 0;                            ///< keywords hidden from this client
   int8_t priority_max = kPriorityMax;                  ///< more than this is not granted
   BareNewline bare_newline = BareNewline::kNormalize;  ///< after the exclusions
@@ -117,6 +120,9 @@ enum class ActionKind : uint8_t {
   kCheckVerify,
   /// ETRN: ask about etrn_domain(); answer with on_verdict(), whose empty text means "queued".
   kCheckEtrn,
+  /// XCLIENT: build the facts of the client that claimed_client() describes and give them to
+  /// become(); then ask whether it may connect and answer with on_verdict().
+  kIdentify,
   /// First accepted recipient: assign a queue id, log it. Nothing to answer, but on_open_failed()
   /// may turn the recipient down.
   kOpenMessage,
@@ -188,6 +194,8 @@ class ServerMachine {
   void on_verdict(std::string_view refusal);
   /// After kOpenMessage, before next(): no message can be opened; the recipient gets `reply`.
   void on_open_failed(std::string_view reply);
+  /// At kIdentify, before on_verdict(): from here on `client` is who is connected.
+  void become(ClientFacts client);
   /// Answers kCommit: the message is durable.
   void on_committed(std::string_view queue_id);
   /// Answers kCommit: it is not, and nothing of it remains.
@@ -214,6 +222,12 @@ class ServerMachine {
   [[nodiscard]] uint64_t declared_size() const noexcept { return declared_size_; }
   [[nodiscard]] const CheckedRecipient& recipient() const noexcept { return checked_; }
   [[nodiscard]] std::string_view etrn_domain() const noexcept { return etrn_domain_; }
+  /// What XCLIENT said so far; null = nothing.
+  [[nodiscard]] const ClientAttributes* claimed_client() const noexcept { return claimed_.get(); }
+  /// What XFORWARD said of the mail to come; null = nothing.
+  [[nodiscard]] const ClientAttributes* forwarded_client() const noexcept {
+    return forwarded_.get();
+  }
   /// Accepted recipients of this transaction.
   [[nodiscard]] size_t recipient_count() const noexcept { return recipients_.size(); }
   [[nodiscard]] std::string_view recipient_address(size_t index) const noexcept;
@@ -255,6 +269,7 @@ class ServerMachine {
     kData,
     kVerify,
     kEtrn,
+    kIdentity,
     kCommit,
   };
   /// kOpenMessage: to be returned by next(), or returned and not yet turned down.
@@ -329,6 +344,13 @@ class ServerMachine {
   [[nodiscard]] ArgumentOptions argument_options() const noexcept;
   void offer_candidate(Ask ask);
 
+  // machine_forward.cc: XCLIENT and XFORWARD
+  bool refuse_forwarding(Verb verb, std::string_view arguments);
+  void run_xclient(std::string_view arguments);
+  void greet_again(std::string_view refusal);
+  void run_xforward(std::string_view arguments);
+  void fill_origin(Envelope& out) const;
+
   // machine_content.cc: DATA, BDAT and what follows them
   void run_data(std::string_view arguments);
   void accept_data();
@@ -378,7 +400,10 @@ class ServerMachine {
   uint32_t junk_count_ = 0;
   std::array<CommandCount, kVerbCount> counts_{};
 
+  std::unique_ptr<ClientAttributes> claimed_;  ///< XCLIENT
+
   // The transaction; its strings are slices of text_.
+  std::unique_ptr<ClientAttributes> forwarded_;  ///< XFORWARD, said before MAIL
   std::string text_;
   Slice sender_;
   Slice envid_;

@@ -14,8 +14,9 @@ namespace {
 /// A HELO name is a domain (at most 255 bytes); more would only make log and header lines long.
 constexpr size_t kHeloBytesMax = 255;
 
-/// What this machine can do; STARTTLS, AUTH and the X commands are known but never enabled here.
-constexpr KeywordSet kImplemented = kKeywordsServed | kKeywordXverp;
+/// What this machine can do; STARTTLS and AUTH are known but never enabled here.
+constexpr KeywordSet kImplemented =
+    kKeywordsServed | kKeywordXverp | kKeywordXclient | kKeywordXforward;
 
 constexpr std::string_view refusal_text(Refusal refusal) noexcept {
   switch (refusal) {
@@ -53,8 +54,9 @@ void ServerMachine::dispatch(const CommandLine& command) {
     case Verb::kEhlo:
       return run_helo(arguments);
     case Verb::kXclient:
+      return run_xclient(arguments);
     case Verb::kXforward:
-      return answer(false, replies::kNotAuthorized);
+      return run_xforward(arguments);
     case Verb::kStarttls:
       return answer(false, replies::kNotImplemented);
     case Verb::kAuth:
@@ -93,7 +95,8 @@ bool ServerMachine::refuse_phase(Verb verb) {
   const Refusal refusal = refusal_of(phase_, verb);
   if (refusal == Refusal::kNone) return false;
   if (refusal == Refusal::kHeloFirst && !policy_.helo_required) return false;
-  answer(false, refusal_text(refusal));
+  const bool plain = refusal == Refusal::kInTransaction && verb == Verb::kEtrn;
+  answer(false, plain ? replies::kEtrnInTransaction : refusal_text(refusal));
   return true;
 }
 
@@ -124,10 +127,10 @@ void ServerMachine::accept_helo() {
 /// The EHLO reply without its last CRLF: the keywords in Postfix's order.
 void ServerMachine::append_keywords() {
   static constexpr std::array kOrder = {
-      kKeywordPipelining, kKeywordSize,       kKeywordVrfy,
-      kKeywordEtrn,       kKeywordXverp,      kKeywordEnhancedStatusCodes,
-      kKeyword8BitMime,   kKeywordDsn,        kKeywordSmtpUtf8,
-      kKeywordChunking,   kKeywordBinaryMime, kKeywordMtPriority};
+      kKeywordPipelining, kKeywordSize,      kKeywordVrfy,     kKeywordEtrn,
+      kKeywordXverp,      kKeywordXclient,   kKeywordXforward, kKeywordEnhancedStatusCodes,
+      kKeyword8BitMime,   kKeywordDsn,       kKeywordSmtpUtf8, kKeywordChunking,
+      kKeywordBinaryMime, kKeywordMtPriority};
   size_t last_line = output_.size();
   output_.append("250-").append(policy_.hostname);
   for (const Keyword keyword : kOrder) {
@@ -140,6 +143,8 @@ void ServerMachine::append_keywords() {
       output_.push_back(' ');
       text::append_number(output_, policy_.message_size_limit);
     }
+    if (keyword == kKeywordXclient) output_.append(kXclientAttributes);
+    if (keyword == kKeywordXforward) output_.append(kXforwardAttributes);
   }
   output_[last_line + 3] = ' ';
 }
@@ -211,7 +216,9 @@ void ServerMachine::run_mail(std::string_view arguments) {
     return answer(false, replies::kSizeExceedsLimit);
   }
   if (!mail.verp.empty() && mail.sender.is_null()) return answer(false, replies::kVerpNullSender);
+  std::unique_ptr<ClientAttributes> forwarded = std::move(forwarded_);
   reset_transaction();
+  forwarded_ = std::move(forwarded);
   sender_ = store_address(mail.sender);
   verp_ = mail.verp;
   const size_t envid_start = text_.size();

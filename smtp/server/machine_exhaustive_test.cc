@@ -36,12 +36,17 @@ constexpr std::string_view kLetters = "CGMSRHF";
 #define TO(phase, reply) \
   { phase reply, phase reply, phase reply, phase reply, phase reply, phase reply, phase reply }
 #define BUSY "503 Error: MAIL transaction in progress"
+#define IN_MAIL "503 5.5.1 Error: MAIL transaction in progress"
 
 constexpr Row kRows[] = {
     {Verb::kHelo, "HELO d", TO("G", "250 localhost")},
     {Verb::kEhlo, "EHLO d", TO("G", "250-localhost")},
-    {Verb::kXclient, "XCLIENT NAME=x", SAME("550 5.7.0")},
-    {Verb::kXforward, "XFORWARD NAME=x", SAME("550 5.7.0")},
+    {Verb::kXclient,
+     "XCLIENT NAME=x",
+     {"C550 5.7.0", "G550 5.7.0", "M" IN_MAIL, "S" IN_MAIL, "R" IN_MAIL, "H" IN_MAIL, "F" IN_MAIL}},
+    {Verb::kXforward,
+     "XFORWARD NAME=x",
+     {"C550 5.7.0", "G550 5.7.0", "M" IN_MAIL, "S" IN_MAIL, "R" IN_MAIL, "H" IN_MAIL, "F" IN_MAIL}},
     {Verb::kStarttls, "STARTTLS", SAME("502 5.5.1")},
     {Verb::kAuth, "AUTH PLAIN x", SAME("503 5.5.1 Error: authentication not enabled")},
     {Verb::kMail,

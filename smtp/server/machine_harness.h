@@ -93,6 +93,16 @@ class MachineHarness {
       case ActionKind::kCheckEtrn:
         machine.on_verdict(verdict(machine.etrn_domain()));
         break;
+      case ActionKind::kIdentify: {
+        ClientFacts client = machine.client();
+        const auto& name = machine.claimed_client()->find(ClientAttribute::kName);
+        const auto& address = machine.claimed_client()->find(ClientAttribute::kAddress);
+        if (name) client.name = name->empty() ? "unknown" : *name;
+        if (address) client.address = address->empty() ? "unknown" : *address;
+        machine.become(client);
+        machine.on_verdict(verdict(client.name));
+        break;
+      }
       case ActionKind::kOpenMessage:
         BARID_ASSERT(!open_);
         if (machine.recipient().address.find("noopen") != std::string_view::npos) {

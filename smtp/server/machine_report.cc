@@ -121,6 +121,7 @@ void ServerMachine::reset_transaction() {
   if (recipients_.capacity() > kRecipientsKept) recipients_.shrink_to_fit();
   sender_ = envid_ = {};
   verp_.clear();
+  forwarded_.reset();
   candidate_ = {};
   checked_ = {};
   declared_size_ = 0;
@@ -180,10 +181,7 @@ void ServerMachine::fill_envelope(Envelope& out) const {
     out.recipients[i].original = text(recipients_[i].original);
     out.recipients[i].notify = recipients_[i].notify;
   }
-  out.client_name = client_.name;
-  out.client_address = client_.address;
-  out.helo = helo_;
-  out.protocol = protocol();
+  fill_origin(out);
 }
 
 void ServerMachine::append_summary(std::string& out) const {

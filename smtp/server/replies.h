@@ -51,6 +51,13 @@ inline constexpr std::string_view kEtrnOk = "250 Queuing started";
 inline constexpr std::string_view kAuthNotEnabled = "503 5.5.1 Error: authentication not enabled";
 inline constexpr std::string_view kNotAuthorized = "550 5.7.0 Error: insufficient authorization";
 
+// XCLIENT and XFORWARD
+inline constexpr std::string_view kXclientUsage = "501 5.5.4 Syntax: XCLIENT attribute=value...";
+inline constexpr std::string_view kXforwardUsage = "501 5.5.4 Syntax: XFORWARD attribute=value...";
+inline constexpr std::string_view kAttributeExpected = "501 5.5.4 Error: attribute=value expected";
+inline constexpr std::string_view kAttributeTooLong = "501 5.5.4 Error: attribute value too long";
+inline constexpr std::string_view kBadAttribute = "501 5.5.4 Bad ";
+
 // Order of commands (rules.h)
 inline constexpr std::string_view kHeloFirst = "503 5.5.1 Error: send HELO/EHLO first";
 inline constexpr std::string_view kNestedMail = "503 5.5.1 Error: nested MAIL command";
@@ -60,7 +67,8 @@ inline constexpr std::string_view kRcptAfterBdat = "503 5.5.1 Error: RCPT after 
 inline constexpr std::string_view kNeedRcpt = "503 5.5.1 Error: need RCPT command";
 inline constexpr std::string_view kNoRecipients = "554 5.5.1 Error: no valid recipients";
 inline constexpr std::string_view kDataAfterBdat = "503 5.5.1 Error: DATA after BDAT";
-inline constexpr std::string_view kInTransaction = "503 Error: MAIL transaction in progress";
+inline constexpr std::string_view kInTransaction = "503 5.5.1 Error: MAIL transaction in progress";
+inline constexpr std::string_view kEtrnInTransaction = "503 Error: MAIL transaction in progress";
 
 // MAIL and RCPT
 inline constexpr std::string_view kMailOk = "250 2.1.0 Ok";

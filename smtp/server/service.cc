@@ -42,6 +42,7 @@ Admission SmtpService::admit(const net::SocketAddress& peer) {
   if (!peer.is_ip() || !parsed) return admission;
   const lookup::IpAddress address = parsed->unmapped();
   if (settings_->client_limit_exceptions.match(address).yes()) return admission;
+  if (settings_->xclient_clients.match(address).yes()) return admission;  // a proxy for many
   const uint32_t prefix = address.is_v6 ? limits.ipv6_prefix : limits.ipv4_prefix;
   admission.client_key = fmt::format("{}:{}", settings_->service, address.network(prefix).text());
   const uint32_t open = env_.clients.enter(admission.client_key);

@@ -21,20 +21,30 @@ KeywordSet discarded_keywords(const ServerSettings& settings, std::string_view a
   return set.ok() ? *set : settings.discarded;
 }
 
-ClientFacts client_facts(const ServerSettings& settings, const net::SocketAddress& peer,
-                         const policy::ClientSideFacts& facts) {
-  ClientFacts client;
-  client.address = peer.is_ip() ? peer.ip_text() : "local";
-  client.name = facts.address_known && facts.address.is_loopback() ? "localhost" : "unknown";
+/// What the client's address means for the protocol.
+void apply_address(const ServerSettings& settings, const policy::ClientSideFacts& facts,
+                   ClientFacts& client) {
   client.bare_newline = settings.bare_newline;
   if (facts.address_known && settings.bare_newline_exclusions.match(facts.address).yes()) {
     client.bare_newline = BareNewline::kNo;
   }
   client.discarded = discarded_keywords(settings, client.address);
   if (!settings.relay.is_own_network(facts)) client.priority_max = 0;
-  if (!facts.address_known || !settings.verp_clients.match(facts.address).yes()) {
-    client.discarded |= kKeywordXverp;
-  }
+  const auto reserve = [&](const lookup::AddressList& clients, Keyword keyword) {
+    if (!facts.address_known || !clients.match(facts.address).yes()) client.discarded |= keyword;
+  };
+  reserve(settings.verp_clients, kKeywordXverp);
+  reserve(settings.xclient_clients, kKeywordXclient);
+  reserve(settings.xforward_clients, kKeywordXforward);
+}
+
+ClientFacts client_facts(const ServerSettings& settings, const net::SocketAddress& peer,
+                         const policy::ClientSideFacts& facts) {
+  ClientFacts client;
+  client.address = peer.is_ip() ? peer.ip_text() : "local";
+  client.port = peer.is_ip() ? peer.port() : 0;
+  client.name = facts.address_known && facts.address.is_loopback() ? "localhost" : "unknown";
+  apply_address(settings, facts, client);
   return client;
 }
 
@@ -147,6 +157,10 @@ rt::Task<bool> ServerSession::perform(const Action& action) {
     case ActionKind::kCheckData:
       machine_.on_verdict(check(policy::CheckPoint::kData, machine_.stage()));
       break;
+    case ActionKind::kIdentify:
+      identify();
+      machine_.on_verdict(check(policy::CheckPoint::kConnect, "CONNECT"));
+      break;
     case ActionKind::kOpenMessage:
       open_message();
       break;
@@ -235,6 +249,33 @@ std::string_view ServerSession::check(policy::CheckPoint point, std::string_view
   return verdict_.reply;
 }
 
+/// The right to XCLIENT goes with the address, as in Postfix, so that rules can be tried as they
+/// are for others; that to XFORWARD stays with the proxy.
+void ServerSession::identify() {
+  const ClientAttributes& claimed = *machine_.claimed_client();
+  ClientFacts client = machine_.client();
+  const KeywordSet keeps_xforward = ~client.discarded & kKeywordXforward;
+  if (const auto& address = claimed.find(ClientAttribute::kAddress)) {
+    const auto parsed = lookup::IpAddress::parse(*address);
+    facts_.address_known = parsed.has_value();
+    facts_.address = parsed.value_or(lookup::IpAddress{});
+    client.address = parsed ? *address : "unknown";
+    client.port = 0;
+  }
+  if (const auto& name = claimed.find(ClientAttribute::kName)) {
+    client.name = name->empty() ? "unknown" : *name;
+  }
+  if (const auto& login = claimed.find(ClientAttribute::kLogin)) {
+    facts_.authenticated = !login->empty();
+  }
+  client.priority_max = kPriorityMax;
+  apply_address(*settings_, facts_, client);
+  client.discarded &= ~keeps_xforward;
+  pending_ = {};
+  changes_.reset();
+  machine_.become(std::move(client));
+}
+
 std::string_view ServerSession::check_sender() {
   changes_.reset();
   if (exceeds_rate(ClientEvent::kMessage)) return refusal_;
@@ -308,7 +349,24 @@ void ServerSession::take_actions(policy::RelayPolicy::Verdict& verdict, std::str
 void ServerSession::open_message() {
   id_ = env_.queue.home().allocate_id();
   arrival_ = env_.reactor.wall_now();
-  env_.log.write(origin(), SmtpdClient{.queue_id = id_, .client = client()});
+  SmtpdClient event{.queue_id = id_, .client = client()};
+  if (const auto* claimed = machine_.claimed_client(); claimed != nullptr) {
+    const auto& login = claimed->find(ClientAttribute::kLogin);
+    if (login && !login->empty()) {
+      event.sasl_method = "XCLIENT";
+      event.sasl_username = *login;
+    }
+  }
+  Envelope origin_facts;
+  if (const auto* forwarded = machine_.forwarded_client(); forwarded != nullptr) {
+    machine_.fill_envelope(origin_facts);
+    event.original_id = origin_facts.forwarded_id;
+    if (forwarded->find(ClientAttribute::kName) || forwarded->find(ClientAttribute::kAddress)) {
+      event.original_client = {.name = origin_facts.client_name,
+                               .address = origin_facts.client_address};
+    }
+  }
+  env_.log.write(origin(), event);
 }
 
 /// The first content byte: our Received field goes before it.

@@ -39,9 +39,11 @@ struct ServerSettings {
   Duration timeout = std::chrono::seconds(300);  ///< smtpd_timeout
   bool peer_name_known = false;  ///< smtpd_peername_lookup: this version looks up loopback only
   lookup::AddressList bare_newline_exclusions;
-  KeywordSet discarded = 0;          ///< smtpd_discard_ehlo_keywords
-  lookup::TableList discard_maps;    ///< smtpd_discard_ehlo_keyword_address_maps
-  lookup::AddressList verp_clients;  ///< smtpd_authorized_verp_clients: XVERP is theirs
+  KeywordSet discarded = 0;              ///< smtpd_discard_ehlo_keywords
+  lookup::TableList discard_maps;        ///< smtpd_discard_ehlo_keyword_address_maps
+  lookup::AddressList verp_clients;      ///< smtpd_authorized_verp_clients: XVERP is theirs
+  lookup::AddressList xclient_clients;   ///< smtpd_authorized_xclient_hosts
+  lookup::AddressList xforward_clients;  ///< smtpd_authorized_xforward_hosts
   BareNewline bare_newline = BareNewline::kNormalize;
   std::string service = "smtp";  ///< name in master.cf
   ClientLimits client_limits;
@@ -88,6 +90,8 @@ class ServerSession final : private rt::StopCallback {
   rt::Task<void> commit();
   /// Asks the restriction lists; returns the refusal, or nothing, valid until the next call.
   std::string_view check(policy::CheckPoint point, std::string_view stage);
+  /// XCLIENT: from here on another client is connected.
+  void identify();
   std::string_view check_sender();
   std::string_view check_recipient();
   bool exceeds_rate(ClientEvent event);

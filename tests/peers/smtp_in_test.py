@@ -225,6 +225,47 @@ class Extensions(Scenario):
             self.assertEqual(stranger.command("MAIL FROM:<a@b.example> MT-PRIORITY=4", 250)[1],
                              "2.3.6 0 is the new priority assigned to the message")
 
+    def test_xclient(self):
+        server = self.barid(smtpd_authorized_xclient_hosts="127.0.0.1", mynetworks="127.0.0.1/32",
+                            relay_domains="sink.example", relay_transport="discard",
+                            smtpd_client_restrictions="check_client_access inline:{192.0.2.66=REJECT}",
+                            smtpd_delay_reject="no", smtpd_client_connection_count_limit=1)
+        first = self.client(server)  # no limit for a proxy
+        with RawClient(server.port) as client:
+            self.assertIn("XCLIENT NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR DESTPORT",
+                          client.ehlo.splitlines())
+            self.assertEqual(client.command("XCLIENT NAME=spike.example ADDR=192.0.2.7", 220)[1],
+                             "mx.barid.example ESMTP Barid")
+            self.assertNotIn("XCLIENT", client.command("EHLO spike.example", 250)[1])
+            client.command("MAIL FROM:<a@b.example>", 250)
+            self.assertIn("Relay access denied", client.command("RCPT TO:<x@other.example>", 454)[1])
+            client.command("RCPT TO:<x@sink.example>", 250)
+            client.command("RSET", 250)
+            client.command("XCLIENT ADDR=127.0.0.1", 550)
+        server.wait_log(r"client=spike\.example\[192\.0\.2\.7\]$")
+        server.wait_log(r"disconnect from spike\.example\[192\.0\.2\.7\] ehlo=2 xclient=1/2")
+        self.assertIn("Access denied", first.command("XCLIENT ADDR=192.0.2.66", 554)[1])
+        self.assertIn("access denied for localhost[192.0.2.66]", first.command("NOOP", 503)[1])
+        with RawClient(server.port, source="127.0.0.9") as stranger:
+            stranger.command("XCLIENT NAME=x", 550)
+
+    def test_xforward(self):
+        """Two of us in a row: the second one tells where the first one's mail came from."""
+        last = self.barid("last", smtpd_authorized_xforward_hosts="127.0.0.1", default_transport="discard")
+        first = self.barid("first", relayhost=f"[127.0.0.1]:{last.port}", smtp_send_xforward_command="yes",
+                           smtpd_authorized_xforward_hosts="127.0.0.1")
+        with RawClient(first.port) as client:
+            self.assertIn("XFORWARD NAME ADDR PROTO HELO SOURCE PORT IDENT", client.ehlo.splitlines())
+            names = [client.submit(), client.submit()]
+            client.command("XFORWARD NAME=far.example ADDR=192.0.2.9 IDENT=4XYZ", 250)
+            client.submit()
+            names.append(client.submit())
+        first.wait_queue()
+        for name in names:
+            last.expect_log(rf"client=localhost\[127.0.0.1\], orig_queue_id={name}, "
+                            r"orig_client=localhost\[127.0.0.1\]$")
+        last.expect_log(r"orig_queue_id=4XYZ, orig_client=far\.example\[192\.0\.2\.9\]$")
+
     def test_rates(self):
         server = self.barid("rates", smtpd_client_event_limit_exceptions="127.0.0.1",
                             relay_domains="sink.example", relay_transport="discard",

@@ -38,6 +38,7 @@ smtp::ClientTimeouts client_timeouts(const ConfigurationScope& scope, const std:
                                 .data_init = time("data_init_timeout"),
                                 .data_transfer = time("data_xfer_timeout"),
                                 .data_done = time("data_done_timeout"),
+                                .forward = time("xforward_timeout"),
                                 .reset = time("rset_timeout"),
                                 .quit = time("quit_timeout")};
   if (timeouts.connect == Duration::zero())
@@ -126,6 +127,7 @@ smtp::ClientSettings client_settings(const Configuration& configuration,
     machine.never_send_ehlo = scope.get_bool("smtp_never_send_ehlo");
     machine.own_name = scope.get("myhostname");
   }
+  machine.send_xforward = scope.get_bool(prefix + "send_xforward_command");
   machine.convert_8bit = !scope.get_bool("disable_mime_output_conversion");
   machine.line_length_max = static_cast<uint32_t>(scope.get_int(prefix + "line_length_limit"));
   machine.pipeline_messages_limit =

@@ -12,7 +12,7 @@ using config::Configuration;
 
 namespace {
 
-smtp::ServerPolicy server_policy(const ConfigurationScope& scope, Problems* problems) {
+smtp::ServerPolicy server_policy(const ConfigurationScope& scope) {
   smtp::ServerPolicy policy;
   policy.hostname = scope.get("myhostname");
   policy.banner = scope.get("smtpd_banner");
@@ -44,6 +44,12 @@ smtp::ServerPolicy server_policy(const ConfigurationScope& scope, Problems* prob
   }
   if (!scope.get_bool("smtputf8_enable")) policy.keywords &= ~smtp::kKeywordSmtpUtf8;
   if (!scope.get("smtpd_authorized_verp_clients").empty()) policy.keywords |= smtp::kKeywordXverp;
+  if (!scope.get("smtpd_authorized_xclient_hosts").empty()) {
+    policy.keywords |= smtp::kKeywordXclient;
+  }
+  if (!scope.get("smtpd_authorized_xforward_hosts").empty()) {
+    policy.keywords |= smtp::kKeywordXforward;
+  }
   policy.verp_delimiters = scope.get("default_verp_delimiters");
   policy.verp_delimiter_filter = scope.get("verp_delimiter_filter");
   return policy;
@@ -201,7 +207,7 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
                            : "smtpd_relay_restrictions"),
         entry.id()));
   }
-  smtp::ServerPolicy protocol = server_policy(scope, problems);
+  smtp::ServerPolicy protocol = server_policy(scope);
   if (relay.has_checks(policy::CheckPoint::kHelo)) protocol.checks |= smtp::kCheckAtHelo;
   if (relay.has_checks(policy::CheckPoint::kData)) protocol.checks |= smtp::kCheckAtData;
   const std::string syslog_name = scope.get("syslog_name");
@@ -217,6 +223,10 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
       .discard_maps = {"smtpd_discard_ehlo_keyword_address_maps",
                        scope.get("smtpd_discard_ehlo_keyword_address_maps"), context},
       .verp_clients = address_list(configuration, scope, "smtpd_authorized_verp_clients", context),
+      .xclient_clients =
+          address_list(configuration, scope, "smtpd_authorized_xclient_hosts", context),
+      .xforward_clients =
+          address_list(configuration, scope, "smtpd_authorized_xforward_hosts", context),
       .bare_newline = bare_newline_mode(scope, problems),
       .service = entry.name,
       .client_limits = client_limits(scope),
