@@ -34,6 +34,11 @@ void append_family(std::string& out, const MetricFamily& family) {
   }
 }
 
+void append_value(std::string& out, const ProcessMetric& metric) {
+  append_head(out, metric.name, metric.help, metric.kind);
+  fmt::format_to(std::back_inserter(out), "barid_{} {}\n", metric.name, metric.value);
+}
+
 void append_counters(std::string& out, std::span<const Counters> shards) {
   for (size_t i = 0; i < kCounterCount; ++i) {
     const auto counter = static_cast<Counter>(i);

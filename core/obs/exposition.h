@@ -22,6 +22,14 @@ struct MetricFamily {
 /// Appends all counters and reached limits of `shards`, each with the label `shard`.
 void append_counters(std::string& out, std::span<const Counters> shards);
 void append_family(std::string& out, const MetricFamily& family);
+/// One value of the whole process, without labels.
+struct ProcessMetric {
+  std::string_view name;
+  CounterKind kind = CounterKind::kGauge;
+  std::string_view help;
+  uint64_t value = 0;
+};
+void append_value(std::string& out, const ProcessMetric& metric);
 /// Appends a gauge of the value 1 whose label says something: barid_NAME{LABEL="TEXT"} 1.
 struct InfoMetric {
   std::string_view name;

@@ -27,20 +27,13 @@ ApiError bad_moment(std::string_view what) {
 
 rt::Task<void> EmailApi::update(Exchange& exchange) {
   Principal principal;
-  const bool admitted = co_await admit(exchange, kScopeSend, &principal);
+  const bool admitted = co_await env_.admission.admit(exchange, kScopeSend, &principal);
   if (!admitted) co_return;
-  JsonReader reader;
-  bool good = true;
-  for (const std::string_view span : exchange.request().body->spans()) {
-    good = good && reader.add(span);
-  }
-  if (!good || !reader.finish()) {
-    co_await exchange.refuse({.status = 400,
-                              .name = "validation_error",
-                              .message = "The request body is no valid JSON: " + reader.problem()});
+  JsonValue body;
+  if (auto error = parse_body(*exchange.request().body, &body)) {
+    co_await exchange.refuse(*std::move(error));
     co_return;
   }
-  const JsonValue body = reader.take();
   const JsonValue* text = body.find("scheduled_at");
   if (text == nullptr) text = body.find("scheduledAt");
   if (text == nullptr) {
@@ -63,7 +56,7 @@ rt::Task<void> EmailApi::update(Exchange& exchange) {
 
 rt::Task<void> EmailApi::cancel(Exchange& exchange) {
   Principal principal;
-  const bool admitted = co_await admit(exchange, kScopeSend, &principal);
+  const bool admitted = co_await env_.admission.admit(exchange, kScopeSend, &principal);
   if (!admitted) co_return;
   co_await amend(exchange, principal, WallTime{});
 }
@@ -79,12 +72,8 @@ rt::Task<void> EmailApi::amend(Exchange& exchange, const Principal& principal, W
     };
     email = co_await env_.offload.run(std::move(call), env_.reactor.now() + kReadPatience);
   }
-  const ApiError busy{.status = 503,
-                      .name = "service_unavailable",
-                      .message = "The queue cannot be changed now.",
-                      .retry_after_seconds = 5};
   if (!email.ok()) {
-    co_await exchange.refuse(busy);
+    co_await exchange.refuse(busy("The queue cannot be changed now."));
     co_return;
   }
   if (!email->found) {
@@ -99,7 +88,7 @@ rt::Task<void> EmailApi::amend(Exchange& exchange, const Principal& principal, W
   if (code == Code::kNotFound) {
     co_await exchange.refuse(not_scheduled());
   } else if (code != Code::kOk) {
-    co_await exchange.refuse(busy);
+    co_await exchange.refuse(busy("The queue cannot be changed now."));
   } else {
     co_await exchange.answer({.body = fmt::format("{{\"object\":\"email\",\"id\":\"{}\"}}\n",
                                                   exchange.request().path_parameter("id"))});

@@ -7,6 +7,7 @@
 #include "core/crypto/digest.h"
 #include "core/text/ascii.h"
 #include "http/submit/email_id.h"
+#include "http/submit/event_record.h"
 
 namespace barid::http {
 namespace {
@@ -16,13 +17,6 @@ constexpr Duration kReadPatience = std::chrono::seconds(30);
 /// Events this young are not listed yet: an earlier one may still be on its way to the disk of
 /// another partition, and a reader that asks for what comes after would never see it.
 constexpr Duration kEventSettling = std::chrono::milliseconds(500);
-
-ApiError busy(std::string message, uint32_t retry_after_seconds) {
-  return {.status = 503,
-          .name = "service_unavailable",
-          .message = std::move(message),
-          .retry_after_seconds = retry_after_seconds};
-}
 
 std::string key_of(QueueId id) {
   const auto key = id.key();
@@ -101,31 +95,6 @@ void EmailApi::add_routes(Router& router) {
 
 MonoTime EmailApi::patience() const noexcept { return env_.reactor.now() + kReadPatience; }
 
-/// Key, scope and rate; answers itself when it says no.
-rt::Task<bool> EmailApi::admit(Exchange& exchange, Scope scope, Principal* principal) {
-  ApiKeys::Answer answer =
-      settings_.keys->authorize(exchange.request().field("authorization"), scope);
-  if (!answer.principal) {
-    co_await exchange.refuse(std::move(answer.error));
-    co_return false;
-  }
-  *principal = *std::move(answer.principal);
-  if (principal->rate == 0) co_return true;
-  const RequestLedger::Rate rate =
-      env_.ledger.take(principal->key_digest, principal->rate, env_.reactor.now());
-  exchange.add_field("ratelimit-limit", fmt::to_string(rate.limit));
-  exchange.add_field("ratelimit-remaining", fmt::to_string(rate.remaining));
-  exchange.add_field("ratelimit-reset", "1");
-  if (rate.allowed) co_return true;
-  co_await exchange.refuse({.status = 429,
-                            .name = "rate_limit_exceeded",
-                            .message = fmt::format("Too many requests. You can only make {} "
-                                                   "requests per second.",
-                                                   rate.limit),
-                            .retry_after_seconds = 1});
-  co_return false;
-}
-
 /// Answers itself when the key was seen before, or cannot be used. True: go on, and end with
 /// end_idempotent().
 rt::Task<bool> EmailApi::begin_idempotent(Exchange& exchange, const Principal& principal,
@@ -183,7 +152,7 @@ void EmailApi::end_idempotent(const Idempotency& idempotency) {
 
 rt::Task<void> EmailApi::create(Exchange& exchange) {
   Principal principal;
-  const bool admitted = co_await admit(exchange, kScopeSend, &principal);
+  const bool admitted = co_await env_.admission.admit(exchange, kScopeSend, &principal);
   if (!admitted) co_return;
   Idempotency idempotency;
   const bool fresh = co_await begin_idempotent(exchange, principal, &idempotency);
@@ -194,7 +163,7 @@ rt::Task<void> EmailApi::create(Exchange& exchange) {
 
 rt::Task<void> EmailApi::create_batch(Exchange& exchange) {
   Principal principal;
-  const bool admitted = co_await admit(exchange, kScopeSend, &principal);
+  const bool admitted = co_await env_.admission.admit(exchange, kScopeSend, &principal);
   if (!admitted) co_return;
   Idempotency idempotency;
   const bool fresh = co_await begin_idempotent(exchange, principal, &idempotency);
@@ -207,7 +176,7 @@ rt::Task<void> EmailApi::create_batch(Exchange& exchange) {
 
 rt::Task<void> EmailApi::show(Exchange& exchange) {
   Principal principal;
-  const bool admitted = co_await admit(exchange, kScopeRead, &principal);
+  const bool admitted = co_await env_.admission.admit(exchange, kScopeRead, &principal);
   if (!admitted) co_return;
   const auto id = parse_email_id(exchange.request().path_parameter("id"));
   const queue::Store* store = id ? env_.stores.find(id->partition) : nullptr;
@@ -231,7 +200,7 @@ rt::Task<void> EmailApi::show(Exchange& exchange) {
 
 rt::Task<void> EmailApi::list(Exchange& exchange) {
   Principal principal;
-  const bool admitted = co_await admit(exchange, kScopeRead, &principal);
+  const bool admitted = co_await env_.admission.admit(exchange, kScopeRead, &principal);
   if (!admitted) co_return;
   const Target& target = exchange.request().target;
   ListQuery query{.tenant = principal.tenant};
@@ -262,7 +231,7 @@ rt::Task<void> EmailApi::list(Exchange& exchange) {
 
 rt::Task<void> EmailApi::events(Exchange& exchange) {
   Principal principal;
-  const bool admitted = co_await admit(exchange, kScopeRead, &principal);
+  const bool admitted = co_await env_.admission.admit(exchange, kScopeRead, &principal);
   if (!admitted) co_return;
   const Target& target = exchange.request().target;
   EventQuery query{.tenant = principal.tenant};

@@ -12,7 +12,7 @@
 #include "core/obs/log.h"
 #include "http/exchange.h"
 #include "http/router.h"
-#include "http/submit/api_keys.h"
+#include "http/submit/admission.h"
 #include "http/submit/email_record.h"
 #include "http/submit/fate_recorder.h"
 #include "http/submit/ledger.h"
@@ -37,6 +37,9 @@ class SubmitHost {
   [[nodiscard]] virtual std::string_view refusal() const = 0;
   /// Carries it out on the shard that has its partition. kOk, kNotFound, kUnavailable.
   virtual rt::Task<Code> amend(schedule::QueueManager::Amendment& amendment) = 0;
+  /// Makes the changes on the shard that has the order's partition. kOk: they are on disk;
+  /// kUnavailable.
+  virtual rt::Task<Code> carry_out(FateRecorder::Order& order) = 0;
 };
 
 struct EmailApiEnv {
@@ -45,6 +48,7 @@ struct EmailApiEnv {
   schedule::QueueManager& queue;
   Log& log;
   FateRecorder& fates;
+  Admission& admission;
   RequestLedger& ledger;
   const StoreDirectory& stores;
   SubmitHost& host;
@@ -55,7 +59,6 @@ struct EmailApiSettings {
   std::string mail_name;           ///< the same
   uint64_t message_bytes_max = 0;  ///< message_size_limit; 0 = none
   uint32_t batch_max = 1000;       ///< http_batch_limit
-  std::unique_ptr<const ApiKeys> keys;
 };
 
 class EmailApi {
@@ -105,7 +108,6 @@ class EmailApi {
   rt::Task<void> amend(Exchange& exchange, const Principal& principal, WallTime due);
 
   // email_api.cc
-  rt::Task<bool> admit(Exchange& exchange, Scope scope, Principal* principal);
   rt::Task<bool> begin_idempotent(Exchange& exchange, const Principal& principal,
                                   Idempotency* idempotency);
   void end_idempotent(const Idempotency& idempotency);

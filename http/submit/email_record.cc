@@ -1,19 +1,16 @@
 #include "http/submit/email_record.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "http/submit/email_id.h"
 #include "http/submit/fate_recorder.h"
+#include "http/submit/views.h"
 #include "shard/queue/record.h"
 
 namespace barid::http {
 namespace {
-
-constexpr size_t kEventsSeenMax = 1'000'000;
 
 void append_mailbox(std::string& out, const Mailbox& mailbox) {
   std::string text = mailbox.address();
@@ -29,43 +26,6 @@ void append_mailboxes(std::string& out, std::string_view name,
     append_mailbox(out, mailboxes[i]);
   }
   out += ']';
-}
-
-std::optional<JsonValue> parse(std::string_view text) {
-  JsonReader reader;
-  if (!reader.add(text) || !reader.finish()) return std::nullopt;
-  return reader.take();
-}
-
-std::string_view text_of(const JsonValue& value, std::string_view name) noexcept {
-  const JsonValue* member = value.find(name);
-  return member == nullptr ? std::string_view() : std::string_view(member->text);
-}
-
-int64_t number_of(const JsonValue& value, std::string_view name) noexcept {
-  const std::string_view text = text_of(value, name);
-  int64_t number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
-
-void append_member(std::string& out, const JsonValue& record, std::string_view name) {
-  fmt::format_to(std::back_inserter(out), ",\"{}\":", name);
-  const JsonValue* member = record.find(name);
-  if (member == nullptr) {
-    out += "null";
-  } else {
-    append_json(out, *member);
-  }
-}
-
-void append_time(std::string& out, std::string_view name, int64_t micros) {
-  fmt::format_to(std::back_inserter(out), ",\"{}\":", name);
-  if (micros == 0) {
-    out += "null";
-  } else {
-    fmt::format_to(std::back_inserter(out), "\"{}\"", iso_time(wall_from_micros(micros)));
-  }
 }
 
 /// How far along a recipient is; an email's last_event is that of the least happy one.
@@ -91,15 +51,15 @@ struct RecipientView {
 RecipientView view_recipient(const queue::Store& store, const JsonValue& recipient,
                              bool scheduled) {
   RecipientView view{.state = scheduled ? "scheduled" : "queued"};
-  const std::string_view queue_id = text_of(recipient, "queue_id");
+  const std::string_view queue_id = json_text(recipient, "queue_id");
   const auto id = QueueId::parse(queue_id);
   std::optional<JsonValue> fate;
   int64_t next = 0;
   if (id) {
-    const auto index = static_cast<uint32_t>(number_of(recipient, "index"));
+    const auto index = static_cast<uint32_t>(json_number(recipient, "index"));
     const Result<std::string> stored = store.get(queue::Family::kFates, fate_key(*id, index));
-    if (stored.ok()) fate = parse(*stored);
-    if (fate) view.state = text_of(*fate, "state");
+    if (stored.ok()) fate = parse_json(*stored);
+    if (fate) view.state = json_text(*fate, "state");
     if (!fate || view.state == "deferred") {
       const auto key = id->key();
       const Result<std::string> record =
@@ -111,17 +71,17 @@ RecipientView view_recipient(const queue::Store& store, const JsonValue& recipie
     }
   }
   view.json = "{\"email\":";
-  append_json_string(view.json, text_of(recipient, "email"));
+  append_json_string(view.json, json_text(recipient, "email"));
   view.json += ",\"queue_id\":";
   append_json_string(view.json, queue_id);
   view.json += ",\"state\":";
   append_json_string(view.json, view.state);
   fmt::format_to(std::back_inserter(view.json), ",\"attempts\":{}",
-                 fate ? number_of(*fate, "attempts") : 0);
-  append_time(view.json, "next_attempt", next);
+                 fate ? json_number(*fate, "attempts") : 0);
+  append_json_time(view.json, "next_attempt", next);
   view.json += ",\"last_reply\":";
   if (fate) {
-    append_json_string(view.json, text_of(*fate, "reply"));
+    append_json_string(view.json, json_text(*fate, "reply"));
   } else {
     view.json += "null";
   }
@@ -136,7 +96,7 @@ RecipientView view_recipient(const queue::Store& store, const JsonValue& recipie
 std::string view_email(const queue::Store& store, const JsonValue& record) {
   std::string recipients;
   std::string last = "delivered";
-  const int64_t scheduled_micros = number_of(record, "scheduled_at");
+  const int64_t scheduled_micros = json_number(record, "scheduled_at");
   const JsonValue* list = record.find("recipients");
   bool first = true;
   if (list != nullptr) {
@@ -148,13 +108,13 @@ std::string view_email(const queue::Store& store, const JsonValue& record) {
     }
   }
   std::string out = "{\"object\":\"email\",\"id\":";
-  append_json_string(out, text_of(record, "id"));
+  append_json_string(out, json_text(record, "id"));
   for (const std::string_view name : {"message_id", "from", "to", "cc", "bcc", "reply_to",
                                       "subject", "tags", "metadata", "stream"}) {
-    append_member(out, record, name);
+    append_json_member(out, record, name);
   }
-  append_time(out, "created_at", number_of(record, "created_at"));
-  append_time(out, "scheduled_at", scheduled_micros);
+  append_json_time(out, "created_at", json_number(record, "created_at"));
+  append_json_time(out, "scheduled_at", scheduled_micros);
   fmt::format_to(std::back_inserter(out),
                  ",\"html\":null,\"text\":null,\"last_event\":\"{}\",\"recipients\":[{}]}}",
                  event_of(last), recipients);
@@ -167,8 +127,8 @@ class Emails final : public queue::Store::Visitor {
   Emails(const ListQuery& query, size_t limit) : query_(query), limit_(limit) {}
   bool on_entry(std::string_view key, std::string_view value) override {
     if (!query_.before.empty() && key <= query_.before) return false;
-    auto record = parse(value);
-    if (!record || text_of(*record, "tenant") != query_.tenant) return true;
+    auto record = parse_json(value);
+    if (!record || json_text(*record, "tenant") != query_.tenant) return true;
     entries.emplace_back(std::string(key), *std::move(record));
     return entries.size() < limit_;
   }
@@ -179,90 +139,7 @@ class Emails final : public queue::Store::Visitor {
   const size_t limit_;
 };
 
-class Events final : public queue::Store::Visitor {
- public:
-  Events(const EventQuery& query, size_t limit) : query_(query), limit_(limit) {}
-  bool on_entry(std::string_view key, std::string_view value) override {
-    if (key >= query_.before) return false;
-    if (key <= query_.after) return true;
-    auto event = parse(value);
-    if (event && text_of(*event, "tenant") != query_.tenant) return ++seen_ < kEventsSeenMax;
-    if (event) entries.emplace_back(std::string(key), *std::move(event));
-    return entries.size() < limit_;
-  }
-  std::vector<std::pair<std::string, JsonValue>> entries;
-
- private:
-  const EventQuery& query_;
-  const size_t limit_;
-  size_t seen_ = 0;  // of other tenants
-};
-
-std::string list_of(const std::vector<std::string>& items, bool has_more) {
-  std::string out = fmt::format("{{\"object\":\"list\",\"has_more\":{},\"data\":[", has_more);
-  for (size_t i = 0; i < items.size(); ++i) {
-    if (i > 0) out += ',';
-    out += items[i];
-  }
-  out += "]}\n";
-  return out;
-}
-
-/// The event as subscribers see it; empty if it is another tenant's.
-std::string view_event(const std::vector<const queue::Store*>& stores, std::string_view key,
-                       const JsonValue& event, std::string_view tenant) {
-  std::optional<JsonValue> record;
-  const auto email = parse_email_id(text_of(event, "email_id"));
-  if (email) {
-    const auto email_key = email->key();
-    for (const queue::Store* store : stores) {
-      const Result<std::string> stored =
-          store->get(queue::Family::kEmails, {email_key.data(), email_key.size()});
-      if (!stored.ok()) continue;
-      record = parse(*stored);
-      break;
-    }
-  }
-  if (!record || text_of(*record, "tenant") != tenant) return {};  // its record was let go
-  const auto id = QueueId::from_key(key);
-  std::string out = fmt::format("{{\"id\":\"{}\",\"type\":", id ? id->text() : "");
-  append_json_string(out, text_of(event, "type"));
-  append_time(out, "created_at", number_of(event, "at"));
-  out += ",\"data\":{\"email_id\":";
-  append_json_string(out, text_of(event, "email_id"));
-  for (const std::string_view name :
-       {"message_id", "from", "subject", "tags", "metadata", "stream", "tenant"}) {
-    append_member(out, *record, name);
-  }
-  const std::string_view recipient = text_of(event, "recipient");
-  if (recipient.empty()) {
-    append_member(out, *record, "to");
-  } else {
-    out += ",\"to\":[";
-    append_json_string(out, recipient);
-    out += "],\"recipient\":";
-    append_json_string(out, recipient);
-  }
-  for (const std::string_view name : {"queue_id", "relay", "reply", "dsn", "attempts"}) {
-    if (event.find(name) != nullptr) append_member(out, event, name);
-  }
-  if (text_of(event, "type") == "email.bounced") {
-    out += ",\"bounce\":{\"type\":\"Permanent\",\"subType\":\"General\",\"message\":";
-    append_json_string(out, text_of(event, "reply"));
-    out += '}';
-  }
-  out += "}}";
-  return out;
-}
-
 }  // namespace
-
-std::string iso_time(WallTime time) {
-  const int64_t micros = unix_micros(time);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
-                     fmt::gmtime(static_cast<std::time_t>(unix_seconds(time))),
-                     micros / 1000 % 1000);
-}
 
 std::string email_record(const EmailFacts& facts, const EmailRequest& request) {
   const Composition& composition = request.composition;
@@ -312,9 +189,9 @@ Result<std::string> read_email_view(const queue::Store& store, QueueId id,
     if (stored.error().code == Code::kNotFound) return std::string();
     return stored.error();
   }
-  const auto record = parse(*stored);
+  const auto record = parse_json(*stored);
   if (!record) return Error{.code = Code::kCorrupt};
-  if (text_of(*record, "tenant") != tenant) return std::string();
+  if (json_text(*record, "tenant") != tenant) return std::string();
   return view_email(store, *record) + "\n";
 }
 
@@ -328,23 +205,23 @@ Result<AmendableEmail> read_amendable(const queue::Store& store, QueueId id,
     if (stored.error().code == Code::kNotFound) return email;
     return stored.error();
   }
-  auto record = parse(*stored);
+  auto record = parse_json(*stored);
   if (!record) return Error{.code = Code::kCorrupt};
-  if (text_of(*record, "tenant") != tenant) return email;
+  if (json_text(*record, "tenant") != tenant) return email;
   email.found = true;
-  if (number_of(*record, "scheduled_at") <= unix_micros(now)) return email;
+  if (json_number(*record, "scheduled_at") <= unix_micros(now)) return email;
   schedule::QueueManager::Amendment& amendment = email.amendment;
   amendment.partition = id.partition;
   amendment.due = due;
   const JsonValue* recipients = record->find("recipients");
   for (const JsonValue& recipient : recipients->items) {
-    const auto message = QueueId::parse(text_of(recipient, "queue_id"));
+    const auto message = QueueId::parse(json_text(recipient, "queue_id"));
     if (!message) return Error{.code = Code::kCorrupt};
     if (amendment.ids.empty() || amendment.ids.back() != *message) {
       amendment.ids.push_back(*message);
     }
     if (due != WallTime{}) continue;
-    const auto index = static_cast<uint32_t>(number_of(recipient, "index"));
+    const auto index = static_cast<uint32_t>(json_number(recipient, "index"));
     amendment.entries.push_back(
         {.family = queue::Family::kFates,
          .key = fate_key(*message, index),
@@ -387,30 +264,7 @@ Result<std::string> read_email_list(const std::vector<const queue::Store*>& stor
     if (items.size() == query.limit) break;
     items.push_back(view_email(*one.store, one.record));
   }
-  return list_of(items, has_more);
-}
-
-Result<std::string> read_events(const std::vector<const queue::Store*>& stores,
-                                const EventQuery& query) {
-  std::vector<std::pair<std::string, JsonValue>> found;
-  for (const queue::Store* store : stores) {
-    Events events(query, query.limit + 1);
-    BARID_TRY_VOID(store->scan(queue::Family::kEvents, query.after, events));
-    for (auto& entry : events.entries) found.push_back(std::move(entry));
-  }
-  std::sort(found.begin(), found.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<std::string> items;
-  bool has_more = false;
-  for (const auto& [key, event] : found) {
-    if (items.size() == query.limit) {
-      has_more = true;
-      break;
-    }
-    std::string text = view_event(stores, key, event, query.tenant);
-    if (!text.empty()) items.push_back(std::move(text));
-  }
-  return list_of(items, has_more);
+  return json_list(items, has_more);
 }
 
 }  // namespace barid::http

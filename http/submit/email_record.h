@@ -57,17 +57,4 @@ struct ListQuery {
 [[nodiscard]] Result<std::string> read_email_list(const std::vector<const queue::Store*>& stores,
                                                   const ListQuery& query);
 
-struct EventQuery {
-  std::string tenant;
-  uint32_t limit = 100;
-  std::string after;   ///< key: only later ones
-  std::string before;  ///< key: only those before it, which all partitions have committed
-};
-/// The oldest first: `{"object":"list","has_more":…,"data":[{"id","type",…}]}`.
-[[nodiscard]] Result<std::string> read_events(const std::vector<const queue::Store*>& stores,
-                                              const EventQuery& query);
-
-/// ISO 8601 with milliseconds, UTC.
-[[nodiscard]] std::string iso_time(WallTime time);
-
 }  // namespace barid::http

@@ -15,25 +15,9 @@ namespace {
 constexpr Duration kIdempotencyLife = std::chrono::hours(24);
 constexpr size_t kYieldEvery = 64;
 
-ApiError malformed(std::string_view why) {
-  return {.status = 400,
-          .name = "validation_error",
-          .message = fmt::format("The request body is no valid JSON: {}", why)};
-}
-
 /// Null if the body may be JSON of `kinds`; absent means JSON.
 bool is_media_type(std::string_view field, std::string_view wanted) noexcept {
   return text::equals_ignore_case(text::trim(field.substr(0, field.find(';'))), wanted);
-}
-
-std::optional<ApiError> parse_body(const Content& body, JsonValue* value) {
-  JsonReader reader;
-  for (const std::string_view span : body.spans()) {
-    if (!reader.add(span)) return malformed(reader.problem());
-  }
-  if (!reader.finish()) return malformed(reader.problem());
-  *value = reader.take();
-  return std::nullopt;
 }
 
 /// One document a line.
@@ -44,7 +28,7 @@ std::optional<ApiError> parse_lines(const Content& body, size_t max, JsonValue* 
   const auto end_line = [&]() -> std::optional<ApiError> {
     if (!any) return std::nullopt;
     if (!reader->finish()) {
-      return malformed(fmt::format("line {}: {}", array->items.size() + 1, reader->problem()));
+      return malformed_body(fmt::format("line {}: {}", array->items.size() + 1, reader->problem()));
     }
     array->items.push_back(reader->take());
     reader = std::make_unique<JsonReader>();
@@ -57,7 +41,8 @@ std::optional<ApiError> parse_lines(const Content& body, size_t max, JsonValue* 
       const std::string_view piece = span.substr(0, feed);
       if (piece.find_first_not_of(" \t\r") != std::string_view::npos) any = true;
       if (any && !reader->add(piece)) {
-        return malformed(fmt::format("line {}: {}", array->items.size() + 1, reader->problem()));
+        return malformed_body(
+            fmt::format("line {}: {}", array->items.size() + 1, reader->problem()));
       }
       if (feed == std::string_view::npos) break;
       if (auto error = end_line()) return error;
@@ -378,6 +363,7 @@ rt::Task<void> EmailApi::store_and_answer(Exchange& exchange, std::vector<Email>
   }
   const Status status = co_await partition.committed(group);
   if (status.ok()) {
+    env_.fates.tell_events();
     co_await exchange.answer({.body = std::move(answer)});
     co_return;
   }

@@ -66,10 +66,11 @@ void FateRecorder::on_fate(const queue::Message& message, uint32_t recipient, Fa
   add(book, {.family = queue::Family::kFates,
              .key = fate_key(message.id, recipient),
              .value = fmt::format("{{\"v\":1,\"state\":\"{}\",{}}}", words.state, facts)});
-  const auto id = partition.allocate_id().key();
-  add(book, {.family = queue::Family::kEvents,
-             .key = std::string(id.data(), id.size()),
-             .value = std::move(event)});
+  add(book, {.family = queue::Family::kEvents, .value = std::move(event)});
+}
+
+void FateRecorder::add_event(queue::Partition& partition, std::string event) {
+  add(book_of(partition), {.family = queue::Family::kEvents, .value = std::move(event)});
 }
 
 void FateRecorder::put(queue::Partition& partition, queue::Family family, std::string key,
@@ -98,13 +99,42 @@ void FateRecorder::add(Book& book, Entry entry) {
   flush(book);
 }
 
+/// An event that is written again after a failure gets a new id: later ones may be on disk already,
+/// and who read those would never look for an earlier one.
+uint64_t FateRecorder::write(Book& book, Entry& entry) {
+  queue::Partition& partition = *book.partition;
+  if (entry.erase) return partition.erase_entry(entry.family, entry.key);
+  if (entry.family == queue::Family::kEvents) {
+    if (!entry.key.empty()) partition.erase_entry(entry.family, entry.key);
+    const auto id = partition.allocate_id().key();
+    entry.key.assign(id.data(), id.size());
+  }
+  return partition.put_entry(entry.family, entry.key, entry.value);
+}
+
+void FateRecorder::start(queue::Partition& partition, Order& order) {
+  scope_.spawn(carry_out(&partition, &order));
+}
+
+rt::Task<void> FateRecorder::carry_out(queue::Partition* partition, Order* order) {
+  order->code = Code::kUnavailable;
+  if (partition->writable()) {
+    uint64_t group = 0;
+    for (const Change& change : order->changes) {
+      group = change.erase ? partition->erase_entry(change.family, change.key)
+                           : partition->put_entry(change.family, change.key, change.value);
+    }
+    const Status status = co_await partition->committed(group);
+    if (status.ok()) order->code = Code::kOk;
+  }
+  order->done = true;
+}
+
 void FateRecorder::flush(Book& book) {
   while (!book.waiting.empty() && book.partition->writable()) {
     Entry entry = std::move(book.waiting.front());
     book.waiting.pop_front();
-    const uint64_t group = entry.erase
-                               ? book.partition->erase_entry(entry.family, entry.key)
-                               : book.partition->put_entry(entry.family, entry.key, entry.value);
+    const uint64_t group = write(book, entry);
     if (book.flying.empty() || book.flying.back()->group != group) {
       book.flying.push_back(std::make_unique<Batch>(Batch{.group = group}));
       book.flying.back()->entries.push_back(std::move(entry));
@@ -121,7 +151,10 @@ rt::Task<void> FateRecorder::watch(Book* book, Batch* batch) {
                                  [batch](const auto& one) { return one.get() == batch; });
   std::vector<Entry> entries = std::move(batch->entries);
   book->flying.erase(mine);
-  if (status.ok()) co_return;
+  if (status.ok()) {
+    tell_events();
+    co_return;
+  }
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     book->waiting.push_front(std::move(*entry));
   }

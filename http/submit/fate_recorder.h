@@ -18,11 +18,28 @@ namespace barid::http {
 /// Key in Family::kFates.
 [[nodiscard]] std::string fate_key(QueueId id, uint32_t recipient);
 
+/// Told that events may have become visible; returns at once.
+class EventListener {
+ public:
+  virtual ~EventListener() = default;
+  virtual void on_events() noexcept = 0;
+};
+
 class FateRecorder final : public schedule::FateObserver {
  public:
   static constexpr size_t kWaitingMax = 100'000;  // while a store is down; older ones then go
 
-  explicit FateRecorder(rt::Reactor& reactor) : reactor_(reactor), scope_(reactor) {}
+  /// Both outlive it.
+  FateRecorder(rt::Reactor& reactor, EventListener& listener)
+      : reactor_(reactor), listener_(listener), scope_(reactor) {}
+
+  /// One entry of a family: put, or erased.
+  struct Change {
+    queue::Family family;
+    std::string key;
+    std::string value;
+    bool erase = false;
+  };
 
   void on_fate(const queue::Message& message, uint32_t recipient, Fate fate,
                const Outcome* outcome) override;
@@ -30,17 +47,26 @@ class FateRecorder final : public schedule::FateObserver {
   void put(queue::Partition& partition, queue::Family family, std::string key, std::string value);
 
   void erase(queue::Partition& partition, queue::Family family, std::string key);
+  /// An event gets its id when it is written, so that ids become visible in their order.
+  void add_event(queue::Partition& partition, std::string event);
 
+  /// Changes that somebody waits for: all on disk, or an error.
+  struct Order {
+    uint16_t partition = 0;
+    std::vector<Change> changes;
+    bool done = false;      ///< set at last
+    Code code = Code::kOk;  ///< kOk, or kUnavailable: nothing of it counts
+  };
+  /// `order` must live until it is done.
+  void start(queue::Partition& partition, Order& order);
+
+  /// For events that were put beside it and are on disk.
+  void tell_events() noexcept { listener_.on_events(); }
   [[nodiscard]] uint64_t lost_count() const noexcept { return lost_count_; }
   rt::Task<bool> close(MonoTime deadline);
 
  private:
-  struct Entry {
-    queue::Family family;
-    std::string key;
-    std::string value;
-    bool erase = false;
-  };
+  using Entry = Change;
   struct Batch {
     uint64_t group = 0;
     std::vector<Entry> entries;
@@ -53,9 +79,12 @@ class FateRecorder final : public schedule::FateObserver {
   Book& book_of(queue::Partition& partition);
   void add(Book& book, Entry entry);
   void flush(Book& book);
+  uint64_t write(Book& book, Entry& entry);
   rt::Task<void> watch(Book* book, Batch* batch);
+  static rt::Task<void> carry_out(queue::Partition* partition, Order* order);
 
   rt::Reactor& reactor_;
+  EventListener& listener_;
   std::deque<Book> books_;  // stable addresses; one a partition
   rt::Scope scope_;
   uint64_t lost_count_ = 0;

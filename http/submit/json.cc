@@ -217,6 +217,22 @@ void append_json(std::string& out, const JsonValue& value) {
   }
 }
 
+std::optional<JsonValue> parse_json(std::string_view text) {
+  JsonReader reader;
+  if (!reader.add(text) || !reader.finish()) return std::nullopt;
+  return reader.take();
+}
+
+std::string_view json_text(const JsonValue& value, std::string_view name) noexcept {
+  const JsonValue* member = value.find(name);
+  return member == nullptr ? std::string_view() : std::string_view(member->text);
+}
+
+int64_t json_number(const JsonValue& value, std::string_view name) noexcept {
+  const JsonValue* member = value.find(name);
+  return member == nullptr ? 0 : member->number<int64_t>();
+}
+
 struct JsonReader::State {
   json::basic_parser<Builder> parser{strict_options()};
   std::string problem;

@@ -1,22 +1,11 @@
 #include "http/submit/sweeper.h"
 
-#include <charconv>
-
 #include "http/submit/json.h"
 
 namespace barid::http {
 namespace {
 
 constexpr Duration kReadPatience = std::chrono::seconds(30);
-
-int64_t number_of(const JsonValue& value, std::string_view name) noexcept {
-  const JsonValue* member = value.find(name);
-  int64_t number = 0;
-  if (member != nullptr) {
-    std::from_chars(member->text.data(), member->text.data() + member->text.size(), number);
-  }
-  return number;
-}
 
 WallTime idempotent_end(std::string_view value) noexcept {
   uint64_t micros = 0;
@@ -34,15 +23,21 @@ struct Piece {
 
 class PieceVisitor final : public queue::Store::Visitor {
  public:
-  PieceVisitor(queue::Family family, WallTime now, const Retention& retention, Piece* piece)
-      : family_(family), now_(now), retention_(retention), piece_(piece) {}
+  PieceVisitor(queue::Family family, WallTime now, const Retention& retention, uint64_t event_floor,
+               Piece* piece)
+      : family_(family),
+        now_(now),
+        retention_(retention),
+        event_floor_(event_floor),
+        piece_(piece) {}
   bool on_entry(std::string_view key, std::string_view value) override {
     if (seen_ == Sweeper::kPieceEntries) {
       piece_->next = key;
       return false;
     }
     ++seen_;
-    if (is_over(family_, key, value, now_, retention_)) piece_->over.emplace_back(key);
+    if (is_over(family_, key, value, now_, retention_, event_floor_))
+      piece_->over.emplace_back(key);
     return true;
   }
 
@@ -50,14 +45,15 @@ class PieceVisitor final : public queue::Store::Visitor {
   const queue::Family family_;
   const WallTime now_;
   const Retention retention_;
+  const uint64_t event_floor_;
   Piece* piece_;
   size_t seen_ = 0;
 };
 
 Result<Piece> read_piece(const queue::Store& store, queue::Family family, std::string_view from,
-                         WallTime now, const Retention& retention) {
+                         WallTime now, const Retention& retention, uint64_t event_floor) {
   Piece piece;
-  PieceVisitor visitor(family, now, retention, &piece);
+  PieceVisitor visitor(family, now, retention, event_floor, &piece);
   BARID_TRY_VOID(store.scan(family, from, visitor));
   return piece;
 }
@@ -65,20 +61,21 @@ Result<Piece> read_piece(const queue::Store& store, queue::Family family, std::s
 }  // namespace
 
 bool is_over(queue::Family family, std::string_view key, std::string_view value, WallTime now,
-             const Retention& retention) {
+             const Retention& retention, uint64_t event_floor) {
   if (family == queue::Family::kIdempotency) return idempotent_end(value) <= now;
   if (family == queue::Family::kEvents) {
     const auto id = QueueId::from_key(key);
-    return !id || wall_from_micros(static_cast<int64_t>(id->micros)) + retention.events <= now;
+    if (!id) return true;
+    const WallTime made = wall_from_micros(static_cast<int64_t>(id->micros));
+    return made + retention.events <= now && id->micros < event_floor;
   }
-  JsonReader reader;
-  if (!reader.add(value) || !reader.finish()) return true;
-  const JsonValue record = reader.take();
+  const std::optional<JsonValue> record = parse_json(value);
+  if (!record) return true;
   // A submission counts from when it was to be sent, a fate from when it was met.
   const int64_t micros =
       family == queue::Family::kFates
-          ? number_of(record, "at")
-          : std::max(number_of(record, "created_at"), number_of(record, "scheduled_at"));
+          ? json_number(*record, "at")
+          : std::max(json_number(*record, "created_at"), json_number(*record, "scheduled_at"));
   return wall_from_micros(micros) + retention.messages <= now;
 }
 
@@ -109,8 +106,9 @@ rt::Task<bool> Sweeper::sweep(queue::Partition* partition, queue::Family family)
   std::string from;
   for (;;) {
     const queue::Store* store = &partition->store();
-    auto call = [store, family, from, now = reactor_.wall_now(), retention = retention_] {
-      return read_piece(*store, family, from, now, retention);
+    auto call = [store, family, from, now = reactor_.wall_now(), retention = retention_,
+                 floor = floors_.of(partition->number())] {
+      return read_piece(*store, family, from, now, retention, floor);
     };
     Result<Piece> piece = co_await offload_.run(std::move(call), reactor_.now() + kReadPatience);
     if (stopping_) co_return false;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "http/submit/event_floors.h"
 #include "http/submit/fate_recorder.h"
 #include "shard/runtime/event.h"
 #include "shard/runtime/offload.h"
@@ -21,8 +22,9 @@ struct Retention {
 };
 
 /// True if an entry of one of the API's families may go at `now`. What does not parse may.
+/// `event_floor`: events from there on stay (EventFloors).
 [[nodiscard]] bool is_over(queue::Family family, std::string_view key, std::string_view value,
-                           WallTime now, const Retention& retention);
+                           WallTime now, const Retention& retention, uint64_t event_floor);
 
 class Sweeper {
  public:
@@ -33,8 +35,14 @@ class Sweeper {
   static constexpr Duration kRoundPause = std::chrono::seconds(60);  // between rounds
 
   /// All outlive it.
-  Sweeper(rt::Reactor& reactor, rt::Offload& offload, FateRecorder& writer)
-      : reactor_(reactor), offload_(offload), writer_(writer), stop_(reactor), scope_(reactor) {}
+  Sweeper(rt::Reactor& reactor, rt::Offload& offload, FateRecorder& writer,
+          const EventFloors& floors)
+      : reactor_(reactor),
+        offload_(offload),
+        writer_(writer),
+        floors_(floors),
+        stop_(reactor),
+        scope_(reactor) {}
 
   void start(std::vector<queue::Partition*> partitions, const Retention& retention);
   void set_retention(const Retention& retention) noexcept { retention_ = retention; }
@@ -48,6 +56,7 @@ class Sweeper {
   rt::Reactor& reactor_;
   rt::Offload& offload_;
   FateRecorder& writer_;
+  const EventFloors& floors_;
   Retention retention_;
   rt::Event stop_;
   rt::Scope scope_;

@@ -48,8 +48,24 @@ TEST(Sweeper, WhatIsOver) {
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.value);
-    EXPECT_EQ(is_over(c.family, c.key, c.value, now, retention), c.over);
+    EXPECT_EQ(is_over(c.family, c.key, c.value, now, retention, EventFloors::kNobody), c.over);
   }
+}
+
+TEST(Sweeper, EventsThatAreStillAskedForStay) {
+  const WallTime now = wall_from_micros(1'700'000'000'000'000);
+  const Retention retention{.messages = 48h, .events = 24h};
+  EventFloors floors;
+  floors.add_partition(1);
+  const std::string key = key_at(now - 25h);
+  const auto over = [&] {
+    return is_over(Family::kEvents, key, "{}", now, retention, floors.of(1));
+  };
+  EXPECT_FALSE(over());  // nobody has said yet what they need
+  floors.set(1, static_cast<uint64_t>(unix_micros(now - 26h)));
+  EXPECT_FALSE(over());
+  floors.set(1, static_cast<uint64_t>(unix_micros(now - 2h)));
+  EXPECT_TRUE(over());
 }
 
 }  // namespace

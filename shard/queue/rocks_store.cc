@@ -42,8 +42,8 @@ constexpr const char* kLastGroupKey = "last_group";
 constexpr size_t kBatchKeepBytes = 8u << 20;  // a larger batch buffer is given back after its group
 constexpr uint64_t kInfoLogBytesMax = 1u << 20;
 constexpr std::array<const char*, kFamilyCount> kFamilyNames = {
-    "default", "fresh",  "queued", "schedule",    "content",
-    "corrupt", "emails", "fates",  "idempotency", "events"};
+    "default", "fresh", "queued",      "schedule", "content",  "corrupt",
+    "emails",  "fates", "idempotency", "events",   "webhooks", "suppressions"};
 
 Error to_error(const rocksdb::Status& status) noexcept {
   if (status.IsNotFound()) return Error{.code = Code::kNotFound};

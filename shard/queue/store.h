@@ -27,12 +27,14 @@ enum class Family : uint8_t {
   kContent,   ///< content chunks, by (queue id, chunk)
   kCorrupt,   ///< records that did not decode, by queue id
   // What the HTTP API keeps; it commits with the messages that it is about.
-  kEmails,       ///< submissions, by queue id of their first message
-  kFates,        ///< what became of each recipient, by (queue id, recipient)
-  kIdempotency,  ///< answers given, by digest of tenant and key
-  kEvents,       ///< events, by event id
+  kEmails,        ///< submissions, by queue id of their first message
+  kFates,         ///< what became of each recipient, by (queue id, recipient)
+  kIdempotency,   ///< answers given, by digest of tenant and key
+  kEvents,        ///< events, by event id
+  kWebhooks,      ///< who is told of events, and how far each was told
+  kSuppressions,  ///< addresses that get no mail, by tenant and address
 };
-inline constexpr size_t kFamilyCount = 10;
+inline constexpr size_t kFamilyCount = 12;
 
 class Store {
  public:

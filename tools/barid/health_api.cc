@@ -47,6 +47,24 @@ std::string exposition(const std::vector<ShardStatus>& statuses) {
   return out;
 }
 
+void append_webhooks(std::string& out, const http::WebhookWorker::Totals& totals) {
+  const auto add = [&out](std::string_view name, CounterKind kind, std::string_view help,
+                          const std::atomic<uint64_t>& value) {
+    append_value(
+        out,
+        {.name = name, .kind = kind, .help = help, .value = value.load(std::memory_order_relaxed)});
+  };
+  add("webhook_events_delivered_total", CounterKind::kCounter, "events that webhooks took",
+      totals.taken);
+  add("webhook_failures_total", CounterKind::kCounter, "failed attempts to send events",
+      totals.failed);
+  add("webhook_events_dead_total", CounterKind::kCounter, "events given up after all retries",
+      totals.dead);
+  add("webhook_events_waiting", CounterKind::kGauge, "events taken up and not settled",
+      totals.waiting);
+  add("webhook_endpoints", CounterKind::kGauge, "webhooks that there are", totals.endpoints);
+}
+
 }  // namespace
 
 void HealthApi::add_probe_routes(http::Router& router) {
@@ -83,8 +101,10 @@ rt::Task<void> HealthApi::startup(http::Exchange& exchange) {
 
 rt::Task<void> HealthApi::metrics(http::Exchange& exchange) {
   const std::vector<ShardStatus> statuses = co_await gather(inside_, shard_status);
+  std::string body = exposition(statuses);
+  append_webhooks(body, shard_webhooks(inside_).totals());
   co_await exchange.answer(
-      {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = exposition(statuses)});
+      {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = std::move(body)});
 }
 
 }  // namespace barid::tools

@@ -17,15 +17,21 @@ void HttpSite::add_routes(Listening& one, uint8_t roles) {
   health_.add_probe_routes(one.router);
   if ((roles & kHttpMetrics) != 0) health_.add_metrics_routes(one.router);
   if ((roles & kHttpAdmin) != 0) admin_.add_routes(one.router);
-  if ((roles & kHttpApi) != 0) one.emails->add_routes(one.router);
+  if ((roles & kHttpApi) == 0) return;
+  one.emails->add_routes(one.router);
+  one.webhooks->add_routes(one.router);
 }
 
 std::string HttpSite::open(std::vector<HttpListenSettings> listeners) {
   for (HttpListenSettings& listen : listeners) {
     auto one = std::make_unique<Listening>();
     one->name = listen.service;
-    one->emails =
-        std::make_unique<http::EmailApi>(shard_email_env(inside_, *this), std::move(listen.api));
+    one->admission =
+        std::make_unique<http::Admission>(shard_ledger(inside_), std::move(listen.keys));
+    one->emails = std::make_unique<http::EmailApi>(shard_email_env(inside_, *this, *one->admission),
+                                                   std::move(listen.api));
+    one->webhooks = std::make_unique<http::WebhookApi>(
+        shard_webhook_env(inside_, *this, *one->admission), std::move(listen.webhook_policy));
     add_routes(*one, listen.roles);
     one->service = std::make_unique<http::Service>(shard_http_env(inside_, stop_), listen.engine,
                                                    one->router, shard_log_pids(inside_));
@@ -46,33 +52,56 @@ void HttpSite::reload(std::vector<HttpListenSettings> listeners) {
     for (const std::unique_ptr<Listening>& one : listening_) {
       if (one->name != listen.service) continue;
       one->service->reload(listen.engine);
+      one->admission->reload(std::move(listen.keys));
       one->emails->reload(std::move(listen.api));
+      one->webhooks->reload(std::move(listen.webhook_policy));
       break;
     }
   }
 }
 
-/// Started on the shard that has the partition, and asked there until it is done: neither shard
-/// touches what the other one writes.
-rt::Task<Code> HttpSite::amend(schedule::QueueManager::Amendment& amendment) {
+namespace {
+
+/// Something is started on the shard that has `partition`, and asked there until it is done:
+/// neither shard touches what the other one writes. False: it could not be started.
+template <typename Start, typename IsDone>
+rt::Task<bool> run_at_owner(Shard::Inside& inside, uint16_t partition, const Start& start,
+                            const IsDone& is_done) {
   constexpr Duration kFirstPoll = std::chrono::milliseconds(2);
   constexpr Duration kPollMax = std::chrono::milliseconds(50);
-  const auto owner =
-      static_cast<uint16_t>(amendment.partition % shard_port(inside_).shards_count());
-  const auto start = [&amendment, owner](Shard::Inside& shard, size_t index) {
-    if (index == owner) shard_queue(shard).start_amendment(amendment);
+  const auto owner = static_cast<uint16_t>(partition % shard_port(inside).shards_count());
+  const auto begin = [&start, owner](Shard::Inside& shard, size_t index) {
+    return index != owner || start(shard);
+  };
+  const auto ask = [&is_done, owner](Shard::Inside&, size_t index) {
+    return index != owner || is_done();
+  };
+  const std::vector<bool> started = co_await gather_each<bool>(inside, begin);
+  if (!started[owner]) co_return false;
+  for (Duration pause = kFirstPoll;; pause = std::min(pause * 2, kPollMax)) {
+    co_await rt::Sleep(shard_reactor(inside), shard_reactor(inside).now() + pause);
+    const std::vector<bool> done = co_await gather_each<bool>(inside, ask);
+    if (done[owner]) co_return true;
+  }
+}
+
+}  // namespace
+
+rt::Task<Code> HttpSite::amend(schedule::QueueManager::Amendment& amendment) {
+  const auto start = [&amendment](Shard::Inside& shard) {
+    shard_queue(shard).start_amendment(amendment);
     return true;
   };
-  const auto is_done = [&amendment, owner](Shard::Inside&, size_t index) {
-    return index != owner || amendment.done;
-  };
-  std::vector<bool> started = co_await gather_each<bool>(inside_, start);
-  if (!started[owner]) co_return Code::kUnavailable;
-  for (Duration pause = kFirstPoll;; pause = std::min(pause * 2, kPollMax)) {
-    co_await rt::Sleep(reactor_, reactor_.now() + pause);
-    const std::vector<bool> done = co_await gather_each<bool>(inside_, is_done);
-    if (done[owner]) co_return amendment.code;
-  }
+  const auto is_done = [&amendment] { return amendment.done; };
+  const bool ran = co_await run_at_owner(inside_, amendment.partition, start, is_done);
+  co_return ran ? amendment.code : Code::kUnavailable;
+}
+
+rt::Task<Code> HttpSite::carry_out(http::FateRecorder::Order& order) {
+  const auto start = [&order](Shard::Inside& shard) { return shard_start_order(shard, order); };
+  const auto is_done = [&order] { return order.done; };
+  const bool ran = co_await run_at_owner(inside_, order.partition, start, is_done);
+  co_return ran ? order.code : Code::kUnavailable;
 }
 
 rt::Task<bool> HttpSite::close(MonoTime deadline) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "http/service.h"
+#include "http/webhook/webhook_api.h"
 #include "tools/barid/admin_api.h"
 #include "tools/barid/health_api.h"
 
@@ -28,12 +29,15 @@ class HttpSite final : public ShardGuest, private http::SubmitHost {
   struct Listening {
     std::string name;
     http::Router router;
+    std::unique_ptr<http::Admission> admission;
     std::unique_ptr<http::EmailApi> emails;
+    std::unique_ptr<http::WebhookApi> webhooks;
     std::unique_ptr<http::Service> service;
   };
   void add_routes(Listening& one, uint8_t roles);
   [[nodiscard]] std::string_view refusal() const override { return shard_refusal(inside_); }
   rt::Task<Code> amend(schedule::QueueManager::Amendment& amendment) override;
+  rt::Task<Code> carry_out(http::FateRecorder::Order& order) override;
 
   Shard::Inside& inside_;
   rt::Reactor& reactor_;

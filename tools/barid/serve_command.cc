@@ -100,6 +100,7 @@ int run_dev_command(Arguments arguments, std::string_view name) {
                                   {"inet_protocols", "ipv4"},
                                   {"mydestination", ""},
                                   {"disable_dns_lookups", "yes"},
+                                  {"webhook_private_networks", "127.0.0.0/8"},
                                   {"relayhost", fmt::format("[127.0.0.1]:{}", mailbox_port)},
                                   {"maillog_file", "/dev/stdout"}})};
   options.load.read_file = [root, port, http_port](const std::string& path) -> Result<std::string> {

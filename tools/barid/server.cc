@@ -18,6 +18,7 @@
 #include "shard/queue/queue_directory.h"
 #include "tools/barid/control_server.h"
 #include "tools/barid/warmup_file.h"
+#include "tools/barid/webhook_link.h"
 
 namespace barid::tools {
 namespace {
@@ -70,6 +71,17 @@ class Server {
   std::vector<Shard*> all_shards_;
   http::StoreDirectory all_stores_;
   http::RequestLedger ledger_;
+  rt::SystemClock webhook_clock_;
+  http::EndpointList endpoints_;
+  http::EventFloors event_floors_;
+  WebhookLink webhook_link_{all_shards_};
+  http::WebhookWorker webhooks_{{.clock = webhook_clock_,
+                                 .stores = all_stores_,
+                                 .endpoints = endpoints_,
+                                 .floors = event_floors_,
+                                 .host = webhook_link_,
+                                 .seed = static_cast<uint64_t>(getpid())}};
+  std::thread webhook_thread_;
   std::vector<std::thread> threads_;
   int signal_fd_ = -1;
 };
@@ -190,12 +202,21 @@ bool Server::start_shards() {
                              .suspension_file = suspension_file_,
                              .shards = all_shards_,
                              .stores = all_stores_,
-                             .ledger = ledger_};
+                             .ledger = ledger_,
+                             .endpoints = endpoints_,
+                             .event_floors = event_floors_,
+                             .webhooks = webhooks_};
   for (const std::vector<OpenedPartition>& partitions : opened_) {
     for (const OpenedPartition& one : partitions) {
       all_stores_.stores.emplace_back(one.number, one.store.get());
+      event_floors_.add_partition(one.number);
     }
   }
+  if (const std::string problem = webhooks_.load(); !problem.empty()) {
+    complain("fatal: " + problem);
+    return false;
+  }
+  webhooks_.set_settings(build_webhook_settings(*configuration_));
   const LogFormat format{.style = process_.log_json ? LogStyle::kJson : LogStyle::kPostfix,
                          .host_name = configuration_->get("myhostname"),
                          .syslog_name = process_.syslog_name,
@@ -218,10 +239,15 @@ bool Server::start_shards() {
       ok = false;
     }
   }
+  if (ok) webhook_thread_ = std::thread([this] { webhooks_.run(); });
   return ok;
 }
 
 void Server::stop_shards() {
+  if (webhook_thread_.joinable()) {
+    webhooks_.stop();  // what it knows goes to the shards before they end
+    webhook_thread_.join();
+  }
   for (const std::unique_ptr<Shard>& shard : shards_) shard->post(shard_stop);
   for (std::thread& thread : threads_) thread.join();
   if (offload_) offload_->stop();
@@ -280,6 +306,7 @@ void Server::reload() {
     shards_[i]->post(
         [one = settings[i]](Shard::Inside& inside) { shard_reload(inside, std::move(*one)); });
   }
+  webhooks_.set_settings(build_webhook_settings(*configuration_));
   static_cast<void>(log_writer_->reopen());  // the old file stays in use if that fails
   say(LogSeverity::kInfo, "reload -- configuration " + configuration_->directory());
 }

@@ -12,6 +12,7 @@
 #include "http/connection.h"
 #include "http/submit/email_api.h"
 #include "http/submit/sweeper.h"
+#include "http/webhook/worker.h"
 #include "policy/destination_policy.h"
 #include "policy/dkim_signer.h"
 #include "policy/transport_router.h"
@@ -51,6 +52,8 @@ struct HttpListenSettings {
   uint8_t roles = 0;  ///< HttpRole bits
   http::ServiceSettings engine;
   http::EmailApiSettings api;
+  std::unique_ptr<const http::ApiKeys> keys;
+  http::AddressPolicy webhook_policy;
 };
 
 /// Everything one shard is told. Built once per shard: nothing in it is shared between shards.
@@ -80,6 +83,10 @@ struct ProcessSettings {
   unsigned offload_threads = 4;
   Duration shutdown_timeout = std::chrono::seconds(30);
 };
+
+/// What the thread of the webhooks is told; problems are those of the shards' settings.
+[[nodiscard]] http::WebhookSettings build_webhook_settings(
+    const config::Configuration& configuration);
 
 /// Problems of a configuration that only show when it is put to use, each with its parameter.
 struct Problems {

@@ -40,6 +40,17 @@ bool is_private(const std::vector<net::SocketAddress>& addresses) {
          });
 }
 
+http::AddressPolicy webhook_policy(const config::Configuration& configuration, Problems* problems) {
+  std::string problem;
+  http::AddressPolicy policy =
+      http::AddressPolicy::parse(configuration.get("webhook_private_networks"), &problem);
+  if (!problem.empty()) {
+    problems->errors.push_back(configuration.global().place_of("webhook_private_networks") +
+                               "webhook_private_networks: " + problem);
+  }
+  return policy;
+}
+
 }  // namespace
 
 std::vector<HttpListenSettings> http_listeners(const config::Configuration& configuration,
@@ -72,12 +83,27 @@ std::vector<HttpListenSettings> http_listeners(const config::Configuration& conf
     listen.api.mail_name = scope.get("mail_name");
     listen.api.message_bytes_max = static_cast<uint64_t>(scope.get_int("message_size_limit"));
     listen.api.batch_max = static_cast<uint32_t>(scope.get_int("http_batch_limit"));
-    listen.api.keys = std::make_unique<const http::ApiKeys>(
+    listen.keys = std::make_unique<const http::ApiKeys>(
         lookup::TableList("http_api_key_maps", scope.get("http_api_key_maps"), context),
         is_private(listen.addresses));
+    listen.webhook_policy = webhook_policy(configuration, problems);
     listeners.push_back(std::move(listen));
   }
   return listeners;
+}
+
+http::WebhookSettings build_webhook_settings(const config::Configuration& configuration) {
+  Problems problems;
+  http::WebhookSettings settings{.event_retention = configuration.get_time("event_retention")};
+  for (const std::chrono::seconds pause : configuration.get_times("webhook_retry_schedule")) {
+    settings.retries.push_back(pause);
+  }
+  settings.client = {.policy = webhook_policy(configuration, &problems),
+                     .timeout = configuration.get_time("webhook_timeout"),
+                     .ca_file = configuration.get("webhook_tls_CAfile"),
+                     .user_agent = fmt::format("{}-Webhooks/{}", configuration.get("mail_name"),
+                                               configuration.get("mail_version"))};
+  return settings;
 }
 
 }  // namespace barid::tools

@@ -69,8 +69,8 @@ struct Shard::Inside final : schedule::GovernorHost,
         error_agent(TextAgent::Kind::kError, reactor),
         retry_agent(TextAgent::Kind::kRetry, reactor),
         discard_agent(TextAgent::Kind::kDiscard, reactor),
-        fates(reactor),
-        sweeper(reactor, offload, fates),
+        fates(reactor, owner.commons_.webhooks),
+        sweeper(reactor, offload, fates, owner.commons_.event_floors),
         scope(reactor) {
     // Distinct over all shards: log readers group a delivery's lines by it.
     log_pid = uint32_t{owner.index_} * 10'000'000;
@@ -536,16 +536,59 @@ rt::Mesh::Port& shard_port(Shard::Inside& inside) { return inside.port; }
 http::ServiceEnv shard_http_env(Shard::Inside& inside, rt::StopSource& stop) {
   return {.reactor = inside.reactor, .log = inside.log, .counters = inside.counters, .stop = stop};
 }
-http::EmailApiEnv shard_email_env(Shard::Inside& inside, http::SubmitHost& host) {
+http::EmailApiEnv shard_email_env(Shard::Inside& inside, http::SubmitHost& host,
+                                  http::Admission& admission) {
   return {.reactor = inside.reactor,
           .offload = inside.offload,
           .queue = inside.queue,
           .log = inside.log,
           .fates = inside.fates,
+          .admission = admission,
           .ledger = inside.commons().ledger,
           .stores = inside.commons().stores,
           .host = host};
 }
+http::WebhookApi::Env shard_webhook_env(Shard::Inside& inside, http::SubmitHost& host,
+                                        http::Admission& admission) {
+  return {.reactor = inside.reactor,
+          .queue = inside.queue,
+          .admission = admission,
+          .host = host,
+          .endpoints = inside.commons().endpoints,
+          .worker = inside.commons().webhooks};
+}
+http::RequestLedger& shard_ledger(Shard::Inside& inside) { return inside.commons().ledger; }
+http::WebhookWorker& shard_webhooks(Shard::Inside& inside) { return inside.commons().webhooks; }
+
+namespace {
+
+queue::Partition* find_partition(Shard::Inside& inside, uint16_t number) {
+  for (const std::unique_ptr<queue::Partition>& partition : inside.partitions) {
+    if (partition->number() == number) return partition.get();
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool shard_start_order(Shard::Inside& inside, http::FateRecorder::Order& order) {
+  queue::Partition* partition = find_partition(inside, order.partition);
+  if (partition == nullptr) return false;
+  inside.fates.start(*partition, order);
+  return true;
+}
+
+void shard_save_webhook(Shard::Inside& inside, uint16_t partition, std::string key,
+                        std::string value) {
+  queue::Partition* found = find_partition(inside, partition);
+  if (found == nullptr) return;
+  if (value.empty()) {
+    inside.fates.erase(*found, queue::Family::kWebhooks, std::move(key));
+  } else {
+    inside.fates.put(*found, queue::Family::kWebhooks, std::move(key), std::move(value));
+  }
+}
+
 std::atomic<uint32_t>& shard_log_pids(Shard::Inside& inside) { return inside.log_pids(); }
 void shard_adopt_guest(Shard::Inside& inside, std::unique_ptr<ShardGuest> guest) {
   inside.guests.push_back(std::move(guest));

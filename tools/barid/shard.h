@@ -13,6 +13,7 @@
 #include "core/obs/counters.h"
 #include "core/obs/log.h"
 #include "http/connection.h"
+#include "http/webhook/webhook_api.h"
 #include "policy/warmup_counts.h"
 #include "shard/queue/rocks_store.h"
 #include "shard/runtime/mesh.h"
@@ -40,6 +41,9 @@ struct ShardCommons {
   const std::vector<Shard*>& shards;   ///< all of them, before the first one runs
   const http::StoreDirectory& stores;  ///< of all shards
   http::RequestLedger& ledger;
+  http::EndpointList& endpoints;
+  http::EventFloors& event_floors;
+  http::WebhookWorker& webhooks;
 };
 
 /// A partition given to a shard at start.
@@ -135,7 +139,17 @@ void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions);
 [[nodiscard]] Shard::Inside& shard_of(void* receiver);
 [[nodiscard]] rt::Mesh::Port& shard_port(Shard::Inside& inside);
 [[nodiscard]] http::ServiceEnv shard_http_env(Shard::Inside& inside, rt::StopSource& stop);
-[[nodiscard]] http::EmailApiEnv shard_email_env(Shard::Inside& inside, http::SubmitHost& host);
+[[nodiscard]] http::EmailApiEnv shard_email_env(Shard::Inside& inside, http::SubmitHost& host,
+                                                http::Admission& admission);
+[[nodiscard]] http::WebhookApi::Env shard_webhook_env(Shard::Inside& inside, http::SubmitHost& host,
+                                                      http::Admission& admission);
+[[nodiscard]] http::RequestLedger& shard_ledger(Shard::Inside& inside);
+[[nodiscard]] http::WebhookWorker& shard_webhooks(Shard::Inside& inside);
+/// False: the partition is not this shard's.
+[[nodiscard]] bool shard_start_order(Shard::Inside& inside, http::FateRecorder::Order& order);
+/// An entry of Family::kWebhooks; an empty value erases it.
+void shard_save_webhook(Shard::Inside& inside, uint16_t partition, std::string key,
+                        std::string value);
 [[nodiscard]] std::atomic<uint32_t>& shard_log_pids(Shard::Inside& inside);
 /// Something that lives on the shard until it stops; destroyed before the reactor.
 class ShardGuest {

@@ -1,0 +1,53 @@
+#include "http/submit/admission.h"
+
+#include <fmt/format.h>
+
+namespace barid::http {
+
+rt::Task<bool> Admission::admit(Exchange& exchange, Scope scope, Principal* principal) {
+  ApiKeys::Answer answer = keys_->authorize(exchange.request().field("authorization"), scope);
+  if (!answer.principal) {
+    co_await exchange.refuse(std::move(answer.error));
+    co_return false;
+  }
+  *principal = *std::move(answer.principal);
+  if (principal->rate == 0) co_return true;
+  const RequestLedger::Rate rate =
+      ledger_.take(principal->key_digest, principal->rate, exchange.reactor().now());
+  exchange.add_field("ratelimit-limit", fmt::to_string(rate.limit));
+  exchange.add_field("ratelimit-remaining", fmt::to_string(rate.remaining));
+  exchange.add_field("ratelimit-reset", "1");
+  if (rate.allowed) co_return true;
+  co_await exchange.refuse({.status = 429,
+                            .name = "rate_limit_exceeded",
+                            .message = fmt::format("Too many requests. You can only make {} "
+                                                   "requests per second.",
+                                                   rate.limit),
+                            .retry_after_seconds = 1});
+  co_return false;
+}
+
+ApiError malformed_body(std::string_view why) {
+  return {.status = 400,
+          .name = "validation_error",
+          .message = fmt::format("The request body is no valid JSON: {}", why)};
+}
+
+std::optional<ApiError> parse_body(const Content& body, JsonValue* value) {
+  JsonReader reader;
+  for (const std::string_view span : body.spans()) {
+    if (!reader.add(span)) return malformed_body(reader.problem());
+  }
+  if (!reader.finish()) return malformed_body(reader.problem());
+  *value = reader.take();
+  return std::nullopt;
+}
+
+ApiError busy(std::string message, uint32_t retry_after_seconds) {
+  return {.status = 503,
+          .name = "service_unavailable",
+          .message = std::move(message),
+          .retry_after_seconds = retry_after_seconds};
+}
+
+}  // namespace barid::http

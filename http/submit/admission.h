@@ -1,0 +1,38 @@
+// Who may make a call now: key, scope, rate. One a listener; what all its APIs share.
+// Layer: http. Shard-owned.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "http/exchange.h"
+#include "http/submit/api_keys.h"
+#include "http/submit/json.h"
+#include "http/submit/ledger.h"
+
+namespace barid::http {
+
+class Admission {
+ public:
+  /// `ledger` outlives it.
+  Admission(RequestLedger& ledger, std::unique_ptr<const ApiKeys> keys)
+      : ledger_(ledger), keys_(std::move(keys)) {}
+  /// Requests under way keep the principal that they have.
+  void reload(std::unique_ptr<const ApiKeys> keys) { keys_ = std::move(keys); }
+
+  /// Answers the request itself when it says no.
+  rt::Task<bool> admit(Exchange& exchange, Scope scope, Principal* principal);
+
+ private:
+  RequestLedger& ledger_;
+  std::unique_ptr<const ApiKeys> keys_;
+};
+
+/// The body as one JSON document, or the error that says why it is none.
+[[nodiscard]] std::optional<ApiError> parse_body(const Content& body, JsonValue* value);
+[[nodiscard]] ApiError malformed_body(std::string_view why);
+
+/// 503: try again.
+[[nodiscard]] ApiError busy(std::string message, uint32_t retry_after_seconds = 5);
+
+}  // namespace barid::http

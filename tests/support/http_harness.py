@@ -1,0 +1,52 @@
+"""What the tests of the HTTP API share: a server with an httpd service and a scripted sink."""
+
+import http.client
+import json
+
+from barid_harness import PATIENCE, ROOT, Scenario, free_port, listening, wait_until
+
+NODE_DIRECTORY = ROOT / "tests/peers/node"
+ALL_BYTES = bytes(range(256))
+PLAIN = {"from": "ann@client.example", "to": "bob@sink.example", "subject": "plain", "text": "hello"}
+
+
+class HttpApi(Scenario):
+    options = {}
+
+    def setUp(self):
+        super().setUp()
+        self.out = self.sink()
+        self.http_port = free_port()
+        smtp = free_port()
+        self.server = self.barid(start=False, relayhost=self.out.relayhost, **self.options, services=[
+            f"127.0.0.1:{smtp} inet n - n - - smtpd", f"127.0.0.1:{self.http_port} inet n - n - - httpd"])
+        self.server.port = smtp
+        self.start()
+
+    def start(self):
+        self.server.start()
+        wait_until(lambda: listening(self.http_port), "HTTP is served")
+
+    def ask(self, method, path, body=None, **headers):
+        """(status, JSON or text of the answer, its fields)."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=PATIENCE)
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        if body is not None:
+            fields.setdefault("content-type", "application/json")
+        connection.request(method, path, body, fields)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        is_json = answer.headers.get("content-type", "").startswith("application/json")
+        return answer.status, json.loads(text) if is_json else text, answer.headers
+
+    def post(self, body, path="/emails", **headers):
+        return self.ask("POST", path, body, **headers)
+
+    def wait_state(self, email_id, state):
+        def reached():
+            status, shown, _ = self.ask("GET", f"/emails/{email_id}")
+            return status == 200 and shown["last_event"] == state and shown
+        return wait_until(reached, f"{email_id} is {state}")
