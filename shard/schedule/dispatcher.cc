@@ -255,7 +255,11 @@ void Dispatcher::suspend_waiting(Site& site) {
 void Dispatcher::suspend_waiting(Site& site, const SiteTrouble& why, WallTime until) {
   std::vector<Job> jobs;
   while (site.waiting_count_ > 0) jobs.push_back(site.take_job());
-  for (Job& job : jobs) sink_.on_job_suspended(std::move(job), why, until);
+  for (Job& job : jobs) {
+    Destination& destination = *job.destination;
+    sink_.on_job_suspended(std::move(job), why, until);
+    check_low(destination);
+  }
 }
 
 std::optional<MonoTime> Dispatcher::dead_until(std::string_view destination_key) const {
@@ -360,6 +364,7 @@ void Dispatcher::withdraw() {
            std::pair(b.message->id, b.recipients.front());
   });
   for (Job& job : taken) sink_.on_job_done(std::move(job));
+  for (Destination* destination : affected) check_low(*destination);
 }
 
 rt::Task<Code> Dispatcher::drain(MonoTime deadline) {

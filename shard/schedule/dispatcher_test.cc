@@ -288,6 +288,24 @@ TEST_F(DispatcherTest, ADeadSiteDefersWhatWaitsWithTheReason) {
   ASSERT_TRUE(shard.run_until([&] { return sink.done.back() == messages.back().get(); }, 5s));
 }
 
+/// Who waits to read more from disk hears of it however the mail left memory.
+TEST_F(DispatcherTest, LowIsToldWhenTheSiteDiesAndWhenMailIsWithdrawn) {
+  agent.failing = {"smtp:a"};
+  dispatcher.set_transport("smtp", agent, {.site = {.dead_time = 300s}});
+  add("a", 100);
+  dispatcher.tell_when_low("smtp:a");
+  ASSERT_TRUE(shard.run_until(
+      [&] { return sink.done.size() + sink.suspended.size() == messages.size(); }, 1min));
+  EXPECT_EQ(sink.low, (std::vector<std::string>{"smtp:a"}));
+
+  limits(1, 1);
+  add("b", 100);
+  dispatcher.tell_when_low("smtp:b");
+  for (const auto& message : messages) message->hold = true;
+  dispatcher.withdraw();
+  EXPECT_EQ(sink.low, (std::vector<std::string>{"smtp:a", "smtp:b"}));
+}
+
 TEST_F(DispatcherTest, FlushForgetsDeadSites) {
   agent.failing = {"smtp:a"};
   dispatcher.set_transport("smtp", agent, {.site = {.dead_time = 300s}});

@@ -60,6 +60,7 @@ void SimNetwork::close(int fd) {
     for (const int waiting : socket.backlog) {
       Socket& embryo = get(waiting);
       send_to_peer(embryo, Packet::Kind::kReset);
+      leave_open(embryo);
       sockets_.erase(waiting);
     }
   } else if (socket.connected && socket.error == 0) {
@@ -70,6 +71,8 @@ void SimNetwork::close(int fd) {
       send_to_peer(socket, Packet::Kind::kFin);
     }
   }
+  leave_open(socket);
+  leave_held(socket);
   sockets_.erase(fd);
 }
 
@@ -83,10 +86,19 @@ void SimNetwork::reset(int fd) {
   Socket& socket = get(fd);
   BARID_ASSERT(socket.input == nullptr && socket.output == nullptr);
   send_to_peer(socket, Packet::Kind::kReset);
+  leave_open(socket);
+  leave_held(socket);
   sockets_.erase(fd);
 }
 
 void SimNetwork::cut_power(SimIo& io) {
+  for (auto& [fd, socket] : sockets_) {
+    if (socket.io != &io) continue;
+    leave_open(socket);
+    leave_held(socket);
+    // Nobody holds it any more, though its peer does not know yet.
+    if (Socket* peer = find(socket.peer)) leave_open(*peer);
+  }
   std::erase_if(sockets_, [&io](const auto& entry) { return entry.second.io == &io; });
   io.queue_.clear();
 }
@@ -98,7 +110,29 @@ void SimNetwork::wake(Socket& socket) {
 
 void SimNetwork::break_connection(Socket& socket, int error) {
   if (socket.error == 0) socket.error = error;
+  leave_open(socket);
   wake(socket);
+}
+
+// --- counting
+
+SimNetwork::Census& SimNetwork::watch(const net::SocketAddress& address) {
+  if (Census* census = find_census(address)) return *census;
+  return *watched_.emplace_back(std::make_unique<Census>(Census{.address = address}));
+}
+
+SimNetwork::Census* SimNetwork::find_census(const net::SocketAddress& address) {
+  for (const auto& census : watched_) {
+    if (*census == address) return census.get();
+  }
+  return nullptr;
+}
+
+void SimNetwork::leave_open(Socket& socket) {
+  if (socket.open_in != nullptr) --std::exchange(socket.open_in, nullptr)->open;
+}
+void SimNetwork::leave_held(Socket& socket) {
+  if (socket.held_in != nullptr) --std::exchange(socket.held_in, nullptr)->held;
 }
 
 // --- targeted faults
@@ -106,6 +140,11 @@ void SimNetwork::break_connection(Socket& socket, int error) {
 void SimNetwork::set_silent(const net::SocketAddress& address, bool silent) {
   std::erase(silent_, address);
   if (silent) silent_.push_back(address);
+}
+
+void SimNetwork::set_refusing(const net::SocketAddress& address, bool refusing) {
+  std::erase(refusing_, address);
+  if (refusing) refusing_.push_back(address);
 }
 
 void SimNetwork::set_partitioned(const std::string& ip, bool partitioned) {
@@ -208,6 +247,7 @@ void SimNetwork::arrive(Packet& packet) {
       break;
     case Kind::kFin:
       socket->fin_received = true;
+      leave_open(*socket);
       break;
     case Kind::kReset:
       break_connection(*socket, ECONNRESET);
@@ -264,6 +304,10 @@ void SimNetwork::start_connect(Socket& socket) {
                        : *net::SocketAddress::from_ip("127.0.0.1", 0);
   }
   if (socket.local.port() == 0) socket.local.set_port(next_port_++);
+  if (Census* census = find_census(socket.remote)) {
+    socket.held_in = census;
+    census->held_max = std::max(census->held_max, ++census->held);
+  }
   send_packet({.kind = Packet::Kind::kConnect,
                .to = socket.fd,
                .source = socket.local,
@@ -279,7 +323,9 @@ void SimNetwork::arrive_connect(Packet& packet) {
   if (std::find(silent_.begin(), silent_.end(), packet.destination) != silent_.end()) return;
   if (rng_.chance(faults.unanswered_per_mille)) return;
   const int listener_fd = pick_listener(packet.destination);
-  const bool refused = listener_fd < 0 || rng_.chance(faults.refuse_per_mille);
+  const bool told =
+      std::find(refusing_.begin(), refusing_.end(), packet.destination) != refusing_.end();
+  const bool refused = listener_fd < 0 || told || rng_.chance(faults.refuse_per_mille);
   if (refused) {
     send_packet({.kind = Kind::kRefused,
                  .to = client->fd,
@@ -298,6 +344,10 @@ void SimNetwork::arrive_connect(Packet& packet) {
   server.connected = true;
   server.peer = client->fd;
   client->peer = server.fd;
+  if (Census* census = find_census(server.local)) {
+    server.open_in = census;
+    census->open_max = std::max(census->open_max, ++census->open);
+  }
   if (next_reset_after_.has_value()) {
     server.bytes_until_reset = std::make_shared<size_t>(*next_reset_after_);
     client->bytes_until_reset = server.bytes_until_reset;

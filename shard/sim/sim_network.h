@@ -47,6 +47,8 @@ class SimNetwork {
   // --- targeted faults
   /// Connects to `address` are never answered.
   void set_silent(const net::SocketAddress& address, bool silent);
+  /// Connects to `address` are refused.
+  void set_refusing(const net::SocketAddress& address, bool refusing);
   /// Nothing from or to `ip` arrives; it is kept, as TCP would send it again, until the end of it.
   void set_partitioned(const std::string& ip, bool partitioned);
   /// Every packet from or to `ip` takes this much longer.
@@ -62,6 +64,20 @@ class SimNetwork {
   void reset(int fd);
   /// The power cord of one shard: its sockets vanish without a word; peers learn by RST later.
   void cut_power(SimIo& io);
+
+  /// Connections to a watched address, as its clients and its server have them.
+  struct Census {
+    net::SocketAddress address;
+    uint32_t held = 0;      ///< by clients: from their connect to their close
+    uint32_t held_max = 0;  ///< the most there were at once; the reader may lower it
+    uint32_t open = 0;      ///< at the server: from their arrival to the client's FIN or any reset
+    uint32_t open_max = 0;
+    [[nodiscard]] bool operator==(const net::SocketAddress& other) const noexcept {
+      return address == other;
+    }
+  };
+  /// Counts connections to `address` from now on. Lives as long as the network.
+  Census& watch(const net::SocketAddress& address);
 
   [[nodiscard]] size_t descriptors_count() const;
   [[nodiscard]] uint64_t packets_count() const { return next_sequence_; }
@@ -104,6 +120,8 @@ class SimNetwork {
     int error = 0;
     MonoTime last_arrival{};  ///< of packets to this socket, which keep their order
     std::shared_ptr<size_t> bytes_until_reset;
+    Census* held_in = nullptr;  // a client's end, counted there
+    Census* open_in = nullptr;  // a server's end
     rt::IoOp* input = nullptr;
     rt::IoOp* output = nullptr;
   };
@@ -114,8 +132,10 @@ class SimNetwork {
   Result<int> open_listener(SimIo& io, net::SocketAddress address,
                             const rt::ListenOptions& options);
   void close(int fd);
-  void vanish(Socket& socket);
 
+  [[nodiscard]] Census* find_census(const net::SocketAddress& address);
+  static void leave_open(Socket& socket);
+  static void leave_held(Socket& socket);
   void send_packet(Packet packet, Socket* receiver);
   void send_to_peer(Socket& from, Packet::Kind kind, std::string bytes = {});
   [[nodiscard]] bool is_partitioned(const Packet& packet) const;
@@ -135,6 +155,8 @@ class SimNetwork {
   std::map<std::pair<MonoTime, uint64_t>, Packet> packets_;
   std::vector<Packet> held_;
   std::vector<net::SocketAddress> silent_;
+  std::vector<net::SocketAddress> refusing_;
+  std::vector<std::unique_ptr<Census>> watched_;
   std::vector<std::string> partitioned_;
   std::map<std::string, Duration> delays_;
   std::optional<size_t> next_reset_after_;

@@ -96,12 +96,21 @@ bool SimSink::drops(Stage stage) {
 
 Task<void> SimSink::serve(net::Stream stream) {
   Session session(stop_, std::move(stream));
+  co_await rt::yield(shard_.reactor);  // others may have ended in this turn
+  if (open_count_ >= script.connections_max) {
+    ++turned_away_count;
+    static_cast<void>(
+        co_await reply(session, Stage::kNone, "421 4.7.0 too many connections from you"));
+    co_return;
+  }
+  ++open_count_;
   bool open = co_await reply(session, Stage::kBanner, script.banner);
   while (open) {
     const auto line = co_await read_line(session.stream, shard_.reactor.now() + kPatience);
     if (!line.ok()) break;
     open = co_await handle(session, *line);
   }
+  --open_count_;
   if (session.ended_well) co_return;
   for (const auto& [token, recipients] : session.unconfirmed) {
     for (const std::string& recipient : recipients) ledger_.answer_lost(token, recipient);
@@ -224,7 +233,10 @@ void SimSink::take_message(Session& session) {
   const std::string token(value_after(session.content, kTokenField));
   const uint64_t hash =
       at == std::string::npos ? 0 : content_hash(std::string_view(session.content).substr(at));
-  for (const std::string& recipient : session.recipients) ledger_.delivered(token, recipient, hash);
+  for (const std::string& recipient : session.recipients) {
+    ledger_.delivered(token, recipient, hash);
+    ++by_domain[recipient.substr(recipient.rfind('@') + 1)];
+  }
   session.unconfirmed.emplace_back(token, session.recipients);
   if (session.unconfirmed.size() > script.unanswered_max) session.unconfirmed.pop_front();
 }

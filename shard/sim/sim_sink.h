@@ -42,6 +42,7 @@ struct SinkScript {
   uint32_t defer_per_mille = 0;    ///< of recipients, each time: 451
   uint32_t greylist_tries = 0;     ///< the first tries of each recipient: 450
   Duration reply_delay{};
+  uint32_t connections_max = UINT32_MAX;  ///< more at once are told 421 and closed
   /// How many messages the client under test may have under way without an answer.
   size_t unanswered_max = 2;
 
@@ -60,6 +61,8 @@ class SimSink final : private net::ConnectionHandler {
   SinkScript script;
   uint64_t sessions_count = 0;
   uint64_t messages_count = 0;
+  uint64_t turned_away_count = 0;             ///< for connections_max
+  std::map<std::string, uint64_t> by_domain;  ///< copies taken, by the recipient's domain
 
  private:
   struct Session;
@@ -81,6 +84,7 @@ class SimSink final : private net::ConnectionHandler {
   net::Listener listener_;
   rt::StopSource stop_;
   rt::Scope sessions_;
+  uint32_t open_count_ = 0;
   std::map<std::string, uint32_t> tries_;  // by recipient, for greylisting
 };
 

@@ -52,32 +52,30 @@ void run_seed(uint64_t seed) {
   SimSink sink(world, world.add_shard(), ledger, script);
   ASSERT_TRUE(sink.listen(kSink).ok());
   Injector injector(world, world.add_shard(), ledger, {.server = kMta, .messages_count = 40});
-  auto mta = std::make_unique<SimMta>(world, disk, options);
+  auto mta = std::make_unique<SimMta>(world, std::span(&disk, 1), options);
   injector.start();
 
   const uint64_t crashes = world.rng.below(4);
   for (uint64_t i = 0; i < crashes; ++i) {
     world.run_for(std::chrono::microseconds(world.rng.below(200'000)));
-    world.crash(mta->shard());
-    mta->store().crash();
+    mta->crash();
     ledger.sender_crashed();
     World::bury(std::move(mta));
-    mta = std::make_unique<SimMta>(world, disk, options);
+    mta = std::make_unique<SimMta>(world, std::span(&disk, 1), options);
   }
   const bool injected = world.run_until([&] { return injector.done(); }, 48h);
   if (!injected) ADD_FAILURE() << "the injector is stuck\n" << mta->take_log();
 
   // Liveness: faults stop, and everything comes to rest.
   world.network.faults = NetworkFaults{};
-  mta->store().faults = StoreFaults{};
+  mta->set_store_faults({});
   sink.script.drop_at = SinkScript::Stage::kNone;
   sink.script.defer_per_mille = 0;
   const auto records = [&] {
     return disk.table(queue::Family::kFresh).size() + disk.table(queue::Family::kQueued).size();
   };
   const bool rested =
-      injected &&
-      world.run_until([&] { return records() == 0 && mta->queue().active_count() == 0; }, 120h);
+      injected && world.run_until([&] { return records() == 0 && mta->active_count() == 0; }, 120h);
   EXPECT_TRUE(rested) << records() << " messages are stuck\n" << mta->take_log();
   world.run_for(5s);
   EXPECT_TRUE(disk.table(queue::Family::kContent).empty()) << "orphaned content";
@@ -85,7 +83,7 @@ void run_seed(uint64_t seed) {
   EXPECT_TRUE(disk.table(queue::Family::kCorrupt).empty());
   const Ledger::Balance balance = ledger.balance();
   const bool store_failed =
-      mta->counters().get(Counter::kStoreFailures) > 0 || options.store.fail_per_mille > 0;
+      mta->counter(Counter::kStoreFailures) > 0 || options.store.fail_per_mille > 0;
   EXPECT_EQ(balance.lost, 0u) << balance.text() << mta->take_log();
   EXPECT_EQ(balance.unexpected, 0u) << balance.text();
   EXPECT_EQ(balance.corrupt, 0u) << balance.text();
@@ -93,8 +91,7 @@ void run_seed(uint64_t seed) {
   if (!store_failed)
     EXPECT_EQ(balance.unlawful_duplicates, 0u) << balance.text() << mta->take_log();
   EXPECT_GT(balance.promised, 0u);
-  world.crash(mta->shard());
-  mta->store().crash();
+  mta->crash();
   World::bury(std::move(mta));
   sink.close();
   EXPECT_TRUE(world.run_until([&] { return sink.idle(); }, 1h));

@@ -1,15 +1,25 @@
 #include "tests/sim/sim_mta.h"
 
+#include <algorithm>
+
+#include "core/obs/log.h"
 #include "deliver/notice_test_names.h"
+#include "deliver/queue_notices.h"
+#include "dns/scripted_resolver.h"
+#include "shard/queue/partition.h"
+#include "shard/schedule/queue_manager.h"
+#include "smtp/client/agent.h"
+#include "smtp/server/service.h"
 
 namespace barid::sim {
 namespace {
 
-smtp::ClientSettings client_settings() {
+smtp::ClientSettings client_settings(const MtaOptions& options) {
   smtp::ClientSettings settings;
   settings.machine.helo_name = "mta.example";
   settings.my_hostname = "mta.example";
   settings.destination = {.syntax = dns::DestinationSyntax::kSmtp, .port = 25};
+  settings.timeouts.connect = options.connect_timeout;
   return settings;
 }
 
@@ -28,64 +38,164 @@ std::shared_ptr<const smtp::ServerSettings> server_settings() {
 
 }  // namespace
 
-SimMta::SimMta(World& world, SimDisk& disk, const MtaOptions& options)
-    : options_(options),
-      shard_(world.add_shard()),
-      log_({.zone = LogZone::kUtc, .host_name = "mta"}, log_buffer_),
-      store_(shard_.reactor, disk, world.rng.next()),
-      queue_({.reactor = shard_.reactor,
-              .offload = shard_.offload(),
-              .log = log_,
-              .counters = counters_,
-              .router = *this,
-              .notices = notices_}),
-      partition_(shard_.reactor, store_, queue_, 0),
-      resolver_(shard_.reactor, *dns::parse_dns_scenario("").scenario),
-      agent_({.reactor = shard_.reactor,
-              .resolver = resolver_,
-              .contents = *this,
-              .converter = *this,
-              .log = log_,
-              .counters = counters_,
-              .next_log_pid = log_pid_,
-              .warmup = warmup_},
-             client_settings()),
-      service_({.reactor = shard_.reactor,
-                .queue = queue_,
-                .log = log_,
-                .counters = counters_,
-                .stop = stop_,
-                .clients = clients_},
-               server_settings(), log_pids_) {
-  shard_.reactor.add_turn_hook(*this);
-  log_.set_time(shard_.reactor.wall_now());
-  store_.faults = options.store;
-  notices_.set({.host_name = "mta.example",
-                .origin = "mta.example",
-                .mail_name = "Barid",
-                .policy = {.double_bounce_address = "double-bounce@mta.example"},
-                .words = builtin_notice_templates(
-                    TestNames{{"myhostname", "mta.example"}, {"myorigin", "mta.example"}}, {})});
-  queue_.set_policy(options.retry, options.limits);
-  queue_.add_partition(partition_, *queue::read_id_mark(store_));
-  queue_.dispatcher().set_transport("smtp", agent_,
-                                    {.site = {.window = {.limit = 4}}, .total_concurrency = 8});
-  const Status status = service_.listen(options.address);
-  BARID_ASSERT(status.ok());
-  queue_.start();
+/// One shard. What it hands out references to lives in the SimMta.
+struct SimMta::Node final : schedule::GovernorHost,
+                            private rt::TurnHook,
+                            private smtp::ContentSource,
+                            private smtp::ContentConverter,
+                            private schedule::Router {
+  Node(SimMta& owner, uint16_t self, World::Shard& on)
+      : mta(owner),
+        shard(on),
+        port(owner.mesh_, self, on.reactor, static_cast<schedule::GovernorHost*>(this)),
+        governors(on.reactor, &port),
+        log({.zone = LogZone::kUtc, .host_name = "mta"}, log_buffer),
+        queue({.reactor = on.reactor,
+               .offload = on.offload(),
+               .log = log,
+               .counters = counters,
+               .router = *this,
+               .notices = notices,
+               .governors = &governors}),
+        resolver(on.reactor, *dns::parse_dns_scenario(owner.options_.dns).scenario),
+        agent({.reactor = on.reactor,
+               .resolver = resolver,
+               .contents = *this,
+               .converter = *this,
+               .log = log,
+               .counters = counters,
+               .next_log_pid = log_pid,
+               .warmup = owner.warmup_},
+              client_settings(owner.options_)),
+        service({.reactor = on.reactor,
+                 .queue = queue,
+                 .log = log,
+                 .counters = counters,
+                 .stop = stop,
+                 .clients = owner.clients_},
+                server_settings(), owner.log_pids_) {
+    on.reactor.add_turn_hook(*this);
+    log.set_time(on.reactor.wall_now());
+    notices.set({.host_name = "mta.example",
+                 .origin = "mta.example",
+                 .mail_name = "Barid",
+                 .policy = {.double_bounce_address = "double-bounce@mta.example"},
+                 .words = builtin_notice_templates(
+                     TestNames{{"myhostname", "mta.example"}, {"myorigin", "mta.example"}}, {})});
+    queue.set_policy(owner.options_.retry, owner.options_.limits);
+    configure();
+  }
+
+  void configure() {
+    queue.dispatcher().set_site_rules(mta.options_.rules);
+    queue.dispatcher().set_transport("smtp", agent, mta.options_.transport);
+  }
+  void open(SimDisk& disk, uint16_t number) {
+    stores.push_back(std::make_unique<SimStore>(shard.reactor, disk, mta.world_.rng.next()));
+    SimStore& store = *stores.back();
+    store.faults = mta.options_.store;
+    partitions.push_back(std::make_unique<queue::Partition>(shard.reactor, store, queue, number));
+    queue.add_partition(*partitions.back(), *queue::read_id_mark(store));
+  }
+  void start() {
+    const Status status = service.listen(mta.options_.address);
+    BARID_ASSERT(status.ok());
+    queue.start();
+  }
+
+  void on_turn_begin() override { log.set_time(shard.reactor.wall_now()); }
+  void on_turn_end() override {
+    for (const auto& store : stores) store->seal();
+    log.publish();
+  }
+  schedule::GovernorLink& governor_link() override { return governors; }
+  rt::Task<Result<ContentRef>> content_of(queue::Message& message) override {
+    return queue.content_of(message);
+  }
+  ContentRef to_7bit(const Content&) const override { return {}; }
+  schedule::Route route(const Envelope&, const Recipient& recipient) const override {
+    if (!mta.options_.relayhost.empty()) {
+      return {.transport = "smtp", .nexthop = mta.options_.relayhost};
+    }
+    return {.transport = "smtp",
+            .nexthop = recipient.address.substr(recipient.address.rfind('@') + 1)};
+  }
+
+  SimMta& mta;
+  World::Shard& shard;
+  rt::Mesh::Port port;
+  schedule::GovernorLink governors;
+  LogBuffer log_buffer;
+  Log log;
+  Counters counters;
+  QueueNotices notices;
+  rt::StopSource stop;
+  std::vector<std::unique_ptr<SimStore>> stores;
+  schedule::QueueManager queue;
+  std::vector<std::unique_ptr<queue::Partition>> partitions;
+  dns::ScriptedResolver resolver;
+  uint32_t log_pid = 0;
+  smtp::SmtpAgent agent;
+  smtp::SmtpService service;
+};
+
+SimMta::SimMta(World& world, std::span<SimDisk> disks, const MtaOptions& options)
+    : world_(world), options_(options), mesh_(options.shards_count) {
+  BARID_ASSERT(options.shards_count <= disks.size());
+  for (uint16_t i = 0; i < options.shards_count; ++i) {
+    nodes_.push_back(std::make_unique<Node>(*this, i, world.add_shard()));
+  }
+  for (size_t i = 0; i < disks.size(); ++i) {
+    nodes_[i % nodes_.size()]->open(disks[i], static_cast<uint16_t>(i));
+  }
+  for (const auto& node : nodes_) node->start();
 }
 
 SimMta::~SimMta() = default;
 
-schedule::Route SimMta::route(const Envelope&, const Recipient&) const {
-  return {.transport = "smtp", .nexthop = options_.relayhost};
+void SimMta::crash() {
+  for (const auto& node : nodes_) {
+    world_.crash(node->shard);
+    for (const auto& store : node->stores) store->crash();
+  }
+}
+
+schedule::QueueManager& SimMta::queue(size_t shard) { return nodes_[shard]->queue; }
+
+size_t SimMta::active_count() {
+  size_t count = 0;
+  for (const auto& node : nodes_) count += node->queue.active_count();
+  return count;
+}
+
+uint64_t SimMta::counter(Counter which) const {
+  uint64_t sum = 0;
+  for (const auto& node : nodes_) sum += node->counters.get(which);
+  return sum;
+}
+
+void SimMta::set_store_faults(const StoreFaults& faults) {
+  for (const auto& node : nodes_) {
+    for (const auto& store : node->stores) store->faults = faults;
+  }
+}
+
+void SimMta::reload(size_t shard) { nodes_[shard]->configure(); }
+
+void SimMta::operate(const schedule::OperationRequest& request) {
+  for (const auto& node : nodes_) {
+    operations_.push_back(std::make_unique<schedule::QueueOperation>(node->queue, request));
+    operations_.back()->start();
+  }
 }
 
 std::string SimMta::take_log() {
   std::string all;
-  for (std::string_view part = log_buffer_.peek(); !part.empty(); part = log_buffer_.peek()) {
-    all += part;
-    log_buffer_.consume(part.size());
+  for (const auto& node : nodes_) {
+    for (auto part = node->log_buffer.peek(); !part.empty(); part = node->log_buffer.peek()) {
+      all += part;
+      node->log_buffer.consume(part.size());
+    }
   }
   return all;
 }

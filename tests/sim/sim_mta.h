@@ -1,75 +1,71 @@
-// One simulated MTA: the real SMTP server, queue manager, dispatcher and SMTP client of one shard,
-// on a shard of the world and a disk that outlives it.
+// One simulated MTA: the real SMTP server, queue manager, dispatcher, governor and SMTP client on
+// each of its shards, over a network and disks that outlive it.
 #pragma once
 
-#include <atomic>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
-#include "core/obs/log.h"
-#include "deliver/queue_notices.h"
-#include "dns/scripted_resolver.h"
-#include "shard/queue/partition.h"
-#include "shard/schedule/queue_manager.h"
+#include "core/obs/counters.h"
+#include "policy/warmup_counts.h"
+#include "shard/runtime/mesh.h"
+#include "shard/schedule/dispatcher.h"
+#include "shard/schedule/policy.h"
+#include "shard/schedule/queue_operation.h"
 #include "shard/sim/sim_store.h"
 #include "shard/sim/world.h"
-#include "smtp/client/agent.h"
-#include "smtp/server/service.h"
+#include "smtp/server/client_table.h"
 
 namespace barid::sim {
 
 struct MtaOptions {
   net::SocketAddress address;
-  std::string relayhost;  ///< where everything goes
+  std::string relayhost;      ///< where everything goes; empty = by the MX of `dns`
+  std::string dns;            ///< what names there are (dns/scripted_resolver.h)
+  uint16_t shards_count = 1;  ///< at most as many as disks
   schedule::RetryPolicy retry;
   schedule::QueueLimits limits{.active_messages_max = 1000};
+  schedule::TransportLimits transport{.site = {.window = {.limit = 4}}, .total_concurrency = 8};
+  const schedule::SiteRules* rules = nullptr;
+  Duration connect_timeout = std::chrono::seconds(30);
   StoreFaults store;
 };
 
-class SimMta final : private rt::TurnHook,
-                     private smtp::ContentSource,
-                     private smtp::ContentConverter,
-                     private schedule::Router {
+class SimMta final {
  public:
-  SimMta(World& world, SimDisk& disk, const MtaOptions& options);
-  ~SimMta() override;
+  /// A partition a disk, spread over the shards.
+  SimMta(World& world, std::span<SimDisk> disks, const MtaOptions& options);
+  ~SimMta();
+  SimMta(const SimMta&) = delete;
+  SimMta& operator=(const SimMta&) = delete;
 
-  [[nodiscard]] World::Shard& shard() noexcept { return shard_; }
-  [[nodiscard]] SimStore& store() noexcept { return store_; }
-  [[nodiscard]] schedule::QueueManager& queue() noexcept { return queue_; }
-  [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
+  /// The power goes, on all shards at once: the object is then to be buried.
+  void crash();
+
+  [[nodiscard]] size_t shards_count() const noexcept { return nodes_.size(); }
+  [[nodiscard]] schedule::QueueManager& queue(size_t shard);
+  /// Messages in memory, of all shards.
+  [[nodiscard]] size_t active_count();
+  [[nodiscard]] uint64_t counter(Counter which) const;
+  void set_store_faults(const StoreFaults& faults);
+  /// One shard reads the rules for sites again.
+  void reload(size_t shard);
+  /// Does it on all shards; nobody waits for it.
+  void operate(const schedule::OperationRequest& request);
   /// Log lines so far, for failure messages.
   [[nodiscard]] std::string take_log();
 
  private:
-  void on_turn_begin() override { log_.set_time(shard_.reactor.wall_now()); }
-  void on_turn_end() override {
-    store_.seal();
-    log_.publish();
-  }
-  rt::Task<Result<ContentRef>> content_of(queue::Message& message) override {
-    return queue_.content_of(message);
-  }
-  ContentRef to_7bit(const Content&) const override { return {}; }
-  schedule::Route route(const Envelope& envelope, const Recipient& recipient) const override;
-
+  struct Node;
+  World& world_;
   const MtaOptions options_;
-  World::Shard& shard_;
-  LogBuffer log_buffer_;
-  Log log_;
-  Counters counters_;
-  QueueNotices notices_;
-  rt::StopSource stop_;
-  SimStore store_;
-  schedule::QueueManager queue_;
-  queue::Partition partition_;
-  dns::ScriptedResolver resolver_;
-  uint32_t log_pid_ = 0;
+  rt::Mesh mesh_;
   policy::WarmupCounts warmup_;
-  smtp::SmtpAgent agent_;
   smtp::ClientTable clients_;
   std::atomic<uint32_t> log_pids_{0};
-  smtp::SmtpService service_;
+  std::vector<std::unique_ptr<Node>> nodes_;
+  std::vector<std::unique_ptr<schedule::QueueOperation>> operations_;
 };
 
 }  // namespace barid::sim
