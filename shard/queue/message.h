@@ -70,8 +70,8 @@ struct Message {
   uint32_t jobs_open = 0;             ///< destinations whose attempt has not ended
   bool attempted = false;             ///< some agent really tried in this round
   uint32_t recipients_in_memory = 0;  ///< pending ones when it was activated
-  WallTime suspended_until{};         ///< its sites take nothing before; of this round
-  bool is_notice = false;  ///< made here: no client would send it again if the store refused it
+  WallTime suspended_until{};  ///< none of its suspended sites takes it before; of this round
+  bool is_notice = false;      ///< made here: no client would send it again if the store refused it
   Order order = Order::kNone;
 
   /// No attempt is to begin any more.

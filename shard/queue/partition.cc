@@ -245,6 +245,8 @@ void Partition::on_commit(uint64_t number, Status status) {
       events_.on_filed(change.id, change.filed_under, change.due);
     } else if (change.kind == Change::Kind::kRemove) {
       events_.on_removed(change.id);
+    } else if (change.kind == Change::Kind::kUndo) {
+      events_.on_undone(change.id);
     }
   }
   group.changes.clear();

@@ -45,6 +45,8 @@ class Partition final : private Store::Listener {
     /// A staged message was not stored; the waiter on its group is told too. `message` is null if
     /// it was not meant for memory.
     virtual void on_refused(QueueId id, std::unique_ptr<Message> message) = 0;
+    /// What on_refused() was told about is not on disk for certain, in case it had got there.
+    virtual void on_undone(QueueId id) = 0;
     /// A commit failed (told once per failure): nothing more is acknowledged or attempted until
     /// on_store_recovered().
     virtual void on_store_failed(const Error& error) = 0;

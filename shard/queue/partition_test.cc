@@ -23,12 +23,13 @@ struct EventLog final : Partition::Events {
   void on_filed(QueueId id, const Strings&, WallTime due) override { filed.emplace_back(id, due); }
   void on_removed(QueueId id) override { removed.push_back(id); }
   void on_refused(QueueId id, std::unique_ptr<Message>) override { refused.push_back(id); }
+  void on_undone(QueueId id) override { undone.push_back(id); }
   void on_store_failed(const Error&) override { ++failures; }
   void on_store_recovered() override { ++recoveries; }
 
   std::vector<std::unique_ptr<Message>> accepted;
   std::vector<std::pair<QueueId, WallTime>> filed;
-  std::vector<QueueId> removed, refused;
+  std::vector<QueueId> removed, refused, undone;
   int failures = 0, recoveries = 0;
 };
 
@@ -253,10 +254,12 @@ TEST_P(PartitionFailureTest, RefusedMailIsUndone) {
   EXPECT_EQ(events.refused.size(), 2u);  // the one kept for the schedule, and the one for the disk
   EXPECT_EQ(events.failures, 1);
   EXPECT_FALSE(partition->writable());
+  EXPECT_TRUE(events.undone.empty());  // it may be there to be read
   recover();
   EXPECT_EQ(events.recoveries, 1);
   EXPECT_TRUE(partition->writable());
   EXPECT_EQ(sizes(), (Sizes{0, 0, 0, 0}));
+  EXPECT_EQ(events.undone, events.refused);
   EXPECT_TRUE(events.accepted.empty());
   EXPECT_TRUE(events.removed.empty());
 }

@@ -313,14 +313,14 @@ void QueueManager::remove(queue::Message& message) {
 }
 
 void QueueManager::on_refused(QueueId id, std::unique_ptr<queue::Message> message) {
-  if (!message) {
-    on_changed(id);
-    return;
-  }
+  static_cast<void>(id);
+  if (!message) return;  // filed: ours until on_undone(), for the group may have been written
   BARID_ASSERT(staged_count_ > 0);
   --staged_count_;
   if (message->is_notice) kept_notices_.push_back(std::move(message));
 }
+
+void QueueManager::on_undone(QueueId id) { on_changed(id); }
 
 /// The partition has just made the lost changes again, in the group that is open: a notice that was
 /// lost with the change that it belongs to joins them. A new id, because its first one may be on

@@ -152,6 +152,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   void on_accepted(std::unique_ptr<queue::Message> message) override;
   void on_refused(QueueId id, std::unique_ptr<queue::Message> message) override;
   void on_filed(QueueId id, const std::vector<std::string>& destinations, WallTime due) override;
+  void on_undone(QueueId id) override;
   void on_removed(QueueId id) override;
   void on_store_failed(const Error& error) override;
   void on_store_recovered() override;

@@ -93,7 +93,9 @@ void QueueManager::on_job_suspended(Job job, const SiteTrouble& trouble, WallTim
     log_.write({}, delivery_done(program_of(outcome.agent), message.id,
                                  message.envelope.recipients[recipient].address, outcome));
   }
-  message.suspended_until = std::max(message.suspended_until, until);
+  // Mail for a site that comes back soon does not wait for one that is stopped for a day.
+  const bool first = message.suspended_until == WallTime{};
+  message.suspended_until = first ? until : std::min(message.suspended_until, until);
   on_job_done(std::move(job));
 }
 

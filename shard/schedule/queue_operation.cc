@@ -244,6 +244,7 @@ bool QueueOperation::mark(QueueId id) {
       message.hold = false;
       break;
     case QueueAction::kFlush:
+      message.suspended_until = WallTime{};  // what was suspended of it is tried with the rest
       return true;
   }
   log_change(id, was_held);

@@ -96,8 +96,8 @@ bool SimSink::drops(Stage stage) {
 
 Task<void> SimSink::serve(net::Stream stream) {
   Session session(stop_, std::move(stream));
-  co_await rt::yield(shard_.reactor);  // others may have ended in this turn
-  if (open_count_ >= script.connections_max) {
+  const bool too_many = census_->open > script.connections_max;
+  if (too_many && open_count_ >= script.connections_max) {
     ++turned_away_count;
     static_cast<void>(
         co_await reply(session, Stage::kNone, "421 4.7.0 too many connections from you"));
@@ -121,7 +121,7 @@ Task<void> SimSink::serve(net::Stream stream) {
 Task<bool> SimSink::reply(Session& session, Stage stage, std::string positive) {
   if (drops(stage)) co_return false;
   const auto scripted = script.replies.find(stage);
-  const std::string& text = scripted != script.replies.end() ? scripted->second : positive;
+  const std::string text = scripted != script.replies.end() ? scripted->second : positive;
   if (script.reply_delay > Duration::zero()) {
     co_await rt::Sleep(shard_.reactor, shard_.reactor.now() + script.reply_delay);
   }

@@ -53,7 +53,10 @@ class SimSink final : private net::ConnectionHandler {
  public:
   SimSink(World& world, World::Shard& shard, Ledger& ledger, SinkScript sink_script = {});
 
-  Status listen(const net::SocketAddress& address) { return listener_.open(address); }
+  Status listen(const net::SocketAddress& address) {
+    census_ = &world_.network.watch(address);
+    return listener_.open(address);
+  }
   /// Stops listening and interrupts all sessions; idle() tells when they are over.
   void close();
   [[nodiscard]] bool idle() const { return sessions_.tasks_count() == 0 && listener_.closed(); }
@@ -84,7 +87,8 @@ class SimSink final : private net::ConnectionHandler {
   net::Listener listener_;
   rt::StopSource stop_;
   rt::Scope sessions_;
-  uint32_t open_count_ = 0;
+  SimNetwork::Census* census_ = nullptr;
+  uint32_t open_count_ = 0;                // sessions; some may not have noticed their end
   std::map<std::string, uint32_t> tries_;  // by recipient, for greylisting
 };
 

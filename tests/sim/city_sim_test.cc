@@ -87,7 +87,7 @@ class Scenario {
   void start() { mta_ = std::make_unique<SimMta>(world_, disks_, options_); }
 
   bool check() {
-    city_.check_windows();
+    city_.check_windows(mta_->leased());
     check_progress();
     return testing::Test::HasFailure();
   }
@@ -143,12 +143,14 @@ class Scenario {
 
   /// The next process may have another number of shards.
   void crash() {
+    const auto interrupted = mta_->unfinished();
     mta_->crash();
     ledger_.sender_crashed();
     World::bury(std::move(mta_));
     city_.forget_connections();
     options_.shards_count = static_cast<uint16_t>(1 + world_.rng.below(kDisks));
     start();
+    for (const auto& request : interrupted) mta_->operate(request);  // its operator saw it fail
   }
 
   /// Every shard hears of it in its own time.

@@ -31,10 +31,15 @@ SimCity::SimCity(World& world, Ledger& ledger, size_t sites_count, bool exact_at
     if (rng.chance(100)) policy.messages_per_second = static_cast<double>(5 + rng.below(20));
     site.bound = policy.window.limit;
     SinkScript script{.unanswered_max = 64};
-    // A site that enforces what we were told, and one that takes fewer than we think; not the
-    // senders' (site 0), whose notices would expire.
-    if (rng.chance(300)) script.connections_max = policy.window.limit;
-    if (rng.chance(100) && i > 0) script.connections_max = 1;
+    // A site that enforces what we were told (packets that overtake each other would make it
+    // wrong), and one that takes fewer until it is healed: what it turns away counts against its
+    // health, as in Postfix.
+    site.enforces = exact_at_sink && rng.chance(300);
+    if (site.enforces) script.connections_max = policy.window.limit;
+    if (!site.enforces && rng.chance(100)) {
+      script.connections_max = 1;
+      site.healthy_since = MonoTime::max();
+    }
     if (rng.chance(200)) script.greylist_tries = 1;
     site.sink = std::make_unique<SimSink>(world, shard, ledger, script);
     site.census = &world.network.watch(site.address);
@@ -109,6 +114,7 @@ void SimCity::heal(CitySite& site) {
   script.defer_per_mille = 0;
   script.reply_delay = {};
   script.drop_at = Stage::kNone;
+  if (!site.enforces) script.connections_max = UINT32_MAX;
   world_.network.set_refusing(site.address, false);
   world_.network.set_silent(site.address, site.gone);
   site.healthy_since = site.gone ? MonoTime::max() : world_.clock.mono();
@@ -118,6 +124,7 @@ void SimCity::set_limit(CitySite& site, uint32_t limit) {
   site.bound = std::max({site.bound, limit, site.policy.window.limit});
   site.policy.window.limit = limit;
   site.settled = false;
+  if (site.enforces) site.sink->script.connections_max = site.bound;
 }
 
 void SimCity::settled() {
@@ -125,7 +132,11 @@ void SimCity::settled() {
 }
 
 void SimCity::forget_connections() {
-  for (CitySite& site : sites_) site.bound = site.policy.window.limit;
+  for (CitySite& site : sites_) {
+    site.bound = site.policy.window.limit;
+    site.census->held_max = site.census->held;
+    site.census->open_max = site.census->open;
+  }
   settled();
 }
 
@@ -134,17 +145,19 @@ void SimCity::apply(const schedule::Route& route, std::string_view,
   *policy = const_cast<SimCity*>(this)->of_domain(route.nexthop).policy;
 }
 
-void SimCity::check_windows() {
+void SimCity::check_windows(const std::map<std::string, uint32_t>& leased) {
   for (CitySite& site : sites_) {
     SimNetwork::Census& census = *site.census;
     EXPECT_LE(census.held_max, site.bound) << "connections to " << site.host;
     if (exact_at_sink_) EXPECT_LE(census.open_max, site.bound) << "seen by " << site.host;
     census.held_max = census.held;
     census.open_max = census.open;
-    // What was open before the limit shrank ends, and is not opened again.
+    // What was granted before the limit shrank comes back, and is not given again.
     const uint32_t limit = site.policy.window.limit;
-    const uint32_t now = std::max(census.held, census.open);
-    if (site.settled) site.bound = std::max(limit, std::min(site.bound, now));
+    const auto granted = leased.find(site.host);
+    const uint32_t now = granted == leased.end() ? 0 : granted->second;
+    EXPECT_LE(census.held, now) << "connections without a lease to " << site.host;
+    if (site.settled) site.bound = std::max({limit, census.open, std::min(site.bound, now)});
   }
 }
 

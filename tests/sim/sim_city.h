@@ -2,6 +2,7 @@
 // limit, all kept in one ledger. What a site may see is checked as it is seen.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct CitySite {
   schedule::SitePolicy policy;  ///< what the MTA is told
   uint32_t bound = 0;           ///< what may be open: the limit, or what was before it shrank
   bool settled = true;          ///< all shards have heard of the limit
+  bool enforces = false;        ///< turns away what is beyond the limit
   bool gone = false;            ///< for good: its mail comes back to the sender
   MonoTime healthy_since{};     ///< max() = something is wrong with it now
   MonoTime moved_at{};          ///< the last progress, or that none was due
@@ -47,8 +49,8 @@ class SimCity final : public schedule::SiteRules {
   void settled();
   void forget_connections();
 
-  /// To be called at every step.
-  void check_windows();
+  /// To be called at every step, with the leases that are out, by host.
+  void check_windows(const std::map<std::string, uint32_t>& leased);
   void close();
   [[nodiscard]] bool idle() const;
 

@@ -162,6 +162,16 @@ void SimMta::crash() {
 
 schedule::QueueManager& SimMta::queue(size_t shard) { return nodes_[shard]->queue; }
 
+std::map<std::string, uint32_t> SimMta::leased() {
+  std::map<std::string, uint32_t> leased;
+  for (const auto& node : nodes_) {
+    node->governors.governor().for_each([&](const schedule::Governor::View& view) {
+      leased[std::string(view.key.substr(view.key.find(' ') + 1))] += view.leased;
+    });
+  }
+  return leased;
+}
+
 size_t SimMta::active_count() {
   size_t count = 0;
   for (const auto& node : nodes_) count += node->queue.active_count();
@@ -184,9 +194,19 @@ void SimMta::reload(size_t shard) { nodes_[shard]->configure(); }
 
 void SimMta::operate(const schedule::OperationRequest& request) {
   for (const auto& node : nodes_) {
-    operations_.push_back(std::make_unique<schedule::QueueOperation>(node->queue, request));
-    operations_.back()->start();
+    operations_.push_back(
+        {.request = request,
+         .run = std::make_unique<schedule::QueueOperation>(node->queue, request)});
+    operations_.back().run->start();
   }
+}
+
+std::vector<schedule::OperationRequest> SimMta::unfinished() const {
+  std::vector<schedule::OperationRequest> requests;
+  for (const Operation& operation : operations_) {
+    if (!operation.run->progress().finished) requests.push_back(operation.request);
+  }
+  return requests;
 }
 
 std::string SimMta::take_log() {

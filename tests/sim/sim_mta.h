@@ -2,6 +2,7 @@
 // each of its shards, over a network and disks that outlive it.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -45,6 +46,8 @@ class SimMta final {
 
   [[nodiscard]] size_t shards_count() const noexcept { return nodes_.size(); }
   [[nodiscard]] schedule::QueueManager& queue(size_t shard);
+  /// The connections that homes have granted, by the site's hosts.
+  [[nodiscard]] std::map<std::string, uint32_t> leased();
   /// Messages in memory, of all shards.
   [[nodiscard]] size_t active_count();
   [[nodiscard]] uint64_t counter(Counter which) const;
@@ -53,6 +56,8 @@ class SimMta final {
   void reload(size_t shard);
   /// Does it on all shards; nobody waits for it.
   void operate(const schedule::OperationRequest& request);
+  /// What of that is not done.
+  [[nodiscard]] std::vector<schedule::OperationRequest> unfinished() const;
   /// Log lines so far, for failure messages.
   [[nodiscard]] std::string take_log();
 
@@ -65,7 +70,11 @@ class SimMta final {
   smtp::ClientTable clients_;
   std::atomic<uint32_t> log_pids_{0};
   std::vector<std::unique_ptr<Node>> nodes_;
-  std::vector<std::unique_ptr<schedule::QueueOperation>> operations_;
+  struct Operation {
+    schedule::OperationRequest request;
+    std::unique_ptr<schedule::QueueOperation> run;
+  };
+  std::vector<Operation> operations_;  // one a shard
 };
 
 }  // namespace barid::sim
