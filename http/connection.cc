@@ -252,10 +252,27 @@ rt::Task<void> Connection::run() {
   env_.counters.add(Counter::kHttpConnections);
   env_.counters.add(Counter::kHttpConnectionsOpen);
   bool goes_on = true;
+  if (settings_.tls != nullptr) goes_on = co_await start_tls();
   while (goes_on) goes_on = co_await serve_one();
   // What is still to be sent goes out, then the peer sees the end.
+  stream_.end_writing();
   static_cast<void>(co_await stream_.flush(env_.reactor.now() + settings_.timeout));
   env_.counters.subtract(Counter::kHttpConnectionsOpen);
+}
+
+/// False: no TLS, so no HTTP. There is nobody to tell, in clear or otherwise.
+rt::Task<bool> Connection::start_tls() {
+  const ServiceTls& tls = *settings_.tls;
+  if (env_.handshakes_count >= tls.handshakes_max) {
+    env_.counters.reach(Limit::kTlsHandshakes);
+    co_return false;
+  }
+  if (!stream_.start_tls_server(*tls.context, env_.tickets)) co_return false;
+  ++env_.handshakes_count;
+  const Status status = co_await stream_.handshake(env_.reactor.now() + tls.timeout);
+  --env_.handshakes_count;
+  env_.counters.add(status.ok() ? Counter::kTlsSessionsIn : Counter::kTlsHandshakesFailed);
+  co_return status.ok();
 }
 
 void Connection::log_request(uint16_t status, uint64_t answer_bytes) {

@@ -14,9 +14,18 @@
 #include "http/request_reader.h"
 #include "http/router.h"
 #include "shard/net/stream.h"
+#include "shard/net/tls_server_context.h"
+#include "shard/net/tls_tickets.h"
 #include "shard/runtime/scope.h"
 
 namespace barid::http {
+
+/// The TLS of a listener.
+struct ServiceTls {
+  std::unique_ptr<const net::TlsServerContext> context;
+  Duration timeout = std::chrono::seconds(300);  ///< smtpd_starttls_timeout
+  uint32_t handshakes_max = 1000;                ///< smtpd_tls_handshake_limit: of one shard
+};
 
 /// What one listener is configured to do; sessions keep it until they end.
 struct ServiceSettings {
@@ -26,6 +35,7 @@ struct ServiceSettings {
   Duration idle_timeout = std::chrono::seconds(60);  ///< http_idle_timeout: between requests
   uint32_t connections_max = 1000;                   ///< http_connection_limit, of one shard
   uint64_t bodies_bytes_max = 256u << 20;            ///< bodies being received on one shard
+  std::shared_ptr<const ServiceTls> tls = {};        ///< null: HTTP in clear
 };
 
 /// What a connection needs from its shard. All outlive it.
@@ -34,6 +44,8 @@ struct ServiceEnv {
   Log& log;
   Counters& counters;
   rt::StopSource& stop;
+  net::TlsTicketKeys& tickets;
+  uint32_t& handshakes_count;  ///< of TLS, under way on this shard
 };
 
 /// Bytes of bodies under way on one service, so that many large ones cannot fill the memory.
@@ -65,6 +77,7 @@ class Connection final : private rt::StopCallback, private BodySink {
   void on_stop() override;
   bool on_body(std::string_view bytes) override;
   bool keep_body(std::string_view bytes);
+  rt::Task<bool> start_tls();
   rt::Task<bool> read_more();
   rt::Task<bool> serve_one();
   rt::Task<bool> receive_body();

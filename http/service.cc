@@ -60,6 +60,8 @@ rt::Task<void> Service::serve(std::unique_ptr<Connection> connection) {
 }
 
 rt::Task<void> Service::turn_away(net::Stream stream) {
+  if (settings_.tls != nullptr)
+    co_return;  // a handshake for a refusal is more than there is room for
   const Response response = error_response({.status = 503,
                                             .name = "service_unavailable",
                                             .message = "too many connections",

@@ -69,7 +69,12 @@ class ServiceTest : public ::testing::Test {
     }
     settings.timeout = 10s;
     settings.idle_timeout = 20s;
-    service.emplace(ServiceEnv{.reactor = reactor, .log = log, .counters = counters, .stop = stop},
+    service.emplace(ServiceEnv{.reactor = reactor,
+                               .log = log,
+                               .counters = counters,
+                               .stop = stop,
+                               .tickets = tickets,
+                               .handshakes_count = handshakes_count},
                     std::move(settings), router, log_pids);
     address = *net::SocketAddress::from_ip("127.0.0.1", next_port++);
     ASSERT_TRUE(service->listen(address).ok());
@@ -128,6 +133,8 @@ class ServiceTest : public ::testing::Test {
   Log log{LogFormat{}, buffer};
   Counters counters;
   rt::StopSource stop;
+  net::TlsTicketKeys tickets;
+  uint32_t handshakes_count = 0;
   Echo echo;
   Router router;
   std::atomic<uint32_t> log_pids{0};

@@ -257,6 +257,59 @@ TEST(AccessRestrictions, Replies) {
   }
 }
 
+TEST(AccessRestrictions, Certificates) {
+  struct Row {
+    std::string_view certificate, key;
+    bool trusted;
+    Items items;
+    std::string reply;
+  };
+  const std::string refused =
+      "554 5.7.1 <r@far.example>: Recipient address rejected: Access denied";
+  const Items known{"permit_tls_clientcerts", "reject"};
+  const Items any{"permit_tls_all_clientcerts", "reject"};
+  const Items table{"check_ccert_access", "inline:{ {AA:01=REJECT go} {BB:01=OK} }", "reject"};
+  const Row rows[] = {
+      {"AA:01", "BB:01", false, known, ""},
+      {"AA:02", "BB:02", false, known, ""},  // by its key
+      {"AA:03", "BB:03", true, known, refused},
+      {"", "", false, known, refused},
+      {"AA:03", "BB:03", true, any, ""},
+      {"AA:01", "BB:01", false, any, refused},
+      {"AA:01", "BB:01", false, table,
+       "554 5.7.1 <unknown[192.0.2.1]>: Client certificate rejected: go"},
+      {"AA:02", "BB:01", false, table, ""},
+      {"", "", false, table, refused},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(std::string(row.certificate) + " " + row.items.front());
+    RelayPolicy::Rules rules;
+    rules.client_certificates =
+        lookup::TableList("relay_clientcerts", "inline:{ {AA:01=a} {BB:02=b} }", {});
+    rules.list(ListKind::kRecipient) =
+        parse_restrictions(row.items, ListKind::kRecipient, TestSource());
+    ClientSideFacts facts;
+    facts.client_address = "192.0.2.1";
+    facts.recipient = "r@far.example";
+    facts.sender = "s@bad.example";
+    facts.encrypted = true;
+    facts.certificate_fingerprint = row.certificate;
+    facts.key_fingerprint = row.key;
+    facts.certificate_trusted = row.trusted;
+    EXPECT_EQ(RelayPolicy(std::move(rules)).check(CheckPoint::kRcpt, facts).reply, row.reply);
+  }
+}
+
+TEST(AccessRestrictions, EncryptedSessionsAreNotPlain) {
+  RelayPolicy::Rules rules;
+  rules.list(ListKind::kClient) =
+      parse_restrictions({"reject_plaintext_session"}, ListKind::kClient, TestSource());
+  ClientSideFacts facts;
+  facts.encrypted = true;
+  facts.recipient = "r@far.example";
+  EXPECT_EQ(RelayPolicy(std::move(rules)).check(CheckPoint::kRcpt, facts).reply, "");
+}
+
 TEST(AccessRestrictions, HeloNames) {
   struct Row {
     std::string_view helo;

@@ -58,7 +58,9 @@ enum class Restriction : uint8_t {
   kCheckSenderAccess,
   kCheckRecipientAccess,
   kCheckEtrnAccess,
-  kNever,    ///< a permission that nobody can have in this version: passes to the next item
+  kCheckCcertAccess,
+  kPermitTlsClientcerts,
+  kPermitTlsAllClientcerts,
   kClass,    ///< a list of its own: smtpd_restriction_classes
   kUnknown,  ///< unknown or not served: 451 4.3.5 when reached
 };

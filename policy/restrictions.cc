@@ -164,6 +164,7 @@ class RestrictionRun {
   Answer check_listed(std::string_view address, std::string_view klass, std::string_view detail);
   [[nodiscard]] bool discards() const noexcept;
   Answer check_table(const RestrictionList::Item& item, int depth);
+  Answer check_known_certificate(const Subject& subject);
   Answer apply(const lookup::LookupResult& result, const Subject& subject, int depth);
   Answer apply_list(std::string_view value, const Subject& subject, int depth);
 
@@ -234,16 +235,20 @@ RestrictionRun::Answer RestrictionRun::evaluate(const RestrictionList::Item& ite
       if (!facts_.sender || !facts_.sender->empty() || count < 2) return Answer::kDunno;
       return refuse(codes.multi_recipient, ".5.3", subject, "Multi-recipient bounce");
     }
-    case Restriction::kRejectPlaintextSession:  // every session of this version is one
+    case Restriction::kRejectPlaintextSession:
+      if (facts_.encrypted) return Answer::kDunno;
       return refuse(codes.plaintext, ".7.1", subject, "Session encryption is required");
     case Restriction::kCheckClientAccess:
     case Restriction::kCheckHeloAccess:
     case Restriction::kCheckSenderAccess:
     case Restriction::kCheckRecipientAccess:
     case Restriction::kCheckEtrnAccess:
+    case Restriction::kCheckCcertAccess:
       return check_table(item, depth);
-    case Restriction::kNever:
-      return Answer::kDunno;
+    case Restriction::kPermitTlsClientcerts:
+      return check_known_certificate(subject);
+    case Restriction::kPermitTlsAllClientcerts:
+      return facts_.certificate_trusted ? Answer::kPermit : Answer::kDunno;
     case Restriction::kClass:
       return run(*item.list, subject, depth + 1);
     case Restriction::kUnknown:
@@ -257,6 +262,17 @@ RestrictionRun::Answer RestrictionRun::check_networks(const Subject& subject) {
   const lookup::MatchResult match = rules_.mynetworks.match(facts_.address);
   if (match.is_temporary()) return temporary(subject.text);
   return match.yes() ? Answer::kPermit : Answer::kDunno;
+}
+
+/// A fingerprint is as good as a signature of an authority: it names the one certificate or key.
+RestrictionRun::Answer RestrictionRun::check_known_certificate(const Subject& subject) {
+  for (const std::string_view print : {facts_.certificate_fingerprint, facts_.key_fingerprint}) {
+    if (print.empty()) continue;
+    const lookup::LookupResult found = rules_.client_certificates.find(print);
+    if (found.is_found()) return Answer::kPermit;
+    if (found.is_temporary()) return temporary(subject.text);
+  }
+  return Answer::kDunno;
 }
 
 RestrictionRun::Answer RestrictionRun::check_destination(Restriction restriction) {
@@ -348,6 +364,14 @@ RestrictionRun::Answer RestrictionRun::check_table(const RestrictionList::Item& 
       if (!facts_.sender) return Answer::kDunno;
       return apply(find_access_mail(table, *facts_.sender, keys),
                    {.text = *facts_.sender, .klass = "Sender address"}, depth);
+    case Restriction::kCheckCcertAccess: {
+      if (facts_.certificate_fingerprint.empty()) return Answer::kDunno;
+      lookup::LookupResult result = table.find(facts_.certificate_fingerprint);
+      if (result.status() == lookup::LookupResult::Status::kNotFound) {
+        result = table.find(facts_.key_fingerprint);
+      }
+      return apply(result, {.text = client_text(), .klass = "Client certificate"}, depth);
+    }
     case Restriction::kCheckRecipientAccess:
       if (!facts_.recipient) return Answer::kDunno;
       return apply(find_access_mail(table, *facts_.recipient, keys),

@@ -12,6 +12,7 @@
 
 #include "core/lookup/ip_address.h"
 #include "core/lookup/match_list.h"
+#include "core/lookup/table_list.h"
 #include "policy/access_lookup.h"
 #include "policy/address_class.h"
 #include "policy/recipient_maps.h"
@@ -25,7 +26,11 @@ struct ClientSideFacts {
   lookup::IpAddress address{};
   bool address_known = false;  ///< false for unix sockets: never in mynetworks
   bool authenticated = false;
-  bool pipelined = false;  ///< sent commands before it may
+  bool pipelined = false;                    ///< sent commands before it may
+  bool encrypted = false;                    ///< the session is TLS
+  bool certificate_trusted = false;          ///< the client's certificate, by an authority of ours
+  std::string_view certificate_fingerprint;  ///< empty: it showed none
+  std::string_view key_fingerprint;          ///< of the public key in it
   std::string_view client_name = "unknown";
   std::string_view client_address;            ///< as text
   std::string_view helo;                      ///< empty: not given
@@ -76,15 +81,16 @@ class RelayPolicy {
     lookup::AddressList mynetworks;
     std::array<RestrictionList, kListKindCount> lists;  ///< by ListKind
     RestrictionCodes codes;
-    bool delay_reject = true;                ///< smtpd_delay_reject
-    bool relay_before_recipient = true;      ///< smtpd_relay_before_recipient_restrictions
-    bool reject_unlisted_sender = false;     ///< smtpd_reject_unlisted_sender
-    bool reject_unlisted_recipient = false;  ///< smtpd_reject_unlisted_recipient
-    bool bare_parents = true;                ///< of access tables, see AccessKeys
-    std::string delimiters;                  ///< recipient_delimiter
-    std::string null_sender = "<>";          ///< smtpd_null_access_lookup_key
-    RestrictionClasses restriction_classes;  ///< those that a table's result may name
-    RecipientMaps maps;                      ///< which addresses exist
+    bool delay_reject = true;                    ///< smtpd_delay_reject
+    bool relay_before_recipient = true;          ///< smtpd_relay_before_recipient_restrictions
+    bool reject_unlisted_sender = false;         ///< smtpd_reject_unlisted_sender
+    bool reject_unlisted_recipient = false;      ///< smtpd_reject_unlisted_recipient
+    bool bare_parents = true;                    ///< of access tables, see AccessKeys
+    std::string delimiters;                      ///< recipient_delimiter
+    std::string null_sender = "<>";              ///< smtpd_null_access_lookup_key
+    RestrictionClasses restriction_classes;      ///< those that a table's result may name
+    RecipientMaps maps;                          ///< which addresses exist
+    lookup::TableList client_certificates = {};  ///< relay_clientcerts
 
     RestrictionList& list(ListKind kind) { return lists[static_cast<size_t>(kind)]; }
   };

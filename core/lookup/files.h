@@ -15,6 +15,10 @@ using FileReader = std::function<Result<std::string>(const std::string& path)>;
 /// A FileReader for real files. Blocks. Errors: as errno says; kTooLong above 64 MiB.
 [[nodiscard]] Result<std::string> read_whole_file(const std::string& path);
 
+/// The same for a file that holds a secret: kPermission, with a text, if anybody but its owner may
+/// write it, or others than owner and group may read it.
+[[nodiscard]] Result<std::string> read_private_file(const std::string& path);
+
 /// A reader for callers without files: every path is absent.
 [[nodiscard]] Result<std::string> read_no_file(const std::string& path);
 

@@ -25,6 +25,11 @@ constexpr std::array<CounterInfo, kCounterCount> kInfos = {{
     {"connections_made_total", kTotal, "outgoing connections established"},
     {"connections_reused_total", kTotal, "deliveries over a connection used before"},
     {"connections_open", kGauge, "outgoing connections, idle ones included"},
+    {"tls_sessions_in_total", kTotal, "TLS handshakes with clients, with a new key exchange"},
+    {"tls_resumed_in_total", kTotal, "TLS sessions that clients resumed by a ticket"},
+    {"tls_handshakes_failed_total", kTotal, "TLS handshakes with clients that failed"},
+    {"tls_sessions_out_total", kTotal, "TLS handshakes with servers, with a new key exchange"},
+    {"tls_resumed_out_total", kTotal, "TLS sessions resumed with servers"},
     {"governor_messages_total", kTotal, "messages to other shards about connections to sites"},
     {"messages_active", kGauge, "messages in memory, being delivered or about to be"},
     {"records_corrupt_total", kTotal, "stored records that did not decode"},
@@ -41,11 +46,12 @@ constexpr std::array<CounterInfo, kCounterCount> kInfos = {{
 }};
 
 constexpr std::array<std::string_view, kLimitCount> kLimitNames = {
-    "sessions",       "sessions_per_client", "rate_per_client", "message_bytes",
-    "recipients",     "line_bytes",          "header_bytes",    "hops",
-    "session_errors", "queue_bytes",         "memory_bytes",    "disk_space",
-    "commit_backlog", "offload_queue",       "message_ring",    "connections_out",
-    "destination",    "active_messages",     "dns_queries",     "log_bytes"};
+    "sessions",        "sessions_per_client", "rate_per_client", "message_bytes",
+    "recipients",      "line_bytes",          "header_bytes",    "hops",
+    "session_errors",  "queue_bytes",         "memory_bytes",    "disk_space",
+    "commit_backlog",  "offload_queue",       "message_ring",    "tls_handshakes",
+    "connections_out", "destination",         "active_messages", "dns_queries",
+    "log_bytes"};
 
 static_assert(!kInfos.back().name.empty() && !kLimitNames.back().empty());  // none forgotten
 

@@ -1,10 +1,31 @@
 #include "shard/net/stream.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
+#include <vector>
+
+#include "shard/net/tls_engine.h"
 
 namespace barid::net {
+
+/// TLS between a connection and its wire.
+struct TlsLayer {
+  std::unique_ptr<TlsEngine> engine;
+
+  // Of a start_write(), which is sealed in portions.
+  std::span<iovec> unsealed;
+  size_t sealed_bytes = 0;  // plaintext sealed so far
+  size_t sent_bytes = 0;    // plaintext whose records are with the kernel
+  struct Record {
+    size_t wire_end;   // in the outbox, or in what is in flight
+    size_t plain_end;  // in the whole write
+  };
+  std::vector<Record> queued;  // in the outbox
+  std::vector<Record> flying;  // in what is in flight
+};
 
 /// Lives until its Stream is gone and the kernel has let go of both operations; then deletes
 /// itself.
@@ -43,6 +64,9 @@ class Connection final : private rt::Timer {
   // --- waiting
   bool is_ready(uint8_t interest) const noexcept {
     if (interrupted_) return true;
+    if ((interest & Stream::kSecured) != 0) {
+      return ended_ || write_error_ != 0 || tls_->engine->state() != TlsEngine::State::kHandshake;
+    }
     if ((interest & Stream::kInput) != 0 && (fresh_input_ || ended_)) return true;
     return (interest & Stream::kWritten) != 0 && (write_idle() || write_error_ != 0);
   }
@@ -58,6 +82,7 @@ class Connection final : private rt::Timer {
     if (interrupted_) return Error{.code = Code::kCancelled};
     if (write_error_ != 0) return error_from_errno(write_error_);
     if (std::exchange(timed_out_, false)) return Error{.code = Code::kTimeout};
+    if ((interest & Stream::kSecured) != 0) return take_handshake_result();
     if ((interest & Stream::kInput) != 0) {
       if (std::exchange(fresh_input_, false)) return {};
       if (ended_ && (interest & Stream::kWritten) != 0 && write_idle()) return {};
@@ -67,6 +92,12 @@ class Connection final : private rt::Timer {
       }
     }
     return {};
+  }
+  Status take_handshake_result() const noexcept {
+    const TlsEngine::State state = tls_->engine->state();
+    if (state == TlsEngine::State::kOpen || state == TlsEngine::State::kEnded) return {};
+    if (state == TlsEngine::State::kFailed) return Error{.code = Code::kRefused};
+    return receive_error_ == 0 ? Error{.code = Code::kClosed} : error_from_errno(receive_error_);
   }
   void interrupt() noexcept {
     interrupted_ = true;
@@ -79,23 +110,45 @@ class Connection final : private rt::Timer {
 
   // --- writing
   void write(std::string_view bytes) {
-    outbox_.append(bytes);
+    if (tls_ == nullptr) {
+      outbox_.append(bytes);
+    } else {
+      for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kRecordBytes))) {
+        tls_->engine->write(bytes.substr(0, kRecordBytes));
+      }
+    }
     if (!sender_.active) send_outbox();
   }
   size_t write_backlog() const noexcept {
     return outbox_.size() + (sender_.active ? in_flight_.size() : 0);
   }
   void start_write(std::span<iovec> vectors) {
+    if (tls_ != nullptr) {  // which may be sending a few words of its own
+      BARID_ASSERT(tls_->unsealed.empty() && tls_->queued.empty() && tls_->flying.empty());
+      tls_->unsealed = vectors;
+      tls_->sealed_bytes = tls_->sent_bytes = 0;
+      seal_more();
+      return;
+    }
     BARID_ASSERT(write_idle());
-    gathered_ = true;
     sender_.bytes_sent = 0;
+    gathered_ = true;
     sender_.vectors = vectors.data();
     sender_.vectors_count = vectors.size();
     if (write_error_ == 0) reactor_.io().send(sender_);
   }
-  bool write_idle() const noexcept { return !sender_.active && outbox_.empty(); }
+  bool write_idle() const noexcept {
+    return !sender_.active && outbox_.empty() && (tls_ == nullptr || tls_->unsealed.empty());
+  }
   bool sending() const noexcept { return sender_.active; }
-  size_t written_bytes() const noexcept { return sender_.bytes_sent; }
+  size_t written_bytes() const noexcept {
+    if (tls_ == nullptr) return sender_.bytes_sent;
+    size_t bytes = tls_->sent_bytes;  // a record that did not leave as a whole cannot be read
+    for (const TlsLayer::Record& record : tls_->flying) {
+      if (record.wire_end <= sender_.bytes_sent) bytes = record.plain_end;
+    }
+    return bytes;
+  }
   /// Sets `done` when the present write ended; what write() queued behind it may still go out.
   void cancel_write(rt::Event* done) {
     cancelled_event_ = done;
@@ -108,6 +161,7 @@ class Connection final : private rt::Timer {
     abandoned_ = true;
     closed_event_ = closed;
     rt::Timer::cancel();
+    tls_.reset();  // its context goes with the owner of the stream
     if (receiver_.active) reactor_.io().cancel(receiver_);
     if (sender_.active) reactor_.io().cancel(sender_);
     delete_if_done();
@@ -115,6 +169,22 @@ class Connection final : private rt::Timer {
 
   /// The closing goes on unwatched.
   void forget_closed_event() noexcept { closed_event_ = nullptr; }
+
+  // --- TLS
+  bool start_tls_server(const TlsServerContext& context, TlsTicketKeys& tickets) {
+    start_tls(TlsEngine::accept(context, tickets, reactor_.wall_now(), outbox_));
+    return tls_ != nullptr;
+  }
+  bool start_tls_client(const TlsClientContext& context, TlsClientPeer peer) {
+    start_tls(TlsEngine::connect(context, std::move(peer), outbox_));
+    return tls_ != nullptr;
+  }
+  TlsEngine* tls() const noexcept { return tls_ == nullptr ? nullptr : tls_->engine.get(); }
+  void end_writing() {
+    if (tls_ == nullptr) return;
+    tls_->engine->close();
+    if (!sender_.active) send_outbox();
+  }
 
   rt::Reactor& reactor() noexcept { return reactor_; }
 
@@ -135,6 +205,8 @@ class Connection final : private rt::Timer {
 
   static constexpr size_t kInboxKeepBytes = 512;
   static constexpr size_t kOutboxKeepBytes = 512;
+  static constexpr size_t kRecordBytes = TlsEngine::kRecordBytesMax;
+  static constexpr size_t kSealedBytesMax = 4 * kRecordBytes;  // of a write, ahead of the kernel
 
   void start_receiving() {
     paused_ = false;
@@ -143,6 +215,96 @@ class Connection final : private rt::Timer {
 
   void on_bytes(std::string_view bytes) {
     if (abandoned_) return;
+    if (tls_ == nullptr) {
+      deliver(bytes);
+    } else {
+      open_bytes(bytes);
+    }
+  }
+
+  void start_tls(std::unique_ptr<TlsEngine> engine) {
+    BARID_ASSERT(tls_ == nullptr);
+    live_ = {};
+    inbox_.clear();
+    inbox_consumed_ = 0;
+    fresh_input_ = false;
+    if (engine == nullptr) return;
+    tls_ = std::make_unique<TlsLayer>();
+    tls_->engine = std::move(engine);
+    if (paused_ && !ended_) start_receiving();
+    if (!sender_.active) send_outbox();
+  }
+
+  /// Bytes of the wire become plaintext, record by record.
+  void open_bytes(std::string_view bytes) {
+    if (ended_) return;
+    std::array<char, kRecordBytes>
+        plain;  // not initialised: each byte is written before it is read
+    tls_->engine->set_input(bytes);
+    for (;;) {
+      const size_t got = tls_->engine->read(plain.data(), plain.size());
+      if (got == 0) break;
+      deliver({plain.data(), got});
+      if (abandoned_) return;
+    }
+    if (!sender_.active) send_outbox();
+    const TlsEngine::State state = tls_->engine->state();
+    if (state == TlsEngine::State::kEnded || state == TlsEngine::State::kFailed) {
+      ended_ = true;
+      receive_error_ = state == TlsEngine::State::kFailed ? EPROTO : 0;
+    }
+    if (waiter_ && is_ready(interest_)) std::exchange(waiter_, {}).resume();
+  }
+
+  /// The next portion of a write becomes records; small pieces share one.
+  void seal_more() {
+    std::array<char, kRecordBytes> gathered;
+    std::span<iovec>& rest = tls_->unsealed;
+    size_t sealed = 0;
+    while (!rest.empty() && sealed < kSealedBytesMax) {
+      size_t filled = 0;
+      std::string_view record;
+      while (!rest.empty() && filled < kRecordBytes && record.empty()) {
+        iovec& piece = rest.front();
+        const size_t bytes = std::min(piece.iov_len, kRecordBytes - filled);
+        const auto* start = static_cast<const char*>(piece.iov_base);
+        if (bytes == kRecordBytes) {
+          record = {start, bytes};
+        } else {
+          std::memcpy(gathered.data() + filled, start, bytes);
+          filled += bytes;
+        }
+        piece.iov_base = static_cast<char*>(piece.iov_base) + bytes;
+        piece.iov_len -= bytes;
+        if (piece.iov_len == 0) rest = rest.subspan(1);
+      }
+      if (record.empty()) record = {gathered.data(), filled};
+      tls_->engine->write(record);
+      if (tls_->engine->state() == TlsEngine::State::kFailed) {
+        write_error_ = EPROTO;
+        on_portion_sent(-write_error_);
+        return;
+      }
+      sealed += record.size();
+      tls_->sealed_bytes += record.size();
+      tls_->queued.push_back({.wire_end = outbox_.size(), .plain_end = tls_->sealed_bytes});
+    }
+    if (!sender_.active) send_outbox();
+  }
+
+  /// A portion left, or did not.
+  void on_portion_sent(int result) {
+    tls_->sent_bytes = written_bytes();
+    tls_->flying.clear();
+    if (result != 0) {
+      tls_->unsealed = {};
+      tls_->queued.clear();
+    } else if (!tls_->unsealed.empty() && tls_->queued.empty()) {
+      seal_more();
+    }
+  }
+
+  void deliver(std::string_view bytes) {
     fresh_input_ = true;
     if (inbox_.empty() && waiter_ && (interest_ & Stream::kInput) != 0) {
       // The reader works on the kernel's buffer itself; what it leaves is kept.
@@ -170,6 +332,7 @@ class Connection final : private rt::Timer {
       delete_if_done();
       return;
     }
+    if (ended_) return;  // TLS said so before
     if (result == -ECANCELED && paused_) return;
     if (result == -ECANCELED) {  // consumed again before the pause took effect
       reactor_.io().receive(receiver_);
@@ -177,16 +340,21 @@ class Connection final : private rt::Timer {
     }
     ended_ = true;
     receive_error_ = -result;
-    if (waiter_ && (interest_ & Stream::kInput) != 0) std::exchange(waiter_, {}).resume();
+    if (waiter_ && (interest_ & (Stream::kInput | Stream::kSecured)) != 0) {
+      std::exchange(waiter_, {}).resume();
+    }
   }
 
   void send_outbox() {
+    if (outbox_.empty()) return;
     if (write_error_ != 0) {
       outbox_.clear();
+      if (tls_ != nullptr) on_portion_sent(-write_error_);
       return;
     }
     std::swap(in_flight_, outbox_);
     outbox_.clear();
+    if (tls_ != nullptr) std::swap(tls_->flying, tls_->queued);
     gathered_ = false;
     own_vector_ = iovec{.iov_base = in_flight_.data(), .iov_len = in_flight_.size()};
     sender_.vectors = &own_vector_;
@@ -202,7 +370,8 @@ class Connection final : private rt::Timer {
     if (result != 0) write_error_ = -result;
     if (!gathered_ && in_flight_.capacity() > kOutboxKeepBytes) in_flight_ = std::string();
     if (cancelled_event_ != nullptr) std::exchange(cancelled_event_, nullptr)->set();
-    if (!outbox_.empty()) send_outbox();
+    if (tls_ != nullptr) on_portion_sent(result);
+    if (!outbox_.empty() && !sender_.active) send_outbox();
     if (waiter_ && is_ready(interest_)) std::exchange(waiter_, {}).resume();
   }
 
@@ -238,6 +407,7 @@ class Connection final : private rt::Timer {
   std::string outbox_;
   std::string in_flight_;
   iovec own_vector_{};
+  std::unique_ptr<TlsLayer> tls_;  // null: plaintext
   rt::Event* cancelled_event_ = nullptr;
   rt::Event* closed_event_ = nullptr;
   std::coroutine_handle<> waiter_;
@@ -295,6 +465,14 @@ size_t Stream::write_backlog() const noexcept { return connection_->write_backlo
 void Stream::start_write(std::span<iovec> vectors) { connection_->start_write(vectors); }
 bool Stream::written() const noexcept { return connection_->write_idle(); }
 size_t Stream::written_bytes() const noexcept { return connection_->written_bytes(); }
+bool Stream::start_tls_server(const TlsServerContext& context, TlsTicketKeys& tickets) {
+  return connection_->start_tls_server(context, tickets);
+}
+bool Stream::start_tls_client(const TlsClientContext& context, TlsClientPeer peer) {
+  return connection_->start_tls_client(context, std::move(peer));
+}
+const TlsEngine* Stream::tls() const noexcept { return connection_->tls(); }
+void Stream::end_writing() { connection_->end_writing(); }
 bool Stream::quiet() const noexcept { return connection_->quiet(); }
 void Stream::interrupt() noexcept { connection_->interrupt(); }
 
@@ -308,6 +486,7 @@ rt::Task<void> Stream::cancel_write() {
 }
 
 rt::Task<Code> Stream::close(MonoTime flush_until) {
+  end_writing();
   static_cast<void>(co_await flush(flush_until));
   Connection* const connection = std::exchange(connection_, nullptr);
   rt::Reactor& reactor = connection->reactor();

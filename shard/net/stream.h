@@ -4,8 +4,11 @@
 // Receiving is multishot and goes on by itself until the inbox holds kInboxBytesMax; then it pauses
 // until half of that is consumed (back-pressure on the peer).
 // All waits end by their deadline, by the peer, or by interrupt(). Deadlines cost nothing while
-// they only move forward: one timer per stream, checked lazily. Layer: shard/net. Shard-owned. At
-// most one coroutine waits on a stream at a time.
+// they only move forward: one timer per stream, checked lazily.
+//
+// start_tls_…() puts TLS between the stream and the wire, at any moment when nothing is half
+// written: everything else stays as it is, and without it TLS costs a comparison a call.
+// Layer: shard/net. Shard-owned. At most one coroutine waits on a stream at a time.
 #pragma once
 
 #include <sys/uio.h>
@@ -28,6 +31,11 @@ namespace barid::net {
 inline constexpr size_t kInboxBytesMax = 64 * 1024;
 
 class Connection;  // stream.cc: the pinned part that the kernel may still write to
+class TlsEngine;
+class TlsServerContext;
+class TlsClientContext;
+class TlsTicketKeys;
+struct TlsClientPeer;
 
 class Stream {
  public:
@@ -47,7 +55,7 @@ class Stream {
   [[nodiscard]] std::string_view input() const noexcept;
   void consume(size_t bytes) noexcept;
 
-  enum Wake : uint8_t { kInput = 1, kWritten = 2 };
+  enum Wake : uint8_t { kInput = 1, kWritten = 2, kSecured = 4 };
   struct Awaiter {
     Connection& connection;
     uint8_t interest;
@@ -75,6 +83,19 @@ class Stream {
   [[nodiscard]] size_t written_bytes() const noexcept;
   /// Waits for any of `interest` (Wake bits). Errors as read().
   [[nodiscard]] Awaiter wait(uint8_t interest, MonoTime deadline) noexcept;
+
+  /// From now on the bytes of the wire are TLS. What was received and not consumed is thrown away:
+  /// it came in clear. What write() accepted before goes out in clear. The context (and the keys)
+  /// outlive the stream's Connection, so they live as long as the reactor turns. False: out of
+  /// memory, or nothing that `peer` must prove can be proven.
+  bool start_tls_server(const TlsServerContext& context, TlsTicketKeys& tickets);
+  bool start_tls_client(const TlsClientContext& context, TlsClientPeer peer);
+  /// Waits until the handshake is through. Errors as read(), and kRefused: it failed, see tls().
+  [[nodiscard]] Awaiter handshake(MonoTime deadline) noexcept { return wait(kSecured, deadline); }
+  /// The TLS of this stream; null while there is none.
+  [[nodiscard]] const TlsEngine* tls() const noexcept;
+  /// Says that no more will be written, if TLS has a word for it. Flush afterwards.
+  void end_writing();
 
   /// Open, and nothing has arrived that was not consumed: fit to be kept idle or used again.
   [[nodiscard]] bool quiet() const noexcept;

@@ -37,6 +37,7 @@ void append_client(std::string& out, const ReceivedFacts& facts) {
 void append_received(std::string& out, const ReceivedFacts& facts) {
   out.append("Received: ");
   if (!facts.hide_client) append_client(out, facts);
+  if (!facts.tls.empty()) out.append(facts.tls).append("\r\n\t");
   out.append("by ").append(facts.hostname);
   out.append(" (").append(facts.mail_name).append(") with ").append(facts.protocol);
   out.append(" id ").append(facts.queue_id);

@@ -17,6 +17,7 @@ struct ReceivedFacts {
   std::string_view client_address;  ///< textual, without brackets; IPv6 is recognised by its colon
   std::string_view hostname;        ///< ours
   std::string_view mail_name;       ///< the product name in parentheses
+  std::string_view tls = {};        ///< comments about the encryption, folded by "\r\n\t"; or empty
   std::string_view protocol;        ///< "SMTP", "ESMTP", …
   std::string_view queue_id;
   std::string_view recipient;  ///< the only recipient; empty = several, none is named

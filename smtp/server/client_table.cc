@@ -36,6 +36,13 @@ uint32_t ClientTable::count(const std::string& client, ClientEvent event, MonoTi
   return ++entry->events[static_cast<size_t>(event)];
 }
 
+uint32_t ClientTable::rate(const std::string& client, ClientEvent event, MonoTime now) {
+  const std::lock_guard lock(mutex_);
+  const auto found = clients_.find(client);
+  if (found == clients_.end() || now >= found->second.window_end) return 0;
+  return found->second.events[static_cast<size_t>(event)];
+}
+
 /// Once a window: those who did nothing since are forgotten.
 void ClientTable::sweep(MonoTime now, Duration unit) {
   next_sweep_ = now + unit;

@@ -16,7 +16,7 @@
 
 namespace barid::smtp {
 
-enum class ClientEvent : uint8_t { kConnection, kMessage, kRecipient };
+enum class ClientEvent : uint8_t { kConnection, kMessage, kRecipient, kTlsSession };
 
 class ClientTable {
  public:
@@ -29,13 +29,16 @@ class ClientTable {
   /// Counts an event; returns how many of its kind the client's window of length `unit` has now.
   uint32_t count(const std::string& client, ClientEvent event, MonoTime now, Duration unit);
 
+  /// How many events of that kind the client's window has now.
+  [[nodiscard]] uint32_t rate(const std::string& client, ClientEvent event, MonoTime now);
+
   /// Clients that are remembered now.
   [[nodiscard]] size_t size();
 
  private:
   struct Entry {
     uint32_t connections = 0;
-    std::array<uint32_t, 3> events{};  ///< by ClientEvent
+    std::array<uint32_t, 4> events{};  ///< by ClientEvent
     MonoTime window_end{};
   };
   Entry* find_or_add(const std::string& client);

@@ -31,6 +31,10 @@ TEST(ClientTable, WindowsBeginWithTheirFirstEvent) {
   EXPECT_EQ(table.count("b", kMessage, kStart + 59s, 60s), 1u);
   EXPECT_EQ(table.count("a", kMessage, kStart + 60s, 60s), 1u);
   EXPECT_EQ(table.count("b", kMessage, kStart + 60s, 60s), 2u);
+  EXPECT_EQ(table.rate("b", kMessage, kStart + 61s), 2u);
+  EXPECT_EQ(table.rate("b", ClientEvent::kTlsSession, kStart + 61s), 0u);
+  EXPECT_EQ(table.rate("b", kMessage, kStart + 600s), 0u);
+  EXPECT_EQ(table.rate("nobody", kMessage, kStart), 0u);
   EXPECT_EQ(table.count("a", ClientEvent::kRecipient, kStart + 61s, 60s), 1u);
 }
 

@@ -120,10 +120,11 @@ bool ServerMachine::take_ask(Action& action) {
     accept_rcpt();
   }
   if (ask_ == Ask::kNothing) return false;
-  static constexpr std::array kKinds = {
-      ActionKind::kNeedInput,      ActionKind::kCheckHelo, ActionKind::kCheckSender,
-      ActionKind::kCheckRecipient, ActionKind::kCheckData, ActionKind::kCheckVerify,
-      ActionKind::kCheckEtrn,      ActionKind::kIdentify,  ActionKind::kCommit};
+  static constexpr std::array kKinds = {ActionKind::kNeedInput,   ActionKind::kCheckHelo,
+                                        ActionKind::kCheckSender, ActionKind::kCheckRecipient,
+                                        ActionKind::kCheckData,   ActionKind::kCheckVerify,
+                                        ActionKind::kCheckEtrn,   ActionKind::kIdentify,
+                                        ActionKind::kStartTls,    ActionKind::kCommit};
   owed_ = ask_;
   ask_ = Ask::kNothing;
   action.kind = kKinds[static_cast<size_t>(owed_)];
@@ -253,6 +254,8 @@ void ServerMachine::run_line(std::string_view line, std::string_view behind) {
     output_.append("[").append(client_.address).append("]");
     end_reply(start);
     finish(false);
+  } else if (policy_.tls_required && !secured_ && !rule_of(command.verb).before_tls) {
+    answer(false, replies::kMustStarttls);
   } else {
     dispatch(command);
   }
@@ -322,12 +325,23 @@ void ServerMachine::on_verdict(std::string_view refusal) {
       break;
     case Ask::kIdentity:
       return greet_again(refusal);
+    case Ask::kStartTls:
+      if (ok) return answer(true, replies::kStarttlsReady);
+      break;
     case Ask::kNothing:
     case Ask::kCommit:
       BARID_ASSERT(false && "on_verdict() without a question");
   }
   reply_foreign({}, refusal);
   finish(false);
+}
+
+void ServerMachine::on_secured() {
+  BARID_ASSERT(!secured_ && line_.empty());
+  secured_ = true;
+  extended_ = false;
+  helo_.clear();
+  reset_transaction();
 }
 
 void ServerMachine::on_open_failed(std::string_view reply) {

@@ -16,7 +16,7 @@
 // writes output() and calls clear_output(): always before it waits for input, on kFlush and on
 // kClose; before other waits it may.
 //
-// Source: RFC 5321, 1870, 2920, 3030, 3461, 6152, 6531, 6710.
+// Source: RFC 5321, 1870, 2920, 3030, 3207, 3461, 6152, 6531, 6710.
 // Layer:  smtp/server, pure: no I/O, no clock, no globals; allocates nothing per command once its
 //         buffers have grown. One machine per connection, used by one thread.
 #pragma once
@@ -79,6 +79,7 @@ struct ServerPolicy {
   std::string verp_delimiters = "+=";              ///< default_verp_delimiters
   std::string verp_delimiter_filter = "-=+";       ///< what XVERP's delimiters may be
 
+  bool tls_required = false;  ///< nothing but the way to STARTTLS is allowed in clear
   bool helo_required = false;
   bool disable_vrfy_command = false;
   bool strict_rfc821_envelopes = false;
@@ -128,6 +129,10 @@ enum class ActionKind : uint8_t {
   kOpenMessage,
   /// Append `bytes` to the message's content; nothing to answer.
   kBodyBytes,
+  /// STARTTLS: answer with on_verdict() whether TLS is to be had. If it is, throw away all input
+  /// that is left (RFC 3207 4: it came in clear), write output(), do the handshake, and call
+  /// on_secured() before next(); if the handshake fails, the session is over.
+  kStartTls,
   /// The message is complete. Take the envelope with fill_envelope(), make it durable, then call
   /// on_committed() or on_commit_failed(). No input is used in between.
   kCommit,
@@ -196,6 +201,9 @@ class ServerMachine {
   void on_open_failed(std::string_view reply);
   /// At kIdentify, before on_verdict(): from here on `client` is who is connected.
   void become(ClientFacts client);
+  /// The connection is encrypted from here on: what the client said before is forgotten (RFC 3207
+  /// 4.2). After kStartTls, or before start() where TLS comes first.
+  void on_secured();
   /// Answers kCommit: the message is durable.
   void on_committed(std::string_view queue_id);
   /// Answers kCommit: it is not, and nothing of it remains.
@@ -215,8 +223,12 @@ class ServerMachine {
   [[nodiscard]] std::string_view helo() const noexcept { return helo_; }
   /// At kCheckHelo: the name it is about.
   [[nodiscard]] std::string_view helo_offered() const noexcept { return helo_candidate_; }
-  /// "SMTP", "ESMTP" or "UTF8SMTP", as in proto= and Received's "with".
+  /// "SMTP", "ESMTP" or "UTF8SMTP", as in proto=.
   [[nodiscard]] std::string_view protocol() const noexcept;
+  /// The same with what RFC 3848 appends for TLS: "ESMTPS", as in Received's "with".
+  [[nodiscard]] std::string_view transport_protocol() const noexcept;
+  /// The connection is encrypted.
+  [[nodiscard]] bool secured() const noexcept { return secured_; }
   [[nodiscard]] bool in_transaction() const noexcept;
   [[nodiscard]] std::string_view sender() const noexcept { return text(sender_); }
   [[nodiscard]] uint64_t declared_size() const noexcept { return declared_size_; }
@@ -270,6 +282,7 @@ class ServerMachine {
     kVerify,
     kEtrn,
     kIdentity,
+    kStartTls,
     kCommit,
   };
   /// kOpenMessage: to be returned by next(), or returned and not yet turned down.
@@ -340,6 +353,7 @@ class ServerMachine {
   void run_vrfy(std::string_view arguments);
   void accept_vrfy();
   void run_etrn(std::string_view arguments);
+  void run_starttls(std::string_view arguments);
   void answer(bool ok, std::string_view text);
   [[nodiscard]] ArgumentOptions argument_options() const noexcept;
   void offer_candidate(Ask ask);
@@ -388,6 +402,7 @@ class ServerMachine {
   bool closed_ = false;
   bool refused_ = false;  ///< greeted with a refusal
   bool extended_ = false;
+  bool secured_ = false;
   bool after_cr_ = false;  ///< kRestOfLine and kChunk: the last byte used was CR
   bool pipelining_noted_ = false;
   bool bare_newline_seen_ = false;

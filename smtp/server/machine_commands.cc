@@ -14,9 +14,9 @@ namespace {
 /// A HELO name is a domain (at most 255 bytes); more would only make log and header lines long.
 constexpr size_t kHeloBytesMax = 255;
 
-/// What this machine can do; STARTTLS and AUTH are known but never enabled here.
+/// What this machine can do; AUTH is known but never enabled here.
 constexpr KeywordSet kImplemented =
-    kKeywordsServed | kKeywordXverp | kKeywordXclient | kKeywordXforward;
+    kKeywordsServed | kKeywordXverp | kKeywordXclient | kKeywordXforward | kKeywordStarttls;
 
 constexpr std::string_view refusal_text(Refusal refusal) noexcept {
   switch (refusal) {
@@ -58,7 +58,7 @@ void ServerMachine::dispatch(const CommandLine& command) {
     case Verb::kXforward:
       return run_xforward(arguments);
     case Verb::kStarttls:
-      return answer(false, replies::kNotImplemented);
+      return run_starttls(arguments);
     case Verb::kAuth:
       return answer(false, replies::kAuthNotEnabled);
     case Verb::kMail:
@@ -127,14 +127,16 @@ void ServerMachine::accept_helo() {
 /// The EHLO reply without its last CRLF: the keywords in Postfix's order.
 void ServerMachine::append_keywords() {
   static constexpr std::array kOrder = {
-      kKeywordPipelining, kKeywordSize,      kKeywordVrfy,     kKeywordEtrn,
-      kKeywordXverp,      kKeywordXclient,   kKeywordXforward, kKeywordEnhancedStatusCodes,
-      kKeyword8BitMime,   kKeywordDsn,       kKeywordSmtpUtf8, kKeywordChunking,
-      kKeywordBinaryMime, kKeywordMtPriority};
+      kKeywordPipelining, kKeywordSize,       kKeywordVrfy,
+      kKeywordEtrn,       kKeywordStarttls,   kKeywordXverp,
+      kKeywordXclient,    kKeywordXforward,   kKeywordEnhancedStatusCodes,
+      kKeyword8BitMime,   kKeywordDsn,        kKeywordSmtpUtf8,
+      kKeywordChunking,   kKeywordBinaryMime, kKeywordMtPriority};
   size_t last_line = output_.size();
   output_.append("250-").append(policy_.hostname);
   for (const Keyword keyword : kOrder) {
     if (!enabled(keyword) || (kImplemented & keyword) == 0) continue;
+    if (keyword == kKeywordStarttls && secured_) continue;
     if (keyword == kKeywordVrfy && policy_.disable_vrfy_command) continue;
     output_.append("\r\n");
     last_line = output_.size();
@@ -147,6 +149,15 @@ void ServerMachine::append_keywords() {
     if (keyword == kKeywordXforward) output_.append(kXforwardAttributes);
   }
   output_[last_line + 3] = ' ';
+}
+
+// RFC 3207 4.
+void ServerMachine::run_starttls(std::string_view arguments) {
+  if (!arguments.empty()) return answer(false, replies::kStarttlsUsage);
+  if (secured_) return answer(false, replies::kTlsActive);
+  if (!enabled(kKeywordStarttls)) return answer(false, replies::kNotImplemented);
+  if (refuse_phase(Verb::kStarttls)) return;
+  ask_ = Ask::kStartTls;
 }
 
 ArgumentOptions ServerMachine::argument_options() const noexcept {

@@ -338,6 +338,56 @@ TEST(Dialogue, AllKeywordsInOrder) {
                     "555 5.5.4 Unsupported option: BODY=BINARYMIME|"}});
 }
 
+TEST(Dialogue, Starttls) {
+  ServerPolicy policy = test_policy();
+  policy.keywords |= kKeywordStarttls;
+  MachineHarness session(policy, {.name = "c.example", .address = "192.0.2.1"});
+  std::string offered(kEhloReply);
+  offered.insert(offered.find("250-ENHANCED"), "250-STARTTLS|");
+  converse(session, {{"EHLO client.example|", offered},
+                     {"STARTTLS now|", "501 5.5.4 Syntax: STARTTLS|"},
+                     {"MAIL FROM:<a@b>|", "250 2.1.0 Ok|"},
+                     {"STARTTLS|", "503 5.5.1 Error: MAIL transaction in progress|"},
+                     {"RSET|", "250 2.0.0 Ok|"},
+                     // What stands behind STARTTLS came in clear: it is never seen (RFC 3207 4).
+                     {"STARTTLS|MAIL FROM:<evil@b>|", "220 2.0.0 Ready to start TLS|"},
+                     {"RCPT TO:<r@b>|", "503 5.5.1 Error: need MAIL command|"}});
+  EXPECT_EQ(session.machine.helo(), "");
+  EXPECT_EQ(session.machine.phase(), Phase::kConnected);
+  const size_t before = session.transcript.output.size();
+  session.feed_copy(crlf("EHLO again.example|"));
+  session.feed_copy(crlf("STARTTLS|"));
+  EXPECT_EQ(session.transcript.output.substr(before),
+            crlf(std::string(kEhloReply) + "554 5.5.1 Error: TLS already active|"));
+  EXPECT_EQ(session.machine.protocol(), "ESMTP");
+  EXPECT_EQ(session.machine.transport_protocol(), "ESMTPS");
+}
+
+TEST(Dialogue, StarttlsIsHiddenWhereItIsDiscarded) {
+  ServerPolicy policy = test_policy();
+  policy.keywords |= kKeywordStarttls;
+  MachineHarness session(policy, {.discarded = kKeywordStarttls});
+  converse(session,
+           {{"EHLO c|", kEhloReply}, {"STARTTLS|", "502 5.5.1 Error: command not implemented|"}});
+}
+
+TEST(Dialogue, MandatoryTlsLeavesOnlyTheWayThere) {
+  ServerPolicy policy = test_policy();
+  policy.keywords |= kKeywordStarttls;
+  policy.tls_required = true;
+  MachineHarness session(policy);
+  constexpr std::string_view kMust = "530 5.7.0 Must issue a STARTTLS command first|";
+  converse(session, {{"MAIL FROM:<a@b>|", kMust},
+                     {"RCPT TO:<a@b>|", kMust},
+                     {"VRFY a@b|", kMust},
+                     {"RSET|", kMust},
+                     {"AUTH PLAIN x|", kMust},
+                     {"NOOP|", "250 2.0.0 Ok|"},
+                     {"STARTTLS|", "220 2.0.0 Ready to start TLS|"},
+                     {"MAIL FROM:<a@b>|", "250 2.1.0 Ok|"},
+                     {"QUIT|", "221 2.0.0 Bye|"}});
+}
+
 TEST(Dialogue, PolicyToggles) {
   ServerPolicy policy = test_policy();
   policy.helo_required = true;

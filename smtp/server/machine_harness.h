@@ -48,6 +48,7 @@ class MachineHarness {
       BARID_ASSERT(consumed <= bytes.size());
       perform(action);
       bytes.remove_prefix(consumed);
+      if (action.kind == ActionKind::kStartTls) bytes = {};  // came in clear
       if (action.kind == ActionKind::kNeedInput) {
         BARID_ASSERT(bytes.empty());
         break;
@@ -103,6 +104,11 @@ class MachineHarness {
         machine.on_verdict(verdict(client.name));
         break;
       }
+      case ActionKind::kStartTls:
+        machine.on_verdict({});
+        flush();
+        machine.on_secured();
+        break;
       case ActionKind::kOpenMessage:
         BARID_ASSERT(!open_);
         if (machine.recipient().address.find("noopen") != std::string_view::npos) {

@@ -150,6 +150,11 @@ std::string_view ServerMachine::protocol() const noexcept {
   return extended_ ? "ESMTP" : "SMTP";
 }
 
+std::string_view ServerMachine::transport_protocol() const noexcept {
+  if (!secured_ || !extended_) return protocol();
+  return smtputf8_ ? "UTF8SMTPS" : "ESMTPS";
+}
+
 std::string_view ServerMachine::recipient_address(size_t index) const noexcept {
   BARID_ASSERT(index < recipients_.size());
   return text(recipients_[index].address);

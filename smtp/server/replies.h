@@ -49,6 +49,12 @@ inline constexpr std::string_view kEtrnUsage = "500 Syntax: ETRN domain";
 inline constexpr std::string_view kEtrnSyntax = "501 Error: invalid parameter syntax";
 inline constexpr std::string_view kEtrnOk = "250 Queuing started";
 inline constexpr std::string_view kAuthNotEnabled = "503 5.5.1 Error: authentication not enabled";
+inline constexpr std::string_view kStarttlsUsage = "501 5.5.4 Syntax: STARTTLS";
+inline constexpr std::string_view kStarttlsReady = "220 2.0.0 Ready to start TLS";
+inline constexpr std::string_view kTlsActive = "554 5.5.1 Error: TLS already active";
+inline constexpr std::string_view kTlsUnavailable =
+    "454 4.7.0 TLS not available due to local problem";
+inline constexpr std::string_view kMustStarttls = "530 5.7.0 Must issue a STARTTLS command first";
 inline constexpr std::string_view kNotAuthorized = "550 5.7.0 Error: insufficient authorization";
 
 // XCLIENT and XFORWARD

@@ -82,6 +82,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   run(pieces, wire, [&rng] { return static_cast<size_t>(1 + rng.below(9)); });
   check_same(whole.transcript, pieces.transcript);
   policy.forbid_unauth_pipelining = true;  // here only the contract is checked
+  if ((data[0] & 64) != 0) policy.keywords |= kKeywordStarttls;
+  policy.tls_required = (data[0] & 128) != 0;
   MachineHarness strict(policy, client);
   run(strict, wire, [&rng] { return static_cast<size_t>(1 + rng.below(200)); });
   check_replies(strict.transcript.output);

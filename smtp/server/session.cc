@@ -109,8 +109,20 @@ rt::Task<void> ServerSession::run() {
   env_.counters.add(Counter::kSessionsOpen);
   env_.log.write(origin(), SmtpdConnect{.client = client()});
   // What a client sends before it was greeted arrives with the next turn's completions.
-  co_await rt::yield(env_.reactor);
-  co_await rt::yield(env_.reactor);
+  bool goes_on = true;
+  if (settings_->tls.wrapper) {
+    goes_on = co_await start_tls();
+  } else {
+    co_await rt::yield(env_.reactor);
+    co_await rt::yield(env_.reactor);
+  }
+  if (goes_on) co_await converse();
+  content_.reset();
+  log_disconnect();
+  env_.counters.subtract(Counter::kSessionsOpen);
+}
+
+rt::Task<void> ServerSession::converse() {
   if (refusal_.empty()) refusal_ = check(policy::CheckPoint::kConnect, "CONNECT");
   machine_.start({.early_input = stream_.input(), .refusal = refusal_});
   for (;;) {
@@ -127,9 +139,6 @@ rt::Task<void> ServerSession::run() {
     const bool goes_on = co_await perform(action);
     if (!goes_on) break;
   }
-  content_.reset();
-  log_disconnect();
-  env_.counters.subtract(Counter::kSessionsOpen);
 }
 
 /// What is left of an action once its bytes are consumed. False ends the session.
@@ -141,6 +150,7 @@ rt::Task<bool> ServerSession::perform(const Action& action) {
       co_return co_await flush_output(action.delay);
     case ActionKind::kClose:
       static_cast<void>(co_await flush_output(action.delay));
+      stream_.end_writing();
       static_cast<void>(co_await stream_.flush(env_.reactor.now() + settings_->timeout));
       co_return false;
     case ActionKind::kCheckSender:
@@ -161,6 +171,8 @@ rt::Task<bool> ServerSession::perform(const Action& action) {
       identify();
       machine_.on_verdict(check(policy::CheckPoint::kConnect, "CONNECT"));
       break;
+    case ActionKind::kStartTls:
+      co_return co_await start_tls();
     case ActionKind::kOpenMessage:
       open_message();
       break;
@@ -231,6 +243,12 @@ std::string_view ServerSession::check(policy::CheckPoint point, std::string_view
   facts.client_name = machine_.client().name;
   facts.client_address = machine_.client().address;
   facts.pipelined = machine_.saw_pipelining();
+  if (tls_) {
+    facts.encrypted = true;
+    facts.certificate_trusted = tls_->peer_trusted;
+    facts.certificate_fingerprint = tls_->certificate_fingerprint;
+    facts.key_fingerprint = tls_->key_fingerprint;
+  }
   facts.helo = point == CheckPoint::kHelo ? machine_.helo_offered() : machine_.helo();
   const bool has_sender = machine_.in_transaction() || point == CheckPoint::kMail;
   if (has_sender) facts.sender = machine_.sender();
@@ -375,13 +393,16 @@ void ServerSession::begin_content() {
   const auto id_text = id_.text_chars();
   std::string header;
   if (changes_) header = changes_->prepended;
+  const std::string tls_text =
+      tls_ && settings_->tls.received_header ? received_tls(*tls_) : std::string();
   append_received(header,
                   {.helo = machine_.helo(),
                    .client_name = machine_.client().name,
                    .client_address = machine_.client().address,
                    .hostname = settings_->protocol.hostname,
                    .mail_name = settings_->mail_name,
-                   .protocol = machine_.protocol(),
+                   .tls = tls_text,
+                   .protocol = machine_.transport_protocol(),
                    .queue_id = {id_text.data(), id_text.size()},
                    .recipient = machine_.recipient_count() == 1 ? machine_.recipient_address(0)
                                                                 : std::string_view(),

@@ -12,6 +12,9 @@
 #include "core/obs/log.h"
 #include "policy/restrictions.h"
 #include "shard/net/stream.h"
+#include "shard/net/tls_facts.h"
+#include "shard/net/tls_server_context.h"
+#include "shard/net/tls_tickets.h"
 #include "shard/runtime/scope.h"
 #include "shard/schedule/queue_manager.h"
 #include "smtp/server/client_table.h"
@@ -26,8 +29,21 @@ struct ClientLimits {
   uint32_t connections = 0;                  ///< smtpd_client_connection_rate_limit
   uint32_t messages = 0;                     ///< smtpd_client_message_rate_limit
   uint32_t recipients = 0;                   ///< smtpd_client_recipient_rate_limit
+  uint32_t tls_sessions = 0;                 ///< smtpd_client_new_tls_session_rate_limit
   uint32_t ipv4_prefix = 32;                 ///< clients of one network count as one
   uint32_t ipv6_prefix = 84;
+};
+
+/// The TLS of one listener.
+struct ServerTls {
+  std::unique_ptr<const net::TlsServerContext> context;  ///< null: there is none to be had
+  bool wrapper = false;                          ///< smtpd_tls_wrappermode: before the banner
+  bool certificate_required = false;             ///< smtpd_tls_req_ccert where TLS is mandatory
+  bool received_header = false;                  ///< smtpd_tls_received_header
+  uint32_t log_level = 0;                        ///< smtpd_tls_loglevel
+  Duration timeout = std::chrono::seconds(300);  ///< smtpd_starttls_timeout
+  std::vector<std::string> files;  ///< what the context was made of: a change calls for a new one
+  uint32_t handshakes_max = 1000;  ///< smtpd_tls_handshake_limit: of one shard at a time
 };
 
 /// What one listener is configured to do; an immutable snapshot that sessions keep until they end.
@@ -46,6 +62,7 @@ struct ServerSettings {
   lookup::AddressList xforward_clients;  ///< smtpd_authorized_xforward_hosts
   BareNewline bare_newline = BareNewline::kNormalize;
   std::string service = "smtp";  ///< name in master.cf
+  ServerTls tls;
   ClientLimits client_limits;
   lookup::AddressList client_limit_exceptions;
 };
@@ -65,6 +82,8 @@ struct ServerEnv {
   Counters& counters;
   rt::StopSource& stop;
   ClientTable& clients;
+  net::TlsTicketKeys& tickets;
+  uint32_t& handshakes_count;  ///< under way on this shard
 };
 
 /// How a connection came in.
@@ -73,6 +92,9 @@ struct Admission {
   std::string client_key;  ///< under which it is counted in the ClientTable; empty = it is not
   uint32_t log_pid = 0;    ///< distinct among the process's sessions
 };
+
+/// The comments about TLS in a Received field, folded.
+[[nodiscard]] std::string received_tls(const net::TlsFacts& facts);
 
 class ServerSession final : private rt::StopCallback {
  public:
@@ -84,10 +106,15 @@ class ServerSession final : private rt::StopCallback {
 
  private:
   void on_stop() override;
+  rt::Task<void> converse();
   rt::Task<bool> perform(const Action& action);
   rt::Task<bool> read_more();
   rt::Task<bool> flush_output(Duration delay);
   rt::Task<void> commit();
+  rt::Task<bool> start_tls();
+  rt::Task<bool> shake_hands();
+  [[nodiscard]] std::string_view refuse_tls();
+  [[nodiscard]] bool take_tls_facts();
   /// Asks the restriction lists; returns the refusal, or nothing, valid until the next call.
   std::string_view check(policy::CheckPoint point, std::string_view stage);
   /// XCLIENT: from here on another client is connected.
@@ -114,9 +141,10 @@ class ServerSession final : private rt::StopCallback {
   ServerMachine machine_;
   std::string refusal_;
   std::string client_key_;
-  policy::RelayPolicy::Verdict verdict_;     ///< of the last check
-  std::array<std::string, 3> pending_;       ///< what CONNECT, HELO and MAIL deferred
-  std::unique_ptr<MessageChanges> changes_;  ///< what access tables want done to this message
+  policy::RelayPolicy::Verdict verdict_;      ///< of the last check
+  std::array<std::string, 3> pending_;        ///< what CONNECT, HELO and MAIL deferred
+  std::unique_ptr<const net::TlsFacts> tls_;  ///< null: in clear
+  std::unique_ptr<MessageChanges> changes_;   ///< what access tables want done to this message
   uint32_t log_pid_;
 
   QueueId id_{};

@@ -72,7 +72,9 @@ struct SimMta::Node final : schedule::GovernorHost,
                  .log = log,
                  .counters = counters,
                  .stop = stop,
-                 .clients = owner.clients_},
+                 .clients = owner.clients_,
+                 .tickets = tickets,
+                 .handshakes_count = handshakes_count},
                 server_settings(), owner.log_pids_) {
     on.reactor.add_turn_hook(*this);
     log.set_time(on.reactor.wall_now());
@@ -135,6 +137,8 @@ struct SimMta::Node final : schedule::GovernorHost,
   std::vector<std::unique_ptr<queue::Partition>> partitions;
   dns::ScriptedResolver resolver;
   uint32_t log_pid = 0;
+  net::TlsTicketKeys tickets;
+  uint32_t handshakes_count = 0;
   smtp::SmtpAgent agent;
   smtp::SmtpService service;
 };

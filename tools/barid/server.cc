@@ -17,6 +17,7 @@
 #include "core/obs/log_writer.h"
 #include "shard/queue/queue_directory.h"
 #include "tools/barid/control_server.h"
+#include "tools/barid/file_watch.h"
 #include "tools/barid/warmup_file.h"
 #include "tools/barid/webhook_link.h"
 
@@ -63,6 +64,7 @@ class Server {
   std::unique_ptr<rt::Mesh> mesh_;
   std::unique_ptr<rt::OffloadPool> offload_;
   smtp::ClientTable clients_;
+  net::TlsTicketKeys tickets_;
   policy::WarmupCounts warmup_;
   std::atomic<uint32_t> log_pids_{0};
   std::vector<std::vector<OpenedPartition>> opened_;
@@ -83,11 +85,13 @@ class Server {
                                  .seed = static_cast<uint64_t>(getpid())}};
   std::thread webhook_thread_;
   std::vector<std::thread> threads_;
+  FileWatch watch_;
   int signal_fd_ = -1;
 };
 
-/// What warming addresses sent is on disk after this long, in milliseconds.
-constexpr int kWarmupSaveInterval = 1000;
+/// What warming addresses sent is on disk, and changed files are seen, after this long, in
+/// milliseconds.
+constexpr int kHouseworkInterval = 1000;
 
 sigset_t handled_signals() {
   sigset_t set;
@@ -138,6 +142,7 @@ bool Server::load_configuration() {
   }
   for (const std::string& warning : problems.warnings) complain("warning: " + warning);
   for (const std::string& error : problems.errors) complain("fatal: " + error);
+  watch_.set(shard_settings_.front().watched_files);
   return problems.errors.empty();
 }
 
@@ -197,6 +202,7 @@ bool Server::start_shards() {
                              .mesh = *mesh_,
                              .offload = *offload_,
                              .clients = clients_,
+                             .tickets = tickets_,
                              .warmup = warmup_,
                              .log_pids = log_pids_,
                              .suspension_file = suspension_file_,
@@ -302,6 +308,7 @@ void Server::reload() {
     say(LogSeverity::kWarning, text);
   }
   configuration_ = std::move(loaded.configuration);
+  watch_.set(settings.front()->watched_files);
   for (size_t i = 0; i < shards_.size(); ++i) {
     shards_[i]->post(
         [one = settings[i]](Shard::Inside& inside) { shard_reload(inside, std::move(*one)); });
@@ -314,8 +321,9 @@ void Server::reload() {
 void Server::serve_signals() {
   for (;;) {
     pollfd waiting{.fd = signal_fd_, .events = POLLIN, .revents = 0};
-    if (::poll(&waiting, 1, kWarmupSaveInterval) == 0) {
+    if (::poll(&waiting, 1, kHouseworkInterval) == 0) {
       save_warmup();
+      if (watch_.changed()) reload();
       continue;
     }
     signalfd_siginfo info{};

@@ -177,17 +177,24 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
   }
   for (const config::ServiceEntry& entry : configuration.services()) {
     if (!entry.is_inet() || entry.command != "smtpd") continue;
-    settings.listeners.push_back(
-        ListenSettings{.service = entry.id(),
-                       .addresses = listen_addresses(configuration, entry, problems),
-                       .server = server_settings(configuration, entry, context, problems)});
+    settings.listeners.push_back(ListenSettings{
+        .service = entry.id(),
+        .addresses = listen_addresses(configuration, entry, problems),
+        .server = server_settings(configuration, entry, shards_count, context, problems)});
+    const std::vector<std::string>& files = settings.listeners.back().server->tls.files;
+    settings.watched_files.insert(settings.watched_files.end(), files.begin(), files.end());
   }
   settings.retention = {.messages = configuration.get_time("message_retention"),
                         .events = configuration.get_time("event_retention")};
   settings.http_listeners = http_listeners(configuration, shards_count, context, problems);
+  for (const HttpListenSettings& listen : settings.http_listeners) {
+    settings.watched_files.insert(settings.watched_files.end(), listen.tls_files.begin(),
+                                  listen.tls_files.end());
+  }
   settings.notices = notice_settings(configuration, problems);
   settings.dkim = dkim_settings(configuration, context);
   settings.dns = dns_options(configuration, problems);
+  drop_repeated(&settings.watched_files);
   drop_repeated(&problems->errors);  // each service sees the same values
   drop_repeated(&problems->warnings);
   return settings;

@@ -54,6 +54,7 @@ struct HttpListenSettings {
   http::EmailApiSettings api;
   std::unique_ptr<const http::ApiKeys> keys;
   http::AddressPolicy webhook_policy;
+  std::vector<std::string> tls_files = {};
 };
 
 /// Everything one shard is told. Built once per shard: nothing in it is shared between shards.
@@ -69,6 +70,7 @@ struct ShardSettings {
   NoticeSettings notices;
   policy::DkimSettings dkim;
   dns::UnboundOptions dns;
+  std::vector<std::string> watched_files;  ///< certificates and keys: a change calls for a reload
 };
 
 /// What the process is told.

@@ -79,6 +79,8 @@ std::vector<HttpListenSettings> http_listeners(const config::Configuration& conf
     listen.engine.idle_timeout = scope.get_time("http_idle_timeout");
     listen.engine.connections_max = static_cast<uint32_t>(
         share_of(static_cast<uint64_t>(scope.get_int("http_connection_limit")), shards_count));
+    listen.engine.tls =
+        https(scope, entry.id(), context, shards_count, &listen.tls_files, problems);
     listen.api.hostname = scope.get("myhostname");
     listen.api.mail_name = scope.get("mail_name");
     listen.api.message_bytes_max = static_cast<uint64_t>(scope.get_int("message_size_limit"));

@@ -23,10 +23,33 @@ using ConfigurationScope = config::Configuration::Scope;
                                                std::string_view name,
                                                const lookup::OpenContext& context);
 
+// settings_tls.cc
+enum class ServerTlsLevel : uint8_t { kNone, kMay, kEncrypt };
+[[nodiscard]] ServerTlsLevel server_tls_level(const ConfigurationScope& scope, Problems* problems);
+/// `<prefix>_tls_chain_files` and its kin.
+[[nodiscard]] net::TlsIdentity tls_identity(const ConfigurationScope& scope,
+                                            const std::string& prefix);
+[[nodiscard]] std::string tls_ciphers(const ConfigurationScope& scope, const std::string& parameter,
+                                      const std::vector<std::string>& exclusions,
+                                      Problems* problems);
+/// Null if there is no certificate, which only for mandatory TLS is an error, or after an error.
+[[nodiscard]] std::unique_ptr<const net::TlsServerContext> server_tls_context(
+    const ConfigurationScope& scope, const std::string& service, bool mandatory,
+    const lookup::OpenContext& context, std::vector<std::string>* files, Problems* problems);
+/// HTTPS, where smtpd_tls_wrappermode is set for the service; else null.
+[[nodiscard]] std::shared_ptr<const http::ServiceTls> https(
+    const ConfigurationScope& scope, const std::string& service, const lookup::OpenContext& context,
+    uint16_t shards_count, std::vector<std::string>* files, Problems* problems);
+/// Also tells `protocol` what it may announce and must insist on.
+[[nodiscard]] smtp::ServerTls server_tls(const ConfigurationScope& scope,
+                                         const std::string& service,
+                                         const lookup::OpenContext& context, uint16_t shards_count,
+                                         smtp::ServerPolicy* protocol, Problems* problems);
+
 // settings_server.cc
 [[nodiscard]] std::shared_ptr<const smtp::ServerSettings> server_settings(
     const config::Configuration& configuration, const config::ServiceEntry& entry,
-    const lookup::OpenContext& context, Problems* problems);
+    uint16_t shards_count, const lookup::OpenContext& context, Problems* problems);
 /// Where a service listens. An empty host means inet_interfaces.
 [[nodiscard]] std::vector<net::SocketAddress> listen_addresses(
     const config::Configuration& configuration, const config::ServiceEntry& entry,

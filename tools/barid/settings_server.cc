@@ -149,7 +149,8 @@ policy::RelayPolicy::Rules relay_rules(const Configuration& configuration,
       .delimiters = scope.get("recipient_delimiter"),
       .null_sender = scope.get("smtpd_null_access_lookup_key"),
       .restriction_classes = {},
-      .maps = recipient_maps(scope, context)};
+      .maps = recipient_maps(scope, context),
+      .client_certificates = {"relay_clientcerts", scope.get("relay_clientcerts"), context}};
   const ConfiguredRestrictions source(scope, context);
   for (const std::string& name : scope.get_list("smtpd_restriction_classes")) {
     rules.restriction_classes.emplace(
@@ -173,6 +174,7 @@ smtp::ClientLimits client_limits(const ConfigurationScope& scope) {
           .connections = number("smtpd_client_connection_rate_limit"),
           .messages = number("smtpd_client_message_rate_limit"),
           .recipients = number("smtpd_client_recipient_rate_limit"),
+          .tls_sessions = number("smtpd_client_new_tls_session_rate_limit"),
           .ipv4_prefix = number("smtpd_client_ipv4_prefix_length"),
           .ipv6_prefix = number("smtpd_client_ipv6_prefix_length")};
 }
@@ -193,6 +195,7 @@ smtp::BareNewline bare_newline_mode(const ConfigurationScope& scope, Problems* p
 
 std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration& configuration,
                                                             const config::ServiceEntry& entry,
+                                                            uint16_t shards_count,
                                                             const lookup::OpenContext& context,
                                                             Problems* problems) {
   const ConfigurationScope scope = configuration.service(entry);
@@ -210,6 +213,7 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
   smtp::ServerPolicy protocol = server_policy(scope);
   if (relay.has_checks(policy::CheckPoint::kHelo)) protocol.checks |= smtp::kCheckAtHelo;
   if (relay.has_checks(policy::CheckPoint::kData)) protocol.checks |= smtp::kCheckAtData;
+  smtp::ServerTls tls = server_tls(scope, entry.id(), context, shards_count, &protocol, problems);
   const std::string syslog_name = scope.get("syslog_name");
   return std::make_shared<const smtp::ServerSettings>(smtp::ServerSettings{
       .protocol = std::move(protocol),
@@ -229,6 +233,7 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
           address_list(configuration, scope, "smtpd_authorized_xforward_hosts", context),
       .bare_newline = bare_newline_mode(scope, problems),
       .service = entry.name,
+      .tls = std::move(tls),
       .client_limits = client_limits(scope),
       .client_limit_exceptions =
           address_list(configuration, scope, "smtpd_client_event_limit_exceptions", context)});

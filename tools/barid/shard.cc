@@ -131,7 +131,8 @@ struct Shard::Inside final : schedule::GovernorHost,
   SuspensionFile& suspension_file = shard.commons_.suspension_file;
   std::string io_fallback_reason;
   uint32_t log_pid = 0;
-  HttpSite* http = nullptr;  ///< one of the guests, until they end
+  uint32_t handshakes_count = 0;  ///< TLS with clients, under way
+  HttpSite* http = nullptr;       ///< one of the guests, until they end
   bool draining = false;
   bool stopping = false;
   bool ended_cleanly = true;  // every session and delivery was over in time
@@ -240,7 +241,9 @@ std::string Shard::Inside::open_service(const ListenSettings& listen) {
                             .log = log,
                             .counters = counters,
                             .stop = sessions_stop,
-                            .clients = shard.commons_.clients};
+                            .clients = shard.commons_.clients,
+                            .tickets = shard.commons_.tickets,
+                            .handshakes_count = handshakes_count};
   services.emplace_back(listen.service, std::make_unique<smtp::SmtpService>(
                                             env, listen.server, shard.commons_.log_pids));
   smtp::SmtpService& service = *services.back().second;
@@ -534,7 +537,12 @@ Shard::Inside& shard_of(void* receiver) {
 }
 rt::Mesh::Port& shard_port(Shard::Inside& inside) { return inside.port; }
 http::ServiceEnv shard_http_env(Shard::Inside& inside, rt::StopSource& stop) {
-  return {.reactor = inside.reactor, .log = inside.log, .counters = inside.counters, .stop = stop};
+  return {.reactor = inside.reactor,
+          .log = inside.log,
+          .counters = inside.counters,
+          .stop = stop,
+          .tickets = inside.commons().tickets,
+          .handshakes_count = inside.handshakes_count};
 }
 http::EmailApiEnv shard_email_env(Shard::Inside& inside, http::SubmitHost& host,
                                   http::Admission& admission) {

@@ -35,6 +35,7 @@ struct ShardCommons {
   rt::Mesh& mesh;
   rt::OffloadPool& offload;
   smtp::ClientTable& clients;
+  net::TlsTicketKeys& tickets;
   policy::WarmupCounts& warmup;
   std::atomic<uint32_t>& log_pids;
   SuspensionFile& suspension_file;

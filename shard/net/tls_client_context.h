@@ -1,0 +1,100 @@
+// What a client needs to speak TLS, and how it judges the server's certificate.
+// Source: RFC 8446, RFC 6125 (names), RFC 7671 and 7672 (DANE); postconf(5): smtp_tls_*.
+// Layer:  shard/net. Made while a configuration is loaded; shard-owned, with a bounded memory of
+//         sessions to resume.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "shard/net/tls_facts.h"
+#include "shard/net/tls_identity.h"
+#include "shard/net/tls_names.h"
+#include "shard/net/tls_protocols.h"
+
+struct evp_md_st;       // OpenSSL's EVP_MD
+struct ssl_ctx_st;      // OpenSSL's SSL_CTX
+struct ssl_session_st;  // OpenSSL's SSL_SESSION
+struct ssl_st;          // OpenSSL's SSL
+
+namespace barid::net {
+
+struct TlsClientOptions {
+  TlsIdentity identity;  ///< shown when the server asks; may be empty
+  TlsVersions versions;
+  std::string cipher_parameter;
+  std::string ciphers;
+  bool lenient = false;  ///< weak keys and signatures are better than no encryption
+  std::string ca_parameter;
+  std::string ca_file;
+  std::string ca_directory_parameter;
+  std::string ca_directory;
+  bool system_authorities = false;  ///< those of the system too
+  int verify_depth = 9;
+  std::string digest_parameter;
+  std::string fingerprint_digest = "sha256";
+  Wildcards wildcards = Wildcards::kManyLabels;
+  bool resume = true;  ///< remember sessions
+};
+
+/// How a server proves that it is the right one.
+enum class TlsProof : uint8_t {
+  kNone,         ///< it need not
+  kAuthority,    ///< by a chain to an authority that we trust, and one of `names`
+  kFingerprint,  ///< by one of `fingerprints`
+  kDane,         ///< by one of `tlsa`
+};
+
+struct TlsaData {
+  uint8_t usage = 0;
+  uint8_t selector = 0;
+  uint8_t matching_type = 0;
+  std::string data;
+};
+
+/// One server, and what it must prove.
+struct TlsClientPeer {
+  std::string server_name;  ///< SNI; empty = none is sent
+  TlsProof proof = TlsProof::kNone;
+  std::vector<std::string> names;         ///< see names_match()
+  std::vector<std::string> fingerprints;  ///< "AB:CD:…", of the certificate or its key
+  std::vector<TlsaData> tlsa;             ///< usages 2 and 3
+  std::string session_key;                ///< sessions of equal keys are resumed; empty = none
+};
+
+class TlsClientContext {
+ public:
+  static constexpr size_t kSessionsMax = 1000;
+
+  /// Null, with `error` set, if something cannot be used.
+  [[nodiscard]] static std::unique_ptr<const TlsClientContext> create(
+      const TlsClientOptions& options, std::string* error, std::vector<std::string>* warnings);
+  ~TlsClientContext();
+  TlsClientContext(const TlsClientContext&) = delete;
+  TlsClientContext& operator=(const TlsClientContext&) = delete;
+
+  [[nodiscard]] ssl_ctx_st* ssl_context() const noexcept { return context_; }
+  [[nodiscard]] const evp_md_st* fingerprint_digest() const noexcept { return digest_; }
+  /// Makes a new connection ready for `peer`. False: out of memory, or no TLSA record is usable.
+  [[nodiscard]] bool prepare(ssl_st* ssl, const TlsClientPeer& peer) const;
+  /// After the handshake: fills in whether the certificate is trusted and the right one.
+  void judge(ssl_st* ssl, const TlsClientPeer& peer, TlsFacts* facts) const;
+  /// Keeps a session, which then belongs to the context.
+  void remember(const std::string& key, ssl_session_st* session) const;
+
+ private:
+  TlsClientContext() = default;
+  [[nodiscard]] std::string set_up(const TlsClientOptions& options,
+                                   std::vector<std::string>* warnings);
+  [[nodiscard]] std::string trust(const TlsClientOptions& options);
+
+  ssl_ctx_st* context_ = nullptr;
+  const evp_md_st* digest_ = nullptr;
+  Wildcards wildcards_ = Wildcards::kManyLabels;
+  mutable std::map<std::string, ssl_session_st*> sessions_;
+};
+
+}  // namespace barid::net

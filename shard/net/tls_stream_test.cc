@@ -1,0 +1,434 @@
+// Goal: a Stream with TLS carries what one without carries, to the byte; what came in clear before
+// the handshake is gone; sessions are resumed; certificates are judged.
+// Method: both ends in this process over the simulated network, keys made by the test.
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <optional>
+
+#include "shard/net/listener.h"
+#include "shard/net/stream.h"
+#include "shard/net/tls_client_context.h"
+#include "shard/net/tls_engine.h"
+#include "shard/net/tls_server_context.h"
+#include "shard/net/tls_tickets.h"
+#include "shard/runtime/scope.h"
+#include "shard/sim/sim_network.h"
+
+namespace barid::net {
+namespace {
+
+using namespace std::chrono_literals;
+using rt::Task;
+
+/// A key and a self-signed certificate for `name`, written to `path`.
+void make_identity(const std::string& path, const std::string& name) {
+  EVP_PKEY* key = EVP_EC_gen("P-256");
+  X509* certificate = X509_new();
+  X509_set_version(certificate, 2);
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+  X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
+  X509_set_pubkey(certificate, key);
+  X509_NAME* subject = X509_get_subject_name(certificate);
+  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
+  X509_set_issuer_name(certificate, subject);
+  X509_EXTENSION* names =
+      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, ("DNS:" + name).c_str());
+  X509_add_ext(certificate, names, -1);
+  X509_EXTENSION_free(names);
+  X509_sign(certificate, key, EVP_sha256());
+  std::FILE* file = std::fopen(path.c_str(), "w");
+  ::fchmod(::fileno(file), 0600);
+  PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr);
+  PEM_write_X509(file, certificate);
+  std::fclose(file);
+  X509_free(certificate);
+  EVP_PKEY_free(key);
+}
+
+class TlsStreamTest : public ::testing::Test, public ConnectionHandler {
+ protected:
+  void SetUp() override {
+    directory =
+        std::filesystem::path(::testing::TempDir()) / ("tls_stream." + std::to_string(::getpid()));
+    std::filesystem::create_directory(directory);
+    make_identity(pem(), "mx.example");
+    std::vector<std::string> warnings;
+    std::string error;
+    server_context = TlsServerContext::create(server_options(), &error, &warnings);
+    ASSERT_EQ(error, "");
+    client_context = TlsClientContext::create(client_options(), &error, &warnings);
+    ASSERT_EQ(error, "");
+    ASSERT_TRUE(listener.open(*SocketAddress::from_ip("127.0.0.1", 0)).ok());
+    connect();
+  }
+  void TearDown() override {
+    client.reset();
+    server.reset();
+    listener.close();
+    EXPECT_TRUE(run_until([&] { return listener.closed() && network.descriptors_count() == 0; }));
+    std::filesystem::remove_all(directory);
+  }
+  std::string pem() const { return directory / "server.pem"; }
+  TlsServerOptions server_options() const {
+    return {.name = "smtp/inet",
+            .identity = {.chain_parameter = "smtpd_tls_chain_files", .chain_files = {pem()}},
+            .cipher_parameter = "smtpd_tls_ciphers",
+            .ciphers = "HIGH"};
+  }
+  TlsClientOptions client_options() const {
+    return {.cipher_parameter = "smtp_tls_ciphers", .ciphers = "HIGH", .ca_file = pem()};
+  }
+  void on_connection(int fd, const SocketAddress& peer) override {
+    server.emplace(reactor, fd, peer);
+  }
+  bool run_until(const std::function<bool()>& done) {
+    for (int turns = 0; turns < 1'000'000 && !done(); ++turns) {
+      if (reactor.turn(Duration::zero()) || io.has_work()) continue;
+      const auto arrival = network.next_arrival();
+      if (arrival.has_value()) clock.advance_to(*arrival);
+    }
+    return done();
+  }
+  static Task<void> connect_into(rt::Reactor& reactor, SocketAddress address,
+                                 std::optional<Stream>& out) {
+    auto connected = co_await net::connect(reactor, address, nullptr, reactor.now() + 10s);
+    if (connected.ok()) out.emplace(*std::move(connected));
+  }
+  void connect() {
+    client.reset();
+    server.reset();
+    scope.spawn(connect_into(reactor, listener.local(), client));
+    ASSERT_TRUE(run_until([&] { return client.has_value() && server.has_value(); }));
+  }
+  static Task<void> shake(rt::Reactor& reactor, Stream& stream, Status& status) {
+    status = co_await stream.handshake(reactor.now() + 10s);
+  }
+  /// Both ends shake hands; true if both say that it worked.
+  bool secure(TlsClientPeer peer = {.server_name = "mx.example"}) {
+    if (!server->start_tls_server(*server_context, tickets)) return false;
+    if (!client->start_tls_client(*client_context, std::move(peer))) return false;
+    Status at_client = Error{.code = Code::kTimeout};
+    Status at_server = at_client;
+    scope.spawn(shake(reactor, *client, at_client));
+    scope.spawn(shake(reactor, *server, at_server));
+    EXPECT_TRUE(run_until([&] { return scope.tasks_count() == 0; }));
+    return at_client.ok() && at_server.ok();
+  }
+  static Task<void> read_all(rt::Reactor& reactor, Stream& stream, std::string& out, size_t total) {
+    while (out.size() < total) {
+      const Status status = co_await stream.read(reactor.now() + 10s);
+      out.append(stream.input());
+      stream.consume(stream.input().size());
+      if (!status.ok()) co_return;
+    }
+  }
+  static Task<void> send_all(rt::Reactor& reactor, Stream& stream, std::vector<iovec> pieces) {
+    stream.start_write(pieces);
+    while (!stream.written()) {
+      const Status status = co_await stream.wait(Stream::kWritten, reactor.now() + 10s);
+      if (!status.ok()) co_return;
+    }
+  }
+  std::string carry(Stream& from, Stream& to, const std::vector<std::string>& pieces) {
+    std::vector<iovec> vectors;
+    size_t total = 0;
+    for (const std::string& piece : pieces) {
+      vectors.push_back({.iov_base = const_cast<char*>(piece.data()), .iov_len = piece.size()});
+      total += piece.size();
+    }
+    std::string got;
+    scope.spawn(read_all(reactor, to, got, total));
+    scope.spawn(send_all(reactor, from, std::move(vectors)));
+    EXPECT_TRUE(run_until([&] { return scope.tasks_count() == 0; }));
+    EXPECT_EQ(from.written_bytes(), total);
+    return got;
+  }
+
+  std::filesystem::path directory;
+  std::unique_ptr<const TlsServerContext> server_context;
+  std::unique_ptr<const TlsClientContext> client_context;
+  TlsTicketKeys tickets;
+  sim::SimClock clock;
+  sim::SimNetwork network{clock, 1};
+  sim::SimIo& io = network.add_io();
+  rt::Reactor reactor{clock, io, 1};
+  Listener listener{reactor, *this};
+  rt::Scope scope{reactor};
+  std::optional<Stream> client;
+  std::optional<Stream> server;
+};
+
+TEST_F(TlsStreamTest, CarriesWritesOfAnyShape) {
+  ASSERT_TRUE(secure());
+  std::vector<std::string> pieces;
+  for (size_t i = 0; i < 60; ++i) {
+    pieces.push_back(std::string(i * i * 29 % 40'000, static_cast<char>('a' + i % 26)));
+  }
+  pieces.push_back(std::string(300'000, 'z'));
+  std::string expected;
+  for (const std::string& piece : pieces) expected += piece;
+  EXPECT_EQ(carry(*client, *server, pieces), expected);
+  EXPECT_EQ(carry(*server, *client, pieces), expected);
+
+  server->write(expected.substr(0, 100'000));
+  server->write("end");
+  std::string got;
+  scope.spawn(read_all(reactor, *client, got, 100'003));
+  ASSERT_TRUE(run_until([&] { return scope.tasks_count() == 0; }));
+  EXPECT_EQ(got, expected.substr(0, 100'000) + "end");
+}
+
+TEST_F(TlsStreamTest, AWriteThatIsCutShortTellsWhatLeftForSure) {
+  ASSERT_TRUE(secure());
+  std::string big(4'000'000, 'x');
+  iovec vector{.iov_base = big.data(), .iov_len = big.size()};
+  server->start_write({&vector, 1});
+  // The reader takes nothing, so the kernel's buffers fill up.
+  ASSERT_TRUE(run_until([&] { return client->input().size() >= kInboxBytesMax; }));
+  ASSERT_FALSE(server->written());
+  scope.spawn(server->cancel_write());
+  ASSERT_TRUE(run_until([&] { return scope.tasks_count() == 0; }));
+  const size_t told = server->written_bytes();
+  EXPECT_LT(told, big.size());
+  EXPECT_EQ(told % TlsEngine::kRecordBytesMax, 0u);  // whole records
+  server.reset();
+  std::string got;
+  scope.spawn(read_all(reactor, *client, got, big.size()));
+  ASSERT_TRUE(run_until([&] { return scope.tasks_count() == 0; }));
+  EXPECT_GE(got.size(), told);
+  EXPECT_LT(got.size(), told + 2 * TlsEngine::kRecordBytesMax);
+}
+
+TEST_F(TlsStreamTest, ClearTextBeforeTheHandshakeIsGone) {
+  client->write("STARTTLS\r\nMAIL FROM:<evil@example>\r\n");
+  ASSERT_TRUE(run_until([&] { return server->input().size() == 36; }));
+  server->consume(10);
+  server->write("220 go\r\n");
+  ASSERT_TRUE(run_until([&] { return client->input() == "220 go\r\n"; }));
+  client->consume(8);
+  ASSERT_TRUE(secure());
+  EXPECT_EQ(server->input(), "");
+  EXPECT_EQ(carry(*client, *server, {"NOOP\r\n"}), "NOOP\r\n");
+}
+
+TEST_F(TlsStreamTest, AHandshakeThatIsNoneFails) {
+  ASSERT_TRUE(server->start_tls_server(*server_context, tickets));
+  Status status = Error{.code = Code::kTimeout};
+  scope.spawn(shake(reactor, *server, status));
+  client->write("EHLO client.example\r\n");
+  ASSERT_TRUE(run_until([&] { return scope.tasks_count() == 0; }));
+  EXPECT_EQ(status.error().code, Code::kRefused);
+  EXPECT_NE(server->tls()->problem(), "");
+}
+
+TEST_F(TlsStreamTest, AHandshakeHasADeadline) {
+  ASSERT_TRUE(server->start_tls_server(*server_context, tickets));
+  Status status;
+  scope.spawn(shake(reactor, *server, status));
+  ASSERT_TRUE(run_until([&] {
+    clock.advance(1s);
+    return scope.tasks_count() == 0;
+  }));
+  EXPECT_EQ(status.error().code, Code::kTimeout);
+}
+
+TEST_F(TlsStreamTest, TheEndIsTold) {
+  ASSERT_TRUE(secure());
+  server->write("221 bye");
+  server->end_writing();
+  std::string got;
+  scope.spawn(read_all(reactor, *client, got, 1000));
+  ASSERT_TRUE(run_until([&] { return scope.tasks_count() == 0; }));
+  EXPECT_EQ(got, "221 bye");
+  EXPECT_EQ(client->tls()->state(), TlsEngine::State::kEnded);
+  EXPECT_FALSE(client->quiet());
+}
+
+TEST_F(TlsStreamTest, SessionsAreResumedWithAnyContextOfTheService) {
+  const TlsClientPeer peer{.server_name = "mx.example",
+                           .proof = TlsProof::kAuthority,
+                           .names = {"mx.example"},
+                           .session_key = "mx.example"};
+  ASSERT_TRUE(secure(peer));
+  EXPECT_FALSE(server->tls()->facts().resumed);
+  EXPECT_EQ(carry(*server, *client, {"250 ok"}), "250 ok");  // the ticket comes before it
+  std::string error;
+  std::vector<std::string> warnings;
+  // As another shard, or a reload, would make it.
+  server_context = TlsServerContext::create(server_options(), &error, &warnings);
+  connect();
+  ASSERT_TRUE(secure(peer));
+  EXPECT_TRUE(server->tls()->facts().resumed);
+  const TlsFacts facts = client->tls()->facts();
+  EXPECT_TRUE(facts.resumed);
+  EXPECT_TRUE(facts.peer_verified());
+  EXPECT_EQ(carry(*server, *client, {"250 ok"}), "250 ok");
+
+  TlsServerOptions other = server_options();
+  other.name = "submission/inet";
+  server_context = TlsServerContext::create(other, &error, &warnings);
+  connect();
+  ASSERT_TRUE(secure(peer));
+  EXPECT_FALSE(server->tls()->facts().resumed);
+}
+
+TEST_F(TlsStreamTest, CertificatesAreJudged) {
+  ASSERT_TRUE(secure({.server_name = "mx.example"}));
+  const TlsFacts seen = client->tls()->facts();
+  EXPECT_EQ(seen.protocol, "TLSv1.3");
+  EXPECT_EQ(seen.key_exchange, "X25519");
+  EXPECT_EQ(seen.server_signature, "ECDSA (P-256)");
+  EXPECT_EQ(seen.server_digest, "SHA256");
+  EXPECT_EQ(seen.peer_name, "mx.example");
+  EXPECT_EQ(trust_word(seen), "Trusted");
+  EXPECT_EQ(trust_word(server->tls()->facts()), "Anonymous");
+  EXPECT_EQ(server->tls()->facts().server_name, "mx.example");
+
+  struct Row {
+    TlsClientPeer peer;
+    std::string_view word;
+  };
+  const Row rows[] = {
+      {{.server_name = "mx.example", .proof = TlsProof::kAuthority, .names = {"mx.example"}},
+       "Verified"},
+      {{.server_name = "mx.example", .proof = TlsProof::kAuthority, .names = {"mx2.example"}},
+       "Trusted"},
+      {{.server_name = "",
+        .proof = TlsProof::kFingerprint,
+        .fingerprints = {"00:01", seen.key_fingerprint}},
+       "Verified"},
+      {{.server_name = "", .proof = TlsProof::kFingerprint, .fingerprints = {"00:01"}},
+       "Untrusted"},
+  };
+  for (const Row& row : rows) {
+    connect();
+    ASSERT_TRUE(secure(row.peer));
+    EXPECT_EQ(trust_word(client->tls()->facts()), row.word);
+  }
+}
+
+TEST_F(TlsStreamTest, DaneRecordsDecideAlone) {
+  ASSERT_TRUE(secure());
+  const TlsFacts seen = client->tls()->facts();
+  std::string key_digest;
+  for (size_t i = 0; i < seen.key_fingerprint.size(); i += 3) {
+    key_digest.push_back(
+        static_cast<char>(std::stoi(seen.key_fingerprint.substr(i, 2), nullptr, 16)));
+  }
+  struct Row {
+    TlsaData record;
+    bool verified;
+  };
+  const Row rows[] = {
+      {{.usage = 3, .selector = 1, .matching_type = 1, .data = key_digest}, true},
+      {{.usage = 3, .selector = 1, .matching_type = 1, .data = std::string(32, 'x')}, false},
+      {{.usage = 3, .selector = 0, .matching_type = 1, .data = key_digest}, false},
+  };
+  for (const Row& row : rows) {
+    connect();
+    // The name is another one: with usage 3 the key alone counts (RFC 7672 3.1.1).
+    ASSERT_TRUE(
+        secure({.server_name = "other.example", .proof = TlsProof::kDane, .tlsa = {row.record}}));
+    EXPECT_EQ(client->tls()->facts().peer_verified(), row.verified);
+  }
+  connect();
+  EXPECT_FALSE(client->start_tls_client(
+      *client_context,
+      {.server_name = "mx.example",
+       .proof = TlsProof::kDane,
+       .tlsa = {{.usage = 3, .selector = 1, .matching_type = 1, .data = "short"}}}));
+}
+
+TEST_F(TlsStreamTest, BadFilesAreNamed) {
+  struct Row {
+    std::string_view name;
+    std::function<void(const std::string&)> spoil;
+    std::string_view error;  // part of it
+  };
+  const auto append = [](const std::string& path, std::string_view text, const char* mode) {
+    std::FILE* file = std::fopen(path.c_str(), mode);
+    std::fwrite(text.data(), 1, text.size(), file);
+    std::fclose(file);
+  };
+  const Row rows[] = {
+      {"loose", [](const std::string& path) { ::chmod(path.c_str(), 0644); },
+       "everybody may read or write it"},
+      {"absent", [](const std::string& path) { ::unlink(path.c_str()); },
+       "No such file or directory"},
+      {"empty", [&](const std::string& path) { append(path, "", "w"); }, "holds no private key"},
+      {"garbage",
+       [&](const std::string& path) {
+         append(path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "w");
+       },
+       "malformed certificate"},
+      {"broken base64",
+       [&](const std::string& path) {
+         append(path, "-----BEGIN PRIVATE KEY-----\n!!!!\n-----END PRIVATE KEY-----\n", "w");
+       },
+       "server.pem: "},
+      {"twice the same kind",
+       [&](const std::string& path) {
+         std::string text(10'000, '\0');
+         std::FILE* file = std::fopen(path.c_str(), "r");
+         text.resize(std::fread(text.data(), 1, text.size(), file));
+         std::fclose(file);
+         append(path, text, "a");
+       },
+       "server.pem: "},
+  };
+  for (const Row& row : rows) {
+    make_identity(pem(), "mx.example");
+    row.spoil(pem());
+    std::string error;
+    std::vector<std::string> warnings;
+    EXPECT_EQ(TlsServerContext::create(server_options(), &error, &warnings), nullptr) << row.name;
+    EXPECT_TRUE(error.starts_with("smtpd_tls_chain_files: ")) << row.name << ": " << error;
+    EXPECT_NE(error.find(row.error), std::string::npos) << row.name << ": " << error;
+  }
+}
+
+TEST_F(TlsStreamTest, AKeyOfAnotherCertificateIsRefused) {
+  const std::string other = directory / "other.pem";
+  make_identity(other, "other.example");
+  TlsServerOptions options = server_options();
+  options.identity = {.pairs = {{.certificate_parameter = "smtpd_tls_cert_file",
+                                 .certificate_file = pem(),
+                                 .key_parameter = "smtpd_tls_key_file",
+                                 .key_file = other}}};
+  std::string error;
+  std::vector<std::string> warnings;
+  EXPECT_EQ(TlsServerContext::create(options, &error, &warnings), nullptr);
+  EXPECT_EQ(error, "smtpd_tls_cert_file: " + pem() +
+                       ": the private key does not belong to the certificate");
+}
+
+TEST_F(TlsStreamTest, NamesChooseCertificates) {
+  make_identity(directory / "other.pem", "other.example");
+  TlsServerOptions options = server_options();
+  options.names = {{.table = "inline", .key = "other.example", .value = directory / "other.pem"},
+                   {.table = "inline", .key = ".sub.example", .value = directory / "other.pem"}};
+  std::string error;
+  std::vector<std::string> warnings;
+  server_context = TlsServerContext::create(options, &error, &warnings);
+  ASSERT_EQ(error, "");
+  for (const auto& [asked, shown] :
+       {std::pair{"mx.example", "mx.example"}, std::pair{"OTHER.example", "other.example"},
+        std::pair{"a.sub.example", "other.example"}, std::pair{"", "mx.example"}}) {
+    connect();
+    ASSERT_TRUE(secure({.server_name = asked}));
+    EXPECT_EQ(client->tls()->facts().peer_name, shown) << asked;
+  }
+}
+
+}  // namespace
+}  // namespace barid::net

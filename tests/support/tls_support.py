@@ -1,0 +1,85 @@
+"""Keys, certificates and small authorities for tests, made by the openssl command."""
+
+import os
+import pathlib
+import subprocess
+
+from barid_harness import find_program
+
+
+def openssl(*arguments, **options):
+    done = subprocess.run([find_program("openssl"), *map(str, arguments)], capture_output=True,
+                          timeout=60, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"openssl {arguments[0]}: {done.stderr.decode(errors='replace')}")
+    return done.stdout
+
+
+class Authority:
+    """A certificate authority in a directory: `authority.issue("mx.example")` makes a key and a chain."""
+
+    def __init__(self, directory, name="Test Authority", parent=None):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.name, self.parent = name, parent
+        self.key = self.directory / "ca.key"
+        self.certificate = self.directory / "ca.pem"
+        self.count = 0
+        openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", self.key)
+        if parent is None:
+            openssl("req", "-x509", "-new", "-key", self.key, "-subj", f"/CN={name}", "-days", "30",
+                    "-out", self.certificate, "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+        else:
+            parent.sign(self.key, name, self.certificate, ["basicConstraints=critical,CA:TRUE"])
+
+    def sign(self, key, subject, certificate, extensions, days=("-days", "30")):
+        request, config = self.directory / "request", self.directory / "extensions"
+        openssl("req", "-new", "-key", key, "-subj", f"/CN={subject}", "-out", request)
+        config.write_text("\n".join(extensions) + "\n")
+        self.count += 1
+        openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key,
+                "-set_serial", self.count, "-extfile", config, "-out", certificate, *days)
+
+    def issue(self, name, directory=None, names=None, kind="ec", days=("-days", "30"), client=False):
+        """An Identity for `name`; `names`: its DNS names, [] for none."""
+        directory = pathlib.Path(directory or self.directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        stem = name.replace("*", "star") + "." + kind
+        identity = Identity(directory / f"{stem}.key", directory / f"{stem}.pem")
+        kinds = {"ec": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+                 "rsa": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]}
+        openssl("genpkey", *kinds[kind], "-out", identity.key)
+        os.chmod(identity.key, 0o600)
+        extensions = ["basicConstraints=critical,CA:FALSE",
+                      f"extendedKeyUsage={'clientAuth' if client else 'serverAuth'}"]
+        names = [name] if names is None else names
+        if names:
+            extensions.append("subjectAltName=" + ",".join(f"DNS:{n}" for n in names))
+        self.sign(identity.key, name, identity.certificate, extensions, days)
+        if self.parent is not None:
+            chain = identity.certificate.read_bytes() + self.certificate.read_bytes()
+            identity.certificate.write_bytes(chain)
+        return identity
+
+
+class Identity:
+    def __init__(self, key, certificate):
+        self.key, self.certificate = key, certificate
+
+    @property
+    def chain_file(self):
+        """Key and certificates in one file, as smtpd_tls_chain_files wants them."""
+        path = self.certificate.with_suffix(".chain")
+        path.write_bytes(self.key.read_bytes() + self.certificate.read_bytes())
+        os.chmod(path, 0o600)
+        return path
+
+    def fingerprint(self, digest="sha256"):
+        text = openssl("x509", "-in", self.certificate, "-noout", "-fingerprint", f"-{digest}").decode()
+        return text.strip().split("=", 1)[1]
+
+    def key_digest(self):
+        """SHA-256 of the public key (TLSA 3 1 1), as hexadecimal digits."""
+        public = openssl("x509", "-in", self.certificate, "-noout", "-pubkey")
+        der = openssl("pkey", "-pubin", "-outform", "DER", input=public)
+        return openssl("dgst", "-sha256", "-r", input=der).decode().split()[0]
