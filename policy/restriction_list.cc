@@ -43,6 +43,12 @@ constexpr std::array kNames = {
     Name{"reject_unauth_pipelining", Restriction::kRejectUnauthPipelining},
     Name{"reject_multi_recipient_bounce", Restriction::kRejectMultiRecipientBounce},
     Name{"reject_plaintext_session", Restriction::kRejectPlaintextSession},
+    Name{"reject_sender_login_mismatch", Restriction::kRejectSenderLoginMismatch},
+    Name{"reject_known_sender_login_mismatch", Restriction::kRejectKnownSenderLoginMismatch},
+    Name{"reject_authenticated_sender_login_mismatch",
+         Restriction::kRejectAuthenticatedSenderLoginMismatch},
+    Name{"reject_unauthenticated_sender_login_mismatch",
+         Restriction::kRejectUnauthenticatedSenderLoginMismatch},
     Name{"permit_tls_clientcerts", Restriction::kPermitTlsClientcerts},
     Name{"permit_tls_all_clientcerts", Restriction::kPermitTlsAllClientcerts},
 };
@@ -54,13 +60,13 @@ constexpr std::array kNamesWithTable = {
     Name{"check_sender_access", Restriction::kCheckSenderAccess},
     Name{"check_recipient_access", Restriction::kCheckRecipientAccess},
     Name{"check_etrn_access", Restriction::kCheckEtrnAccess},
+    Name{"check_sasl_access", Restriction::kCheckSaslAccess},
     Name{"check_ccert_access", Restriction::kCheckCcertAccess},
 };
 
 /// Postfix's other restrictions that take an argument; none is served by this version.
-constexpr std::array<std::string_view, 27> kUnservedWithArgument = {
+constexpr std::array<std::string_view, 26> kUnservedWithArgument = {
     "check_reverse_client_hostname_access",
-    "check_sasl_access",
     "check_client_a_access",
     "check_client_mx_access",
     "check_client_ns_access",

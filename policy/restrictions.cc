@@ -157,7 +157,17 @@ class RestrictionRun {
   }
 
   Answer evaluate(const RestrictionList::Item& item, const Subject& subject, int depth);
+  [[nodiscard]] bool is_own_interface() const noexcept {
+    const auto& own = rules_.classes.own_addresses;
+    return facts_.address_known && std::find(own.begin(), own.end(), facts_.address) != own.end();
+  }
   Answer check_networks(const Subject& subject);
+  Answer check_sender_login(Restriction restriction);
+  Answer check_login_table(const RestrictionList::Item& item, int depth) {
+    if (!facts_.authenticated) return Answer::kDunno;
+    return apply(item.table->find(facts_.login), {.text = facts_.login, .klass = "SASL login name"},
+                 depth);
+  }
   Answer check_destination(Restriction restriction);
   Answer check_address_fqdn(std::string_view address, std::string_view klass);
   Answer check_helo_name(bool fully_qualified);
@@ -197,12 +207,8 @@ RestrictionRun::Answer RestrictionRun::evaluate(const RestrictionList::Item& ite
                                                    "defer_if_reject requested"));
     case Restriction::kPermitMynetworks:
       return check_networks(subject);
-    case Restriction::kPermitInetInterfaces: {
-      const auto& own = rules_.classes.own_addresses;
-      const bool match =
-          facts_.address_known && std::find(own.begin(), own.end(), facts_.address) != own.end();
-      return match ? Answer::kPermit : Answer::kDunno;
-    }
+    case Restriction::kPermitInetInterfaces:
+      return is_own_interface() ? Answer::kPermit : Answer::kDunno;
     case Restriction::kPermitSaslAuthenticated:
       return facts_.authenticated ? Answer::kPermit : Answer::kDunno;
     case Restriction::kPermitAuthDestination:
@@ -238,6 +244,13 @@ RestrictionRun::Answer RestrictionRun::evaluate(const RestrictionList::Item& ite
     case Restriction::kRejectPlaintextSession:
       if (facts_.encrypted) return Answer::kDunno;
       return refuse(codes.plaintext, ".7.1", subject, "Session encryption is required");
+    case Restriction::kRejectSenderLoginMismatch:
+    case Restriction::kRejectKnownSenderLoginMismatch:
+    case Restriction::kRejectAuthenticatedSenderLoginMismatch:
+    case Restriction::kRejectUnauthenticatedSenderLoginMismatch:
+      return check_sender_login(item.restriction);
+    case Restriction::kCheckSaslAccess:
+      return check_login_table(item, depth);
     case Restriction::kCheckClientAccess:
     case Restriction::kCheckHeloAccess:
     case Restriction::kCheckSenderAccess:
@@ -255,6 +268,35 @@ RestrictionRun::Answer RestrictionRun::evaluate(const RestrictionList::Item& ite
       return refuse(std::string(kServerError));
   }
   return Answer::kDunno;
+}
+
+/// Whether who uses a sender address may: smtpd_sender_login_maps names its owners.
+RestrictionRun::Answer RestrictionRun::check_sender_login(Restriction restriction) {
+  if (!facts_.sender || facts_.sender->empty()) return Answer::kDunno;
+  const Restriction not_about = facts_.authenticated
+                                    ? Restriction::kRejectUnauthenticatedSenderLoginMismatch
+                                    : Restriction::kRejectAuthenticatedSenderLoginMismatch;
+  if (restriction == not_about) return Answer::kDunno;
+  const std::string_view sender = *facts_.sender;
+  const Subject subject{.text = sender, .klass = "Sender address"};
+  const bool is_local = rules_.classes.class_of(domain_of(sender)) == AddressClass::kLocal;
+  const lookup::LookupResult owners =
+      lookup::find_address(rules_.sender_login_maps, {.address = sender,
+                                                      .recipient_delimiter = rules_.delimiters,
+                                                      .null_key = rules_.null_sender,
+                                                      .is_local = is_local});
+  if (owners.is_temporary()) return temporary(sender);
+  if (!facts_.authenticated) {
+    return owners.is_found() ? refuse(553, ".7.1", subject, "not logged in") : Answer::kDunno;
+  }
+  const bool known_only = restriction == Restriction::kRejectKnownSenderLoginMismatch;
+  if (!owners.is_found() && known_only) return Answer::kDunno;
+  if (owners.is_found()) {
+    for (const std::string_view owner : lookup::split_list(owners.value())) {
+      if (equals_ignore_case(owner, facts_.login)) return Answer::kDunno;
+    }
+  }
+  return refuse(553, ".7.1", subject, fmt::format("not owned by user {}", facts_.login));
 }
 
 RestrictionRun::Answer RestrictionRun::check_networks(const Subject& subject) {

@@ -26,6 +26,7 @@ struct ClientSideFacts {
   lookup::IpAddress address{};
   bool address_known = false;  ///< false for unix sockets: never in mynetworks
   bool authenticated = false;
+  std::string_view login;                    ///< who, if authenticated
   bool pipelined = false;                    ///< sent commands before it may
   bool encrypted = false;                    ///< the session is TLS
   bool certificate_trusted = false;          ///< the client's certificate, by an authority of ours
@@ -90,6 +91,7 @@ class RelayPolicy {
     std::string null_sender = "<>";              ///< smtpd_null_access_lookup_key
     RestrictionClasses restriction_classes;      ///< those that a table's result may name
     RecipientMaps maps;                          ///< which addresses exist
+    lookup::TableList sender_login_maps = {};    ///< smtpd_sender_login_maps: owners
     lookup::TableList client_certificates = {};  ///< relay_clientcerts
 
     RestrictionList& list(ListKind kind) { return lists[static_cast<size_t>(kind)]; }

@@ -2,6 +2,7 @@
 // Method: rows of one list, one client, one recipient and the whole reply.
 #include "policy/restrictions.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace barid::policy {
@@ -141,6 +142,49 @@ TEST(Restrictions, ClientsMayRelay) {
     client.address = ip(row.address.empty() ? "127.0.0.1" : row.address);
     client.authenticated = row.authenticated;
     EXPECT_EQ(at_rcpt(std::move(rules), client, "s@far.example", "u@far.example").reply, row.reply);
+  }
+}
+
+// --- logins
+
+TEST(Restrictions, SenderLogins) {
+  constexpr std::string_view kNotOwned =
+      "553 5.7.1 <s@own.example>: Sender address rejected: not owned by user eve";
+  constexpr std::string_view kNotLoggedIn =
+      "553 5.7.1 <s@own.example>: Sender address rejected: not logged in";
+  const struct {
+    const char* restriction;
+    const char* sender;
+    const char* login;  // empty = a stranger
+    std::string_view reply;
+  } kRows[] = {
+      {"reject_sender_login_mismatch", "s@own.example", "Bob", ""},
+      {"reject_sender_login_mismatch", "s@own.example", "eve", kNotOwned},
+      {"reject_sender_login_mismatch", "s@own.example", "", kNotLoggedIn},
+      {"reject_sender_login_mismatch", "s@other.example", "", ""},
+      {"reject_sender_login_mismatch", "s@other.example", "eve",
+       "553 5.7.1 <s@other.example>: Sender address rejected: not owned by user eve"},
+      {"reject_sender_login_mismatch", "x@own.example", "carol", ""},
+      {"reject_sender_login_mismatch", "", "eve", ""},
+      {"reject_known_sender_login_mismatch", "s@other.example", "eve", ""},
+      {"reject_known_sender_login_mismatch", "s@own.example", "eve", kNotOwned},
+      {"reject_known_sender_login_mismatch", "s@own.example", "", kNotLoggedIn},
+      {"reject_authenticated_sender_login_mismatch", "s@own.example", "", ""},
+      {"reject_authenticated_sender_login_mismatch", "s@own.example", "eve", kNotOwned},
+      {"reject_unauthenticated_sender_login_mismatch", "s@own.example", "eve", ""},
+      {"reject_unauthenticated_sender_login_mismatch", "s@own.example", "", kNotLoggedIn},
+  };
+  for (const auto& row : kRows) {
+    SCOPED_TRACE(fmt::format("{} {} {}", row.restriction, row.sender, row.login));
+    RelayPolicy::Rules rules = base_rules();
+    rules.list(ListKind::kSender) = list_of({row.restriction});
+    rules.sender_login_maps = {"smtpd_sender_login_maps",
+                               "inline:{ { s@own.example = alice, bob } { @own.example = carol } }",
+                               {}};
+    ClientSideFacts client = stranger();
+    client.login = row.login;
+    client.authenticated = !client.login.empty();
+    EXPECT_EQ(at_rcpt(std::move(rules), client, row.sender, "u@local.example").reply, row.reply);
   }
 }
 

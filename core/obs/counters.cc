@@ -41,6 +41,8 @@ constexpr std::array<CounterInfo, kCounterCount> kInfos = {{
     {"http_requests_total", kTotal, "HTTP requests answered"},
     {"http_client_errors_total", kTotal, "HTTP requests answered with 4xx"},
     {"http_server_errors_total", kTotal, "HTTP requests answered with 5xx"},
+    {"smtpd_logins_total", kTotal, "logins of SMTP clients"},
+    {"smtpd_logins_failed_total", kTotal, "logins of SMTP clients that failed"},
     {"dkim_signatures_total", kTotal, "DKIM signatures made"},
     {"dkim_failures_total", kTotal, "messages that could not be signed"},
 }};

@@ -42,6 +42,8 @@ enum class Counter : uint8_t {
   kHttpRequests,
   kHttpErrorsClient,
   kHttpErrorsServer,
+  kLogins,
+  kLoginsFailed,
   kDkimSignatures,
   kDkimFailures,
 };

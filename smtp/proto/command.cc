@@ -89,6 +89,13 @@ Fault read_priority(std::string_view value, const ArgumentOptions&, MailArgument
   return Fault::kNone;
 }
 
+// RFC 4954 5: an address in xtext, or <>.
+Fault read_auth(std::string_view value, const ArgumentOptions&, MailArguments& out) noexcept {
+  if (value.empty() || (value != "<>" && !text::is_xtext(value))) return Fault::kAuth;
+  out.auth = value;
+  return Fault::kNone;
+}
+
 // Postfix's XVERP[=xy]: the delimiters of the senders that say whom a bounce is about.
 Fault read_xverp(std::string_view value, const ArgumentOptions& options,
                  MailArguments& out) noexcept {
@@ -152,6 +159,8 @@ constexpr std::array kMailParameters = {
                                  read_ret},
     ParameterRule<MailArguments>{"ENVID", kKeywordDsn, Fault::kDsnDisabled, Value::kRequired,
                                  read_envid},
+    ParameterRule<MailArguments>{"AUTH", kKeywordAuth, Fault::kUnsupported, Value::kRequired,
+                                 read_auth},
     ParameterRule<MailArguments>{"MT-PRIORITY", kKeywordMtPriority, Fault::kUnsupported,
                                  Value::kRequired, read_priority},
     ParameterRule<MailArguments>{"XVERP", kKeywordXverp, Fault::kUnsupported, Value::kOptional,

@@ -41,6 +41,7 @@ enum class Fault : uint8_t {
   kOrcpt,
   kVerp,  ///< delimiters of XVERP that are not two of those allowed
   kPriority,
+  kAuth,         ///< AUTH= that is no xtext
   kDsnDisabled,  ///< a parameter of RFC 3461 while DSN is not announced
 };
 
@@ -68,6 +69,7 @@ struct MailArguments {
   bool smtputf8 = false;
   int8_t priority = 0;     ///< MT-PRIORITY
   std::string_view envid;  ///< valid xtext, not decoded
+  std::string_view auth;   ///< AUTH=, valid xtext, not decoded; "<>" = nobody
   std::string_view verp;   ///< two delimiters, of the line or of the options; empty = no VERP
 };
 

@@ -38,6 +38,11 @@ void append_received(std::string& out, const ReceivedFacts& facts) {
   out.append("Received: ");
   if (!facts.hide_client) append_client(out, facts);
   if (!facts.tls.empty()) out.append(facts.tls).append("\r\n\t");
+  if (!facts.login.empty()) {
+    out.append("(Authenticated sender: ");
+    append_helo(out, facts.login);
+    out.append(")\r\n\t");
+  }
   out.append("by ").append(facts.hostname);
   out.append(" (").append(facts.mail_name).append(") with ").append(facts.protocol);
   out.append(" id ").append(facts.queue_id);

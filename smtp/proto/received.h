@@ -18,6 +18,7 @@ struct ReceivedFacts {
   std::string_view hostname;        ///< ours
   std::string_view mail_name;       ///< the product name in parentheses
   std::string_view tls = {};        ///< comments about the encryption, folded by "\r\n\t"; or empty
+  std::string_view login = {};      ///< "(Authenticated sender: …)"; empty = none
   std::string_view protocol;        ///< "SMTP", "ESMTP", …
   std::string_view queue_id;
   std::string_view recipient;  ///< the only recipient; empty = several, none is named

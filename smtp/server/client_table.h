@@ -16,7 +16,7 @@
 
 namespace barid::smtp {
 
-enum class ClientEvent : uint8_t { kConnection, kMessage, kRecipient, kTlsSession };
+enum class ClientEvent : uint8_t { kConnection, kMessage, kRecipient, kTlsSession, kLogin };
 
 class ClientTable {
  public:
@@ -38,7 +38,7 @@ class ClientTable {
  private:
   struct Entry {
     uint32_t connections = 0;
-    std::array<uint32_t, 4> events{};  ///< by ClientEvent
+    std::array<uint32_t, 5> events{};  ///< by ClientEvent
     MonoTime window_end{};
   };
   Entry* find_or_add(const std::string& client);

@@ -120,11 +120,11 @@ bool ServerMachine::take_ask(Action& action) {
     accept_rcpt();
   }
   if (ask_ == Ask::kNothing) return false;
-  static constexpr std::array kKinds = {ActionKind::kNeedInput,   ActionKind::kCheckHelo,
-                                        ActionKind::kCheckSender, ActionKind::kCheckRecipient,
-                                        ActionKind::kCheckData,   ActionKind::kCheckVerify,
-                                        ActionKind::kCheckEtrn,   ActionKind::kIdentify,
-                                        ActionKind::kStartTls,    ActionKind::kCommit};
+  static constexpr std::array kKinds = {
+      ActionKind::kNeedInput,      ActionKind::kCheckHelo, ActionKind::kCheckSender,
+      ActionKind::kCheckRecipient, ActionKind::kCheckData, ActionKind::kCheckVerify,
+      ActionKind::kCheckEtrn,      ActionKind::kIdentify,  ActionKind::kAuth,
+      ActionKind::kStartTls,       ActionKind::kCommit};
   owed_ = ask_;
   ask_ = Ask::kNothing;
   action.kind = kKinds[static_cast<size_t>(owed_)];
@@ -140,6 +140,7 @@ bool ServerMachine::step(std::string_view& input, Action& action) {
   }
   switch (reading_) {
     case Reading::kCommand:
+    case Reading::kAuthLine:
       step_command(input);
       return false;
     case Reading::kRestOfLine:
@@ -163,11 +164,16 @@ void ServerMachine::step_command(std::string_view& input) {
   const std::string_view head = input.substr(0, length);
   const bool after_cr = head.empty() ? line_.ends_with('\r') : head.ends_with('\r');
   const size_t line_bytes = line_.size() + head.size() - (after_cr ? 1 : 0);
-  if (line_bytes > policy_.line_length_limit) {
+  const bool in_auth = reading_ == Reading::kAuthLine;
+  if (line_bytes > (in_auth ? policy_.sasl_response_limit : policy_.line_length_limit)) {
     after_cr_ = line_.ends_with('\r');
     line_.clear();
     reading_ = Reading::kRestOfLine;
-    reply_host(replies::kLineCode, replies::kLineTooLong);
+    if (in_auth) {
+      reply(replies::kAuthTooLong);
+    } else {
+      reply_host(replies::kLineCode, replies::kLineTooLong);
+    }
     ++error_count_;
     return;
   }
@@ -179,7 +185,9 @@ void ServerMachine::step_command(std::string_view& input) {
   input.remove_prefix(length + 1);
   std::string_view line = head;
   if (!line_.empty()) line = line_.append(head);
-  if (after_cr) {
+  if (after_cr && in_auth) {
+    run_auth_line(line.substr(0, line_bytes));
+  } else if (after_cr) {
     run_line(line.substr(0, line_bytes), input);
   } else {
     refuse_bare_newline(line);
@@ -329,6 +337,7 @@ void ServerMachine::on_verdict(std::string_view refusal) {
       if (ok) return answer(true, replies::kStarttlsReady);
       break;
     case Ask::kNothing:
+    case Ask::kAuth:
     case Ask::kCommit:
       BARID_ASSERT(false && "on_verdict() without a question");
   }
@@ -340,6 +349,7 @@ void ServerMachine::on_secured() {
   BARID_ASSERT(!secured_ && line_.empty());
   secured_ = true;
   extended_ = false;
+  auth_ = {};
   helo_.clear();
   reset_transaction();
 }

@@ -16,7 +16,7 @@
 // writes output() and calls clear_output(): always before it waits for input, on kFlush and on
 // kClose; before other waits it may.
 //
-// Source: RFC 5321, 1870, 2920, 3030, 3207, 3461, 6152, 6531, 6710.
+// Source: RFC 5321, 1870, 2920, 3030, 3207, 3461, 4954, 6152, 6531, 6710.
 // Layer:  smtp/server, pure: no I/O, no clock, no globals; allocates nothing per command once its
 //         buffers have grown. One machine per connection, used by one thread.
 #pragma once
@@ -80,6 +80,8 @@ struct ServerPolicy {
   std::string verp_delimiter_filter = "-=+";       ///< what XVERP's delimiters may be
 
   bool tls_required = false;  ///< nothing but the way to STARTTLS is allowed in clear
+  bool broken_sasl_auth_clients = false;
+  uint32_t sasl_response_limit = 12288;  ///< bytes of a line in an AUTH dialogue
   bool helo_required = false;
   bool disable_vrfy_command = false;
   bool strict_rfc821_envelopes = false;
@@ -100,6 +102,12 @@ struct ClientFacts {
   KeywordSet discarded = 0;                            ///< keywords hidden from this client
   int8_t priority_max = kPriorityMax;                  ///< more than this is not granted
   BareNewline bare_newline = BareNewline::kNormalize;  ///< after the exclusions
+};
+
+/// What may be said about AUTH to this client now.
+struct AuthOffer {
+  std::vector<std::string> mechanisms;  ///< upper case; empty = AUTH is not offered
+  bool needs_encryption = false;        ///< it would be, under TLS
 };
 
 enum class ActionKind : uint8_t {
@@ -129,6 +137,9 @@ enum class ActionKind : uint8_t {
   kOpenMessage,
   /// Append `bytes` to the message's content; nothing to answer.
   kBodyBytes,
+  /// AUTH, or a line of its dialogue: auth_mechanism(), auth_line(). Answer with
+  /// on_auth_challenge(), on_auth_success() or on_auth_failure().
+  kAuth,
   /// STARTTLS: answer with on_verdict() whether TLS is to be had. If it is, throw away all input
   /// that is left (RFC 3207 4: it came in clear), write output(), do the handshake, and call
   /// on_secured() before next(); if the handshake fails, the session is over.
@@ -204,6 +215,13 @@ class ServerMachine {
   /// The connection is encrypted from here on: what the client said before is forgotten (RFC 3207
   /// 4.2). After kStartTls, or before start() where TLS comes first.
   void on_secured();
+  /// What EHLO says about AUTH from now on.
+  void set_auth_offer(AuthOffer offer);
+  /// Answers kAuth: `challenge` in base64; the next line of the client is its response.
+  void on_auth_challenge(std::string_view challenge);
+  void on_auth_success(std::string_view user);
+  /// A whole reply.
+  void on_auth_failure(std::string_view reply);
   /// Answers kCommit: the message is durable.
   void on_committed(std::string_view queue_id);
   /// Answers kCommit: it is not, and nothing of it remains.
@@ -229,6 +247,16 @@ class ServerMachine {
   [[nodiscard]] std::string_view transport_protocol() const noexcept;
   /// The connection is encrypted.
   [[nodiscard]] bool secured() const noexcept { return secured_; }
+  /// At kAuth: the mechanism, in upper case; the initial response or the line, in base64.
+  [[nodiscard]] std::string_view auth_mechanism() const noexcept { return auth_.mechanism; }
+  [[nodiscard]] std::string_view auth_line() const noexcept { return auth_.line; }
+  [[nodiscard]] bool auth_has_line() const noexcept { return auth_.has_line; }
+  /// At kAuth: it is the command itself.
+  [[nodiscard]] bool auth_is_first() const noexcept { return auth_.is_first; }
+  /// Who logged in; empty = nobody.
+  [[nodiscard]] std::string_view auth_user() const noexcept { return auth_.user; }
+  /// MAIL's AUTH=, decoded; empty = not given.
+  [[nodiscard]] std::string_view auth_sender() const noexcept { return auth_.sender; }
   [[nodiscard]] bool in_transaction() const noexcept;
   [[nodiscard]] std::string_view sender() const noexcept { return text(sender_); }
   [[nodiscard]] uint64_t declared_size() const noexcept { return declared_size_; }
@@ -271,7 +299,7 @@ class ServerMachine {
 
  private:
   /// What next() reads from the input.
-  enum class Reading : uint8_t { kCommand, kRestOfLine, kData, kChunk };
+  enum class Reading : uint8_t { kCommand, kAuthLine, kRestOfLine, kData, kChunk };
   /// What the session is asked, or has been asked and owes.
   enum class Ask : uint8_t {
     kNothing,
@@ -282,6 +310,7 @@ class ServerMachine {
     kVerify,
     kEtrn,
     kIdentity,
+    kAuth,
     kStartTls,
     kCommit,
   };
@@ -364,6 +393,10 @@ class ServerMachine {
   void greet_again(std::string_view refusal);
   void run_xforward(std::string_view arguments);
   void fill_origin(Envelope& out) const;
+  // machine_auth.cc: AUTH
+  void append_auth_keyword(size_t* last_line);
+  void run_auth(std::string_view arguments);
+  void run_auth_line(std::string_view line);
 
   // machine_content.cc: DATA, BDAT and what follows them
   void run_data(std::string_view arguments);
@@ -416,6 +449,17 @@ class ServerMachine {
   std::array<CommandCount, kVerbCount> counts_{};
 
   std::unique_ptr<ClientAttributes> claimed_;  ///< XCLIENT
+  struct Auth {
+    AuthOffer offer;
+    std::string mechanism;
+    std::string line;
+    bool has_line = false;
+    bool is_first = false;
+    bool done = false;
+    std::string user;
+    std::string sender;
+  };
+  Auth auth_;
 
   // The transaction; its strings are slices of text_.
   std::unique_ptr<ClientAttributes> forwarded_;  ///< XFORWARD, said before MAIL

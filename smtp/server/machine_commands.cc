@@ -14,9 +14,9 @@ namespace {
 /// A HELO name is a domain (at most 255 bytes); more would only make log and header lines long.
 constexpr size_t kHeloBytesMax = 255;
 
-/// What this machine can do; AUTH is known but never enabled here.
-constexpr KeywordSet kImplemented =
-    kKeywordsServed | kKeywordXverp | kKeywordXclient | kKeywordXforward | kKeywordStarttls;
+/// What this machine can do.
+constexpr KeywordSet kImplemented = kKeywordsServed | kKeywordXverp | kKeywordXclient |
+                                    kKeywordXforward | kKeywordStarttls | kKeywordAuth;
 
 constexpr std::string_view refusal_text(Refusal refusal) noexcept {
   switch (refusal) {
@@ -60,7 +60,7 @@ void ServerMachine::dispatch(const CommandLine& command) {
     case Verb::kStarttls:
       return run_starttls(arguments);
     case Verb::kAuth:
-      return answer(false, replies::kAuthNotEnabled);
+      return run_auth(arguments);
     case Verb::kMail:
       return run_mail(arguments);
     case Verb::kRcpt:
@@ -126,17 +126,23 @@ void ServerMachine::accept_helo() {
 
 /// The EHLO reply without its last CRLF: the keywords in Postfix's order.
 void ServerMachine::append_keywords() {
-  static constexpr std::array kOrder = {
-      kKeywordPipelining, kKeywordSize,       kKeywordVrfy,
-      kKeywordEtrn,       kKeywordStarttls,   kKeywordXverp,
-      kKeywordXclient,    kKeywordXforward,   kKeywordEnhancedStatusCodes,
-      kKeyword8BitMime,   kKeywordDsn,        kKeywordSmtpUtf8,
-      kKeywordChunking,   kKeywordBinaryMime, kKeywordMtPriority};
+  static constexpr std::array kOrder = {kKeywordPipelining, kKeywordSize,
+                                        kKeywordVrfy,       kKeywordEtrn,
+                                        kKeywordStarttls,   kKeywordAuth,
+                                        kKeywordXverp,      kKeywordXclient,
+                                        kKeywordXforward,   kKeywordEnhancedStatusCodes,
+                                        kKeyword8BitMime,   kKeywordDsn,
+                                        kKeywordSmtpUtf8,   kKeywordChunking,
+                                        kKeywordBinaryMime, kKeywordMtPriority};
   size_t last_line = output_.size();
   output_.append("250-").append(policy_.hostname);
   for (const Keyword keyword : kOrder) {
     if (!enabled(keyword) || (kImplemented & keyword) == 0) continue;
     if (keyword == kKeywordStarttls && secured_) continue;
+    if (keyword == kKeywordAuth) {
+      append_auth_keyword(&last_line);
+      continue;
+    }
     if (keyword == kKeywordVrfy && policy_.disable_vrfy_command) continue;
     output_.append("\r\n");
     last_line = output_.size();
@@ -207,6 +213,9 @@ void ServerMachine::refuse_argument(const ArgumentFault& fault, bool is_mail) {
     case Fault::kOrcpt:
       text = replies::kBadOrcpt;
       break;
+    case Fault::kAuth:
+      text = replies::kBadAuth;
+      break;
     case Fault::kVerp:
       reply_foreign(replies::kBadVerp, policy_.verp_delimiter_filter);
       return finish(false);
@@ -235,6 +244,8 @@ void ServerMachine::run_mail(std::string_view arguments) {
   const size_t envid_start = text_.size();
   text::append_xtext_decoded(text_, mail.envid);
   envid_ = since(envid_start);
+  auth_.sender.clear();
+  text::append_xtext_decoded(auth_.sender, mail.auth);
   declared_size_ = mail.size;
   dsn_return_ = mail.dsn_return;
   body_ = mail.body;

@@ -388,6 +388,63 @@ TEST(Dialogue, MandatoryTlsLeavesOnlyTheWayThere) {
                      {"QUIT|", "221 2.0.0 Bye|"}});
 }
 
+ServerPolicy auth_policy() {
+  ServerPolicy policy = test_policy();
+  policy.keywords |= kKeywordAuth | kKeywordStarttls;
+  policy.broken_sasl_auth_clients = true;
+  policy.sasl_response_limit = 40;
+  return policy;
+}
+
+TEST(Dialogue, Auth) {
+  const ServerPolicy policy = auth_policy();
+  MachineHarness session(policy);
+  session.machine.set_auth_offer({.mechanisms = {"PLAIN", "LOGIN"}, .needs_encryption = false});
+  session.feed("EHLO c\r\n");
+  EXPECT_NE(session.transcript.output.find(
+                "250-STARTTLS\r\n250-AUTH PLAIN LOGIN\r\n250-AUTH=PLAIN LOGIN\r\n250-ENHANCED"),
+            std::string::npos)
+      << session.transcript.output;
+  session.transcript.output.clear();
+  constexpr std::string_view kWrong = "535 5.7.8 Error: authentication failed: wrong|";
+  converse(session, {{"AUTH|", "501 5.5.4 Syntax: AUTH mechanism|"},
+                     {"AUTH PLAIN x y|", "501 5.5.4 Syntax: AUTH mechanism|"},
+                     {"AUTH plain bad|", kWrong},
+                     {"AUTH LOGIN|", "334 VXNlcjo=|"},
+                     {"*|", "501 5.7.0 Authentication aborted|"},
+                     {"auth login|", "334 VXNlcjo=|"},
+                     {"bad|", kWrong},
+                     {"AUTH LOGIN|", "334 VXNlcjo=|"},
+                     {"0123456789012345678901234567890123456789x|",
+                      "500 5.5.6 SASL response limit exceeded|"},
+                     {"MAIL FROM:<a@b> AUTH=a+ZZ|", "501 5.5.4 Bad AUTH parameter syntax|"},
+                     {"MAIL FROM:<a@b> AUTH=a+3Db|", "250 2.1.0 Ok|"},
+                     {"AUTH PLAIN x|", "503 5.5.1 Error: MAIL transaction in progress|"},
+                     {"RSET|", "250 2.0.0 Ok|"},
+                     {"AUTH LOGIN|", "334 VXNlcjo=|"},
+                     {"QUIT|", "235 2.7.0 Authentication successful|"},  // no command here
+                     {"AUTH PLAIN x|", "503 5.5.1 Error: already authenticated|"}});
+  EXPECT_EQ(session.machine.auth_user(), "user");
+  EXPECT_EQ(session.machine.transport_protocol(), "ESMTPA");
+  EXPECT_GE(session.transcript.delays, 2);  // each failure waits
+  // RFC 3207 4.2: what was learnt in clear does not count.
+  session.feed("STARTTLS\r\n");
+  EXPECT_TRUE(session.machine.secured());
+  EXPECT_EQ(session.machine.auth_user(), "");
+}
+
+TEST(Dialogue, AuthThatIsNotOffered) {
+  const ServerPolicy policy = auth_policy();
+  MachineHarness session(policy);
+  converse(session, {{"AUTH PLAIN x|", "503 5.5.1 Error: authentication not enabled|"}});
+  session.machine.set_auth_offer({.mechanisms = {}, .needs_encryption = true});
+  session.feed("EHLO c\r\n");
+  EXPECT_EQ(session.transcript.output.find("AUTH"), std::string::npos);
+  session.transcript.output.clear();
+  converse(session, {{"AUTH PLAIN x|",
+                      "504 5.5.4 Encryption required for requested authentication mechanism|"}});
+}
+
 TEST(Dialogue, PolicyToggles) {
   ServerPolicy policy = test_policy();
   policy.helo_required = true;

@@ -66,6 +66,15 @@ class MachineHarness {
   Transcript transcript;
 
  private:
+  /// LOGIN asks once; the response "bad" is wrong.
+  void answer_auth() {
+    const bool asks = machine.auth_mechanism() == "LOGIN" && machine.auth_is_first();
+    if (asks) return machine.on_auth_challenge("VXNlcjo=");
+    if (machine.auth_line() == "bad") {
+      return machine.on_auth_failure("535 5.7.8 Error: authentication failed: wrong");
+    }
+    machine.on_auth_success("user");
+  }
   void perform(const Action& action) {
     switch (action.kind) {
       case ActionKind::kNeedInput:
@@ -104,6 +113,9 @@ class MachineHarness {
         machine.on_verdict(verdict(client.name));
         break;
       }
+      case ActionKind::kAuth:
+        answer_auth();
+        break;
       case ActionKind::kStartTls:
         machine.on_verdict({});
         flush();

@@ -1,4 +1,6 @@
 // ServerMachine: replies, notes, counters, and the storage of a transaction.
+#include <array>
+
 #include "core/base/assert.h"
 #include "core/text/ascii.h"
 #include "core/text/utf8.h"
@@ -151,8 +153,10 @@ std::string_view ServerMachine::protocol() const noexcept {
 }
 
 std::string_view ServerMachine::transport_protocol() const noexcept {
-  if (!secured_ || !extended_) return protocol();
-  return smtputf8_ ? "UTF8SMTPS" : "ESMTPS";
+  static constexpr std::array<std::string_view, 8> kNames = {
+      "ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA", "UTF8SMTP", "UTF8SMTPA", "UTF8SMTPS", "UTF8SMTPSA"};
+  if (!extended_) return protocol();
+  return kNames[(smtputf8_ ? 4u : 0u) + (secured_ ? 2u : 0u) + (auth_.done ? 1u : 0u)];
 }
 
 std::string_view ServerMachine::recipient_address(size_t index) const noexcept {

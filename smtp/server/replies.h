@@ -49,6 +49,15 @@ inline constexpr std::string_view kEtrnUsage = "500 Syntax: ETRN domain";
 inline constexpr std::string_view kEtrnSyntax = "501 Error: invalid parameter syntax";
 inline constexpr std::string_view kEtrnOk = "250 Queuing started";
 inline constexpr std::string_view kAuthNotEnabled = "503 5.5.1 Error: authentication not enabled";
+inline constexpr std::string_view kEhloFirst = "503 5.5.1 Error: send EHLO first";
+inline constexpr std::string_view kAuthTwice = "503 5.5.1 Error: already authenticated";
+inline constexpr std::string_view kAuthNeedsEncryption =
+    "504 5.5.4 Encryption required for requested authentication mechanism";
+inline constexpr std::string_view kAuthUsage = "501 5.5.4 Syntax: AUTH mechanism";
+inline constexpr std::string_view kAuthAborted = "501 5.7.0 Authentication aborted";
+inline constexpr std::string_view kAuthTooLong = "500 5.5.6 SASL response limit exceeded";
+inline constexpr std::string_view kAuthOk = "235 2.7.0 Authentication successful";
+inline constexpr std::string_view kBadAuth = "501 5.5.4 Bad AUTH parameter syntax";
 inline constexpr std::string_view kStarttlsUsage = "501 5.5.4 Syntax: STARTTLS";
 inline constexpr std::string_view kStarttlsReady = "220 2.0.0 Ready to start TLS";
 inline constexpr std::string_view kTlsActive = "554 5.5.1 Error: TLS already active";

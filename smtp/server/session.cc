@@ -86,6 +86,12 @@ ServerSession::ServerSession(const ServerEnv& env, std::shared_ptr<const ServerS
       stream_(std::move(stream)),
       facts_(side_facts(stream_.peer())),
       machine_(settings_->protocol, client_facts(*settings_, stream_.peer(), facts_)),
+      auth_(settings_->auth, {.reactor = env.reactor, .offload = env.offload},
+            {.client_address = stream_.peer().is_ip() ? stream_.peer().ip_text() : "",
+             .server_address = stream_.local().is_ip() ? stream_.local().ip_text() : "",
+             .encrypted = false,
+             .channel_binding = {}},
+            facts_.address_known && settings_->auth.exceptions.match(facts_.address).yes()),
       refusal_(std::move(admission.refusal)),
       client_key_(std::move(admission.client_key)),
       log_pid_(admission.log_pid) {}
@@ -123,6 +129,7 @@ rt::Task<void> ServerSession::run() {
 }
 
 rt::Task<void> ServerSession::converse() {
+  co_await offer_auth();
   if (refusal_.empty()) refusal_ = check(policy::CheckPoint::kConnect, "CONNECT");
   machine_.start({.early_input = stream_.input(), .refusal = refusal_});
   for (;;) {
@@ -170,6 +177,9 @@ rt::Task<bool> ServerSession::perform(const Action& action) {
     case ActionKind::kIdentify:
       identify();
       machine_.on_verdict(check(policy::CheckPoint::kConnect, "CONNECT"));
+      break;
+    case ActionKind::kAuth:
+      co_await authenticate();
       break;
     case ActionKind::kStartTls:
       co_return co_await start_tls();
@@ -243,6 +253,8 @@ std::string_view ServerSession::check(policy::CheckPoint point, std::string_view
   facts.client_name = machine_.client().name;
   facts.client_address = machine_.client().address;
   facts.pipelined = machine_.saw_pipelining();
+  facts.authenticated = auth_.login().has_value();
+  if (facts.authenticated) facts.login = auth_.login()->user;
   if (tls_) {
     facts.encrypted = true;
     facts.certificate_trusted = tls_->peer_trusted;
@@ -284,7 +296,7 @@ void ServerSession::identify() {
     client.name = name->empty() ? "unknown" : *name;
   }
   if (const auto& login = claimed.find(ClientAttribute::kLogin)) {
-    facts_.authenticated = !login->empty();
+    auth_.assume(*login);
   }
   client.priority_max = kPriorityMax;
   apply_address(*settings_, facts_, client);
@@ -312,21 +324,28 @@ std::string_view ServerSession::check_recipient() {
 bool ServerSession::exceeds_rate(ClientEvent event) {
   const ClientLimits& limits = settings_->client_limits;
   const bool is_message = event == ClientEvent::kMessage;
-  const uint32_t limit = is_message ? limits.messages : limits.recipients;
+  const bool is_login = event == ClientEvent::kLogin;
+  const uint32_t limit = is_login     ? limits.logins
+                         : is_message ? limits.messages
+                                      : limits.recipients;
   if (limit == 0 || client_key_.empty()) return false;
   const uint32_t rate = env_.clients.count(client_key_, event, env_.reactor.now(), limits.unit);
   if (rate <= limit) return false;
   env_.counters.reach(Limit::kRatePerClient);
   const ClientFacts& client = machine_.client();
-  const std::string text =
-      fmt::format("{} rate limit exceeded: {} from {}[{}] for service {}",
-                  is_message ? "Message delivery request" : "Recipient address", rate, client.name,
-                  client.address, settings_->service);
+  const std::string text = fmt::format("{} rate limit exceeded: {} from {}[{}] for service {}",
+                                       is_login     ? "AUTH command"
+                                       : is_message ? "Message delivery request"
+                                                    : "Recipient address",
+                                       rate, client.name, client.address, settings_->service);
   env_.log.write(
       origin(),
       LogNote{.program = LogProgram::kSmtpd, .severity = LogSeverity::kWarning, .text = text});
   refusal_ = fmt::format("450 4.7.1 Error: too {} from {}",
-                         is_message ? "much mail" : "many recipients", client.address);
+                         is_login     ? "many AUTH commands"
+                         : is_message ? "much mail"
+                                      : "many recipients",
+                         client.address);
   return true;
 }
 
@@ -368,13 +387,6 @@ void ServerSession::open_message() {
   id_ = env_.queue.home().allocate_id();
   arrival_ = env_.reactor.wall_now();
   SmtpdClient event{.queue_id = id_, .client = client()};
-  if (const auto* claimed = machine_.claimed_client(); claimed != nullptr) {
-    const auto& login = claimed->find(ClientAttribute::kLogin);
-    if (login && !login->empty()) {
-      event.sasl_method = "XCLIENT";
-      event.sasl_username = *login;
-    }
-  }
   Envelope origin_facts;
   if (const auto* forwarded = machine_.forwarded_client(); forwarded != nullptr) {
     machine_.fill_envelope(origin_facts);
@@ -383,6 +395,11 @@ void ServerSession::open_message() {
       event.original_client = {.name = origin_facts.client_name,
                                .address = origin_facts.client_address};
     }
+  }
+  if (auth_.login()) {
+    event.sasl_method = auth_.login()->method;
+    event.sasl_username = auth_.login()->user;
+    event.sasl_sender = machine_.auth_sender();
   }
   env_.log.write(origin(), event);
 }
@@ -402,6 +419,9 @@ void ServerSession::begin_content() {
                    .hostname = settings_->protocol.hostname,
                    .mail_name = settings_->mail_name,
                    .tls = tls_text,
+                   .login = auth_.login() && settings_->auth.authenticated_header
+                                ? std::string_view(auth_.login()->user)
+                                : std::string_view(),
                    .protocol = machine_.transport_protocol(),
                    .queue_id = {id_text.data(), id_text.size()},
                    .recipient = machine_.recipient_count() == 1 ? machine_.recipient_address(0)
@@ -424,6 +444,12 @@ rt::Task<void> ServerSession::commit() {
   } else {
     refusal = check(policy::CheckPoint::kEndOfMessage, "END-OF-MESSAGE");
   }
+  std::string foreign_from;
+  if (refusal.empty()) {
+    foreign_from = refuse_foreign_from();
+    if (!foreign_from.empty()) log_reject(foreign_from, "END-OF-MESSAGE");
+    refusal = foreign_from;
+  }
   const std::unique_ptr<MessageChanges> changes = std::move(changes_);
   if (!refusal.empty()) {
     content_.reset();
@@ -444,8 +470,11 @@ rt::Task<void> ServerSession::commit() {
       .id = id_, .content = std::move(content_), .arrival = arrival_};
   content_.reset();
   machine_.fill_envelope(submission.envelope);
-  submission.envelope.origin =
-      settings_->relay.is_own_network(facts_) ? MailOrigin::kOwnNetwork : MailOrigin::kForeign;
+  if (settings_->relay.is_own_network(facts_)) submission.envelope.origin = MailOrigin::kOwnNetwork;
+  if (auth_.login()) {
+    submission.envelope.origin = MailOrigin::kAuthenticated;
+    submission.envelope.tenant = auth_.login()->tenant;
+  }
   if (changes) change_recipients(*changes, submission.envelope);
   queue::Partition& partition = env_.queue.home();
   const uint64_t group = env_.queue.stage(std::move(submission));
@@ -517,6 +546,7 @@ void ServerSession::log_verdict(std::string_view verb, std::string_view reply,
                        .reply = reply,
                        .protocol = machine_.protocol(),
                        .helo = machine_.helo()};
+  if (auth_.login()) verdict.sasl_username = auth_.login()->user;
   if (machine_.in_transaction() || stage == "MAIL") verdict.sender = machine_.sender();
   if (stage == "RCPT" || stage == "VRFY") verdict.recipient = machine_.recipient().address;
   env_.log.write(origin(), verdict);

@@ -19,6 +19,7 @@
 #include "shard/schedule/queue_manager.h"
 #include "smtp/server/client_table.h"
 #include "smtp/server/machine.h"
+#include "smtp/server/session_auth.h"
 
 namespace barid::smtp {
 
@@ -29,6 +30,7 @@ struct ClientLimits {
   uint32_t connections = 0;                  ///< smtpd_client_connection_rate_limit
   uint32_t messages = 0;                     ///< smtpd_client_message_rate_limit
   uint32_t recipients = 0;                   ///< smtpd_client_recipient_rate_limit
+  uint32_t logins = 0;                       ///< smtpd_client_auth_rate_limit
   uint32_t tls_sessions = 0;                 ///< smtpd_client_new_tls_session_rate_limit
   uint32_t ipv4_prefix = 32;                 ///< clients of one network count as one
   uint32_t ipv6_prefix = 84;
@@ -63,6 +65,7 @@ struct ServerSettings {
   BareNewline bare_newline = BareNewline::kNormalize;
   std::string service = "smtp";  ///< name in master.cf
   ServerTls tls;
+  AuthSettings auth;
   ClientLimits client_limits;
   lookup::AddressList client_limit_exceptions;
 };
@@ -77,6 +80,7 @@ struct MessageChanges {
 
 struct ServerEnv {
   rt::Reactor& reactor;
+  rt::Offload& offload;
   schedule::QueueManager& queue;
   Log& log;
   Counters& counters;
@@ -111,6 +115,9 @@ class ServerSession final : private rt::StopCallback {
   rt::Task<bool> read_more();
   rt::Task<bool> flush_output(Duration delay);
   rt::Task<void> commit();
+  rt::Task<void> offer_auth();
+  rt::Task<void> authenticate();
+  [[nodiscard]] std::string refuse_foreign_from() const;
   rt::Task<bool> start_tls();
   rt::Task<bool> shake_hands();
   [[nodiscard]] std::string_view refuse_tls();
@@ -139,6 +146,7 @@ class ServerSession final : private rt::StopCallback {
   net::Stream stream_;
   policy::ClientSideFacts facts_;
   ServerMachine machine_;
+  SessionAuth auth_;
   std::string refusal_;
   std::string client_key_;
   policy::RelayPolicy::Verdict verdict_;      ///< of the last check

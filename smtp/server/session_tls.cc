@@ -85,6 +85,8 @@ rt::Task<bool> ServerSession::start_tls() {
   --env_.handshakes_count;
   if (!done || !take_tls_facts()) co_return false;
   machine_.on_secured();
+  auth_.set_encrypted({});
+  if (!before_banner) co_await offer_auth();
   co_return true;
 }
 

@@ -4,9 +4,12 @@
 #include <sysexits.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "core/config/listing.h"
 #include "core/crypto/digest.h"
+#include "core/crypto/password_hash.h"
+#include "core/text/base64.h"
 #include "http/submit/api_key_new.h"
 #include "tools/barid/commands.h"
 
@@ -17,6 +20,7 @@ using Arguments = std::span<const char* const>;
 
 struct KeyOptions {
   http::ApiKeyWish api;
+  std::string smtp_user;
   bool json = false;
 };
 
@@ -47,6 +51,32 @@ int new_api_key(const KeyOptions& options, std::string_view name) {
   return 0;
 }
 
+/// A password for AUTH: 144 bits, in characters that need no quoting anywhere.
+int new_smtp_password(const KeyOptions& options, std::string_view name) {
+  const std::string& user = options.smtp_user;
+  const bool plain = std::all_of(
+      user.begin(), user.end(), [](char c) { return c > ' ' && c != 127 && c != ':' && c != '#'; });
+  if (user.empty() || !plain || user == "apikey") {
+    fmt::print(stderr, "{}: fatal: --smtp: \"{}\" cannot be a user's name\n", name, user);
+    return EX_USAGE;
+  }
+  std::string password;
+  text::append_base64(password, crypto::random_bytes(18));
+  std::replace(password.begin(), password.end(), '+', '-');
+  std::replace(password.begin(), password.end(), '/', '_');
+  std::string line = fmt::format(
+      "{} {}", user,
+      crypto::format_scram_secret(crypto::make_scram_secret(password, crypto::random_bytes(16))));
+  if (!options.api.tenant.empty()) line += " tenant=" + options.api.tenant;
+  print_secret(password, line, options.json);
+  if (!options.json) {
+    fmt::print(stderr,
+               "The first line is the password, shown only now. The second belongs into a table of "
+               "smtpd_sasl_passwd_maps.\n");
+  }
+  return 0;
+}
+
 }  // namespace
 
 int run_key_command(Arguments arguments, std::string_view name) {
@@ -61,12 +91,15 @@ int run_key_command(Arguments arguments, std::string_view name) {
   create->add_option("--rate", options.api.rate, "requests a second, as N/s; without: no limit");
   create->add_option("--from", options.api.from_domains,
                      "domains that From may have, comma-separated; without: any");
+  create->add_option("--smtp", options.smtp_user,
+                     "a password for this user of SMTP AUTH, instead of an API key");
   create->add_flag("--json", options.json, "one object: {\"key\": …, \"line\": …}");
   app.require_subcommand(1);
   app.footer(
       "examples:\n"
       "  barid key new --tenant acme --scope send,read --rate 50/s\n"
       "  barid key new --tenant acme --from mail.example 2>/dev/null | tail -1 >>/etc/barid/keys\n"
+      "  barid key new --smtp newsletter --tenant acme\n"
       "  (main.cf: http_api_key_maps = texthash:/etc/barid/keys)\n"
       "exit status: 0, 64 usage");
   create->footer(app.get_footer());
@@ -76,7 +109,9 @@ int run_key_command(Arguments arguments, std::string_view name) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : EX_USAGE;
   }
-  return new_api_key(options, fmt::format("{} new", name));
+  const std::string command = fmt::format("{} new", name);
+  if (create->count("--smtp") > 0) return new_smtp_password(options, command);
+  return new_api_key(options, command);
 }
 
 }  // namespace barid::tools

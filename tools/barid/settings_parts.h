@@ -93,6 +93,12 @@ void check_pools(const config::Configuration& configuration, const policy::Egres
 [[nodiscard]] policy::DkimSettings dkim_settings(const config::Configuration& configuration,
                                                  const lookup::OpenContext& context);
 
+// settings_sasl.cc
+[[nodiscard]] smtp::AuthSettings auth_settings(const config::Configuration& configuration,
+                                               const ConfigurationScope& scope,
+                                               const lookup::OpenContext& context,
+                                               Problems* problems);
+
 // settings_client.cc
 [[nodiscard]] std::vector<TransportSettings> all_transports(
     const config::Configuration& configuration, uint16_t shards_count, Problems* problems);

@@ -50,6 +50,9 @@ smtp::ServerPolicy server_policy(const ConfigurationScope& scope) {
   if (!scope.get("smtpd_authorized_xforward_hosts").empty()) {
     policy.keywords |= smtp::kKeywordXforward;
   }
+  if (scope.get_bool("smtpd_sasl_auth_enable")) policy.keywords |= smtp::kKeywordAuth;
+  policy.broken_sasl_auth_clients = scope.get_bool("broken_sasl_auth_clients");
+  policy.sasl_response_limit = static_cast<uint32_t>(scope.get_int("smtpd_sasl_response_limit"));
   policy.verp_delimiters = scope.get("default_verp_delimiters");
   policy.verp_delimiter_filter = scope.get("verp_delimiter_filter");
   return policy;
@@ -150,6 +153,8 @@ policy::RelayPolicy::Rules relay_rules(const Configuration& configuration,
       .null_sender = scope.get("smtpd_null_access_lookup_key"),
       .restriction_classes = {},
       .maps = recipient_maps(scope, context),
+      .sender_login_maps = {"smtpd_sender_login_maps", scope.get("smtpd_sender_login_maps"),
+                            context},
       .client_certificates = {"relay_clientcerts", scope.get("relay_clientcerts"), context}};
   const ConfiguredRestrictions source(scope, context);
   for (const std::string& name : scope.get_list("smtpd_restriction_classes")) {
@@ -174,6 +179,7 @@ smtp::ClientLimits client_limits(const ConfigurationScope& scope) {
           .connections = number("smtpd_client_connection_rate_limit"),
           .messages = number("smtpd_client_message_rate_limit"),
           .recipients = number("smtpd_client_recipient_rate_limit"),
+          .logins = number("smtpd_client_auth_rate_limit"),
           .tls_sessions = number("smtpd_client_new_tls_session_rate_limit"),
           .ipv4_prefix = number("smtpd_client_ipv4_prefix_length"),
           .ipv6_prefix = number("smtpd_client_ipv6_prefix_length")};
@@ -215,6 +221,7 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
   if (relay.has_checks(policy::CheckPoint::kData)) protocol.checks |= smtp::kCheckAtData;
   smtp::ServerTls tls = server_tls(scope, entry.id(), context, shards_count, &protocol, problems);
   const std::string syslog_name = scope.get("syslog_name");
+  smtp::AuthSettings auth = auth_settings(configuration, scope, context, problems);
   return std::make_shared<const smtp::ServerSettings>(smtp::ServerSettings{
       .protocol = std::move(protocol),
       .relay = std::move(relay),
@@ -234,6 +241,7 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
       .bare_newline = bare_newline_mode(scope, problems),
       .service = entry.name,
       .tls = std::move(tls),
+      .auth = std::move(auth),
       .client_limits = client_limits(scope),
       .client_limit_exceptions =
           address_list(configuration, scope, "smtpd_client_event_limit_exceptions", context)});

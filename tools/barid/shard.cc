@@ -237,6 +237,7 @@ void Shard::Inside::apply_transports(std::vector<TransportSettings> transports,
 /// Adds a service with all its listeners; what is wrong as text.
 std::string Shard::Inside::open_service(const ListenSettings& listen) {
   const smtp::ServerEnv env{.reactor = reactor,
+                            .offload = offload,
                             .queue = queue,
                             .log = log,
                             .counters = counters,

@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""Goal: who has the right password may submit, by every mechanism, and nobody else; logins are
+logged without their secrets.
+Method: the real program with its own users and API keys, and with a real Dovecot behind it; GNU SASL's
+gsasl, swaks and Python's smtplib as clients.
+"""
+
+import base64
+import os
+import pathlib
+import pwd
+import re
+import smtplib
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from barid_harness import BARID, Scenario, find_program, free_port, wait_until  # noqa: E402
+
+
+def b64(text):
+    return base64.b64encode(text.encode() if isinstance(text, str) else text).decode()
+
+
+def plain(user, password, acts_as=""):
+    return b64(f"{acts_as}\0{user}\0{password}")
+
+
+class Sasl(Scenario):
+    def new_secret(self, *arguments):
+        done = subprocess.run([BARID, "key", "new", *arguments], capture_output=True, text=True, timeout=20)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        secret, line = done.stdout.splitlines()
+        self.assertNotIn(secret, line)
+        return secret, line
+
+    def table(self, name, *lines):
+        path = self.directory / name
+        path.write_text("".join(line + "\n" for line in lines))
+        return f"texthash:{path}"
+
+    def server(self, **main):
+        """A server whose clients must log in; the user alice, the API key of acme."""
+        self.password, line = self.new_secret("--smtp", "alice")
+        self.key, key_line = self.new_secret("--tenant", "acme", "--from", "acme.example")
+        self.sink_of = self.sink()
+        settings = dict(
+            relayhost=self.sink_of.relayhost, mynetworks="127.9.9.9/32",
+            smtpd_sasl_auth_enable="yes", smtpd_sasl_type="passwd",
+            smtpd_sasl_passwd_maps=self.table("users", line),
+            http_api_key_maps=self.table("keys", key_line))
+        return self.barid(**{**settings, **main})
+
+    def test_mechanisms_of_other_programs(self):
+        server = self.server()
+        client = self.client(server)
+        self.assertIn("AUTH SCRAM-SHA-256 PLAIN LOGIN OAUTHBEARER", client.ehlo.split("\n"))
+        self.assertEqual(client.command("MAIL FROM:<a@own.example>")[0], 250)
+        code, text = client.command("RCPT TO:<x@sink.example>")
+        self.assertEqual(code, 454)
+        for mechanism in ("PLAIN", "LOGIN", "SCRAM-SHA-256"):
+            with self.subTest(mechanism):
+                self.assertEqual(self.gsasl(server, mechanism, self.password), 0)
+                self.assertNotEqual(self.gsasl(server, mechanism, "wrong"), 0)
+        done = subprocess.run(
+            ["swaks", "--server", f"127.0.0.1:{server.port}", "--from", "a@own.example", "--to", "x@sink.example",
+             "--auth", "PLAIN", "--auth-user", "alice", "--auth-password", self.password],
+            capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        server.wait_log(r"client=\S+\[127\.0\.0\.1\], sasl_method=PLAIN, sasl_username=alice")
+        message = self.sink_of.wait_messages(1)[0]
+        self.assertIn(b"with ESMTPA id", message.content)
+        self.assertNotIn(b"alice", message.content)
+        server.wait_log(r"warning: \S+\[127\.0\.0\.1\]: SASL PLAIN authentication failed: .*, sasl_username=alice")
+        self.assertNotIn(self.password, server.log())
+
+    def gsasl(self, server, mechanism, password):
+        """GNU SASL's own client; its exit status."""
+        return subprocess.run(
+            ["gsasl", "--client", "--smtp", "--connect", f"127.0.0.1:{server.port}", "--no-starttls",
+             "--mechanism", mechanism, "--authentication-id", "alice", "--authorization-id", "",
+             "--password", password, "--quiet"],
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=30).returncode
+
+    def test_api_key_submits_for_its_tenant(self):
+        server = self.server(smtpd_sasl_authenticated_header="yes")
+        client = self.client(server)
+        client.command(f"AUTH PLAIN {plain('apikey', self.key)}", 235)
+        client.submit(b"From: a@acme.example\r\nSubject: own\r\n\r\nx\r\n", sender="a@acme.example")
+        self.assertIn(b"(Authenticated sender: apikey)", self.sink_of.wait_messages(1)[0].content)
+        client.envelope(sender="a@acme.example")
+        client.command("DATA", 354)
+        client.send(b"From: boss@other.example\r\n\r\nx\r\n.\r\n")
+        self.assertEqual(client.reply()[0], 550)
+        bearer = b64(f"n,,\x01auth=Bearer {self.key}\x01\x01")
+        client = self.client(server)
+        client.command(f"AUTH OAUTHBEARER {bearer}", 235)
+        client = self.client(server)
+        wrong = b64("n,,\x01auth=Bearer no_such_key\x01\x01")
+        self.assertEqual(client.command(f"AUTH OAUTHBEARER {wrong}"), (334, b64('{"status":"invalid_token"}')))
+        client.command("AQ==", 535)
+        self.assertNotIn(self.key, server.log())
+
+    def test_replies(self):
+        server = self.server(smtpd_client_auth_rate_limit="5")
+        client = self.client(server)
+        for line, reply in (
+                ("AUTH", "501 5.5.4 Syntax: AUTH mechanism"),
+                ("AUTH NTLM", "535 5.7.8 Error: authentication failed: Invalid authentication mechanism"),
+                ("AUTH PLAIN !", "535 5.7.8 Error: authentication failed: Invalid base64 data in response"),
+                (f"AUTH PLAIN {plain('alice', 'x')}",
+                 "535 5.7.8 Error: authentication failed: user or password is not right"),
+                (f"AUTH PLAIN {plain('nobody', 'x')}",
+                 "535 5.7.8 Error: authentication failed: user or password is not right")):
+            code, text = client.command(line)
+            self.assertEqual(f"{code} {text}", reply, line)
+        self.assertEqual(client.command("AUTH PLAIN")[0], 334)
+        self.assertEqual(client.command("*"), (501, "5.7.0 Authentication aborted"))
+        code, text = client.command(f"AUTH PLAIN {plain('alice', self.password)}")
+        self.assertEqual(code, 450, text)
+        self.assertIn("too many AUTH commands", text)
+        server.wait_log(r"warning: AUTH command rate limit exceeded: 6 from")
+
+    def test_senders_belong_to_their_logins(self):
+        server = self.server(smtpd_sender_login_maps=self.table("owners", "a@own.example alice", "b@own.example bob"),
+                             smtpd_sender_restrictions="reject_sender_login_mismatch")
+        client = self.client(server)
+        client.command(f"AUTH PLAIN {plain('alice', self.password)}", 235)
+        client.submit(sender="a@own.example")
+        client.command("MAIL FROM:<b@own.example>", 250)
+        self.assertEqual(client.command("RCPT TO:<x@sink.example>"),
+                         (553, "5.7.1 <b@own.example>: Sender address rejected: not owned by user alice"))
+        server.wait_log(r"reject: RCPT from .* sasl_username=<alice>")
+
+    def test_what_is_not_offered(self):
+        server = self.server(smtpd_tls_auth_only="yes")
+        client = self.client(server)
+        self.assertNotIn("AUTH", client.ehlo)
+        self.assertEqual(client.command(f"AUTH PLAIN {plain('alice', self.password)}")[0], 504)
+        server.configure(smtpd_tls_auth_only="no", smtpd_sasl_exceptions_networks="127.0.0.0/8")
+        server.reload()
+        wait_until(lambda: self.client(server).command("AUTH PLAIN")[0] == 503, "the exception")
+        server.configure(smtpd_sasl_exceptions_networks=None, smtpd_sasl_security_options="noplaintext")
+        server.reload()
+        wait_until(lambda: "AUTH SCRAM-SHA-256" in self.client(server).ehlo.split("\n"), "noplaintext")
+
+    def test_bad_configuration_is_named(self):
+        server = self.barid(start=False, smtpd_sasl_auth_enable="yes")
+        for settings, complaint in (
+                ({"smtpd_sasl_type": "cyrus"}, 'smtpd_sasl_type: "cyrus" is not served'),
+                ({"smtpd_sasl_type": "passwd", "smtpd_sasl_passwd_maps": self.table("bad", "user secret")},
+                 "user: neither a SCRAM-SHA-256 nor a crypt(3) hash"),
+                ({"smtpd_sasl_type": "passwd", "smtpd_sasl_passwd_maps": None,
+                  "smtpd_sasl_security_options": "nonsense"}, 'unknown option "nonsense"'),
+                ({"smtpd_sasl_type": "dovecot", "smtpd_sasl_security_options": None,
+                  "smtpd_sasl_path": "inet:x:y"}, 'smtpd_sasl_path: "inet:x:y" is neither')):
+            server.main.update(settings)
+            status, said = server.refused()
+            self.assertEqual(status, 78, said)
+            self.assertIn(complaint, said)
+            self.assertNotIn("secret", said.replace("SCRAM", ""))
+
+
+class Dovecot(Scenario):
+    """Dovecot -F with one user, below the test's directory."""
+
+    def dovecot(self):
+        base = self.directory / "dovecot"
+        base.mkdir()
+        os.chmod(self.directory, 0o755)
+        user = pwd.getpwuid(os.getuid()).pw_name
+        (base / "users").write_text("alice:{PLAIN}pencil::::::\n")
+        self.socket = base / "auth-client"
+        (base / "dovecot.conf").write_text(f"""
+base_dir = {base}/run
+state_dir = {base}/state
+log_path = {base}/log
+protocols =
+ssl = no
+default_internal_user = {user}
+default_internal_group = {user}
+default_login_user = {user}
+auth_mechanisms = plain login scram-sha-256 cram-md5
+passdb {{
+  driver = passwd-file
+  args = scheme=plain {base}/users
+}}
+userdb {{
+  driver = static
+  args = uid=1000 gid=1000 home={base}
+}}
+service auth {{
+  chroot =
+  unix_listener {self.socket} {{
+    mode = 0666
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+service stats {{
+  chroot =
+}}
+""")
+        self.process = self.spawn([find_program("dovecot"), "-F", "-c", base / "dovecot.conf"], "dovecot")
+        wait_until(self.socket.exists, f"Dovecot's socket {base}: "
+                   f"{(self.directory / 'dovecot.out').read_text()}")
+
+    def test_dovecot_checks_passwords(self):
+        self.dovecot()
+        sink = self.sink()
+        server = self.barid(relayhost=sink.relayhost, mynetworks="127.9.9.9/32", smtpd_sasl_auth_enable="yes",
+                            smtpd_sasl_type="dovecot", smtpd_sasl_path=str(self.socket))
+        offered = next(line for line in self.client(server).ehlo.split("\n") if line.startswith("AUTH"))
+        self.assertEqual(set(offered.split()[1:]), {"PLAIN", "LOGIN", "SCRAM-SHA-256", "CRAM-MD5"})
+        for mechanism in ("PLAIN", "LOGIN", "SCRAM-SHA-256", "CRAM-MD5"):
+            with self.subTest(mechanism):
+                self.assertEqual(Sasl.gsasl(self, server, mechanism, "pencil"), 0)
+                self.assertNotEqual(Sasl.gsasl(self, server, mechanism, "wrong"), 0)
+        client = self.client(server)
+        client.command(f"AUTH PLAIN {plain('alice', 'pencil')}", 235)
+        client.submit(sender="a@own.example")
+        sink.wait_messages(1)
+        server.wait_log(r"sasl_method=PLAIN, sasl_username=alice")
+        with smtplib.SMTP("127.0.0.1", server.port, timeout=20) as python:
+            python.login("alice", "pencil")
+        # It goes away: a temporary failure, not a wrong password.
+        self.process.terminate()
+        self.process.wait(15)
+        client = self.client(server)
+        code, text = client.command(f"AUTH PLAIN {plain('alice', 'pencil')}")
+        self.assertEqual(code, 454, text)
+        self.assertNotIn(plain("alice", "pencil"), server.log())
+
+
+if __name__ == "__main__":
+    unittest.main()
