@@ -42,6 +42,12 @@ class Exchange {
     fields_.push_back({.name = std::move(name), .value = std::move(value)});
   }
 
+  /// The same, in the place of one of that name.
+  void set_field(std::string name, std::string value) {
+    std::erase_if(fields_, [&name](const Field& field) { return field.name == name; });
+    add_field(std::move(name), std::move(value));
+  }
+
   /// Starts a streamed answer; `head.body` is its first piece.
   rt::Task<bool> begin(Response head);
   /// Sends a piece; false: the client is gone or too slow, give up.

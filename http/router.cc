@@ -14,7 +14,7 @@ bool takes_rest(std::string_view segment) noexcept { return segment.ends_with(".
 
 void Router::add(Method method, std::string_view pattern, Handler handler) {
   BARID_ASSERT(pattern.starts_with('/'));
-  Route route{.method = method, .handler = handler};
+  Route route{.method = method, .pattern = pattern, .handler = handler};
   pattern.remove_prefix(1);
   while (!pattern.empty()) {
     const size_t slash = pattern.find('/');
@@ -35,6 +35,12 @@ bool Router::matches(const Route& route, const Target& target) noexcept {
     if (any ? target.segments[i].empty() : route.segments[i] != target.segments[i]) return false;
   }
   return true;
+}
+
+std::vector<std::pair<Method, std::string_view>> Router::routes() const {
+  std::vector<std::pair<Method, std::string_view>> list;
+  for (const Route& route : routes_) list.emplace_back(route.method, route.pattern);
+  return list;
 }
 
 Router::Match Router::match(Request& request) const {

@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "http/message.h"
@@ -41,10 +42,13 @@ class Router {
   };
   /// Fills `request.path_parameters` on a hit.
   [[nodiscard]] Match match(Request& request) const;
+  /// Methods and patterns, in the order in which they were added.
+  [[nodiscard]] std::vector<std::pair<Method, std::string_view>> routes() const;
 
  private:
   struct Route {
     Method method;
+    std::string_view pattern;
     std::vector<std::string_view> segments;
     Handler handler;
   };

@@ -40,6 +40,7 @@ LookupResult find_listed(const lookup::TableList& tables, const Query& query) {
 Answer RecipientMaps::find(std::string_view address, AddressClass address_class,
                            std::string_view delimiters) const {
   if (address_class == AddressClass::kTemporary) return {.kind = Answer::Kind::kTemporary};
+  if (feedback.contains(address)) return {};
   const Query query{.address = address,
                     .delimiters = delimiters,
                     .is_local = address_class == AddressClass::kLocal};

@@ -9,6 +9,7 @@
 
 #include "core/lookup/table_list.h"
 #include "policy/address_class.h"
+#include "policy/feedback_addresses.h"
 
 namespace barid::policy {
 
@@ -26,6 +27,7 @@ struct RecipientMaps {
   lookup::TableList relay;            ///< relay_recipient_maps
   lookup::TableList virtual_alias;    ///< virtual_alias_maps: addresses of any class
   lookup::TableList virtual_mailbox;  ///< virtual_mailbox_maps
+  FeedbackAddresses feedback;         ///< always known
   UnknownAddressCodes codes;
   std::string double_bounce = "double-bounce";  ///< double_bounce_sender: always known
   bool show_table_name = true;                  ///< show_user_unknown_table_name

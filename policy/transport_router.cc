@@ -101,7 +101,7 @@ Route TransportRouter::by_class(AddressClass address_class, std::string_view sen
 /// Mail that names a pool leaves from no other address.
 Route TransportRouter::route(const Envelope& envelope, const Recipient& recipient) const {
   Route route = without_pool(envelope, recipient);
-  constexpr std::string_view kNoConnections[] = {"error", "retry", "discard"};
+  constexpr std::string_view kNoConnections[] = {"error", "retry", "discard", "feedback"};
   const bool connects = std::find(std::begin(kNoConnections), std::end(kNoConnections),
                                   route.transport) == std::end(kNoConnections);
   if (envelope.pool.empty() || !connects) return route;
@@ -121,6 +121,7 @@ Route TransportRouter::without_pool(const Envelope& envelope, const Recipient& r
     return Route{.transport = "discard",
                  .nexthop = "2.0.0 undeliverable postmaster notification discarded"};
   }
+  if (rules_.feedback.contains(address)) return Route{.transport = "feedback", .nexthop = {}};
   const AddressClass address_class = classes_.class_of(domain);
   Route route = by_class(address_class, envelope.sender, domain);
   if (rules_.transport_maps.empty() || address_class == AddressClass::kVirtualAlias ||

@@ -9,6 +9,7 @@
 #include "core/lookup/table_list.h"
 #include "policy/address_class.h"
 #include "policy/egress_pools.h"
+#include "policy/feedback_addresses.h"
 #include "shard/schedule/queue_manager.h"
 
 namespace barid::policy {
@@ -32,6 +33,7 @@ struct RoutingRules {
   std::string my_hostname;
   std::string my_origin;              ///< local like mydestination, as far as tables by sender go
   std::string double_bounce_address;  ///< mail to it is discarded
+  FeedbackAddresses feedback;         ///< mail to them is what comes back from others
 };
 
 class TransportRouter final : public schedule::Router {

@@ -70,6 +70,7 @@ std::string_view limit_name(Limit limit) noexcept {
 Counters& Counters::operator+=(const Counters& other) noexcept {
   for (size_t i = 0; i < kCounterCount; ++i) values_[i] += other.values_[i];
   for (size_t i = 0; i < kLimitCount; ++i) reached_[i] += other.reached_[i];
+  for (size_t i = 0; i < kBounceClassCount; ++i) bounces_[i] += other.bounces_[i];
   return *this;
 }
 

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/mail/bounce_class.h"
+
 namespace barid {
 
 enum class Counter : uint8_t {
@@ -102,6 +104,11 @@ class Counters {
     return reached_[static_cast<size_t>(limit)];
   }
 
+  void count_bounce(BounceClass value) noexcept { ++bounces_[static_cast<size_t>(value)]; }
+  [[nodiscard]] uint64_t bounces(BounceClass value) const noexcept {
+    return bounces_[static_cast<size_t>(value)];
+  }
+
   Counters& operator+=(const Counters& other) noexcept;
 
  private:
@@ -109,6 +116,7 @@ class Counters {
 
   std::array<uint64_t, kCounterCount> values_{};
   std::array<uint64_t, kLimitCount> reached_{};
+  std::array<uint64_t, kBounceClassCount> bounces_{};
 };
 
 }  // namespace barid

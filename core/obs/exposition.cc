@@ -65,6 +65,51 @@ void append_counters(std::string& out, std::span<const Counters> shards) {
                      kReached, limit_name(limit), shard, shards[shard].reached(limit));
     }
   }
+  constexpr std::string_view kBounces = "bounces_total";
+  append_head(out, kBounces, "recipients that failed for good, by class", CounterKind::kCounter);
+  for (size_t i = 0; i < kBounceClassCount; ++i) {
+    const auto value = static_cast<BounceClass>(i);
+    for (size_t shard = 0; shard < shards.size(); ++shard) {
+      fmt::format_to(std::back_inserter(out), "barid_{}{{class=\"{}\",shard=\"{}\"}} {}\n",
+                     kBounces, bounce_class_info(value).name, shard, shards[shard].bounces(value));
+    }
+  }
+}
+
+namespace {
+
+void append_histogram(std::string& out, const TimingInfo& info, size_t shard,
+                      const Histogram& histogram) {
+  std::string labels;
+  if (!info.label.empty()) labels = fmt::format("{}=\"{}\",", info.label, info.value);
+  fmt::format_to(std::back_inserter(labels), "shard=\"{}\"", shard);
+  uint64_t count = 0;
+  const auto to = std::back_inserter(out);
+  for (size_t i = 0; i <= Histogram::kBounds.size(); ++i) {
+    count += histogram.bucket(i);
+    const std::string bound =
+        i == Histogram::kBounds.size() ? "+Inf" : fmt::format("{}", Histogram::kBounds[i] / 1000.0);
+    fmt::format_to(to, "barid_{}_bucket{{{},le=\"{}\"}} {}\n", info.name, labels, bound, count);
+  }
+  fmt::format_to(to, "barid_{}_sum{{{}}} {}\nbarid_{}_count{{{}}} {}\n", info.name, labels,
+                 static_cast<double>(histogram.sum_micros()) / 1e6, info.name, labels, count);
+}
+
+}  // namespace
+
+void append_timings(std::string& out, std::span<const Timings> shards) {
+  std::string_view name;
+  for (size_t i = 0; i < kTimingCount; ++i) {
+    const TimingInfo& info = timing_info(static_cast<Timing>(i));
+    if (info.name != name) {
+      fmt::format_to(std::back_inserter(out), "# HELP barid_{0} {1}\n# TYPE barid_{0} histogram\n",
+                     info.name, info.help);
+    }
+    name = info.name;
+    for (size_t shard = 0; shard < shards.size(); ++shard) {
+      append_histogram(out, info, shard, shards[shard][i]);
+    }
+  }
 }
 
 void append_info(std::string& out, const InfoMetric& info) {

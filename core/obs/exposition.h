@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/obs/counters.h"
+#include "core/obs/timings.h"
 
 namespace barid {
 
@@ -21,6 +22,8 @@ struct MetricFamily {
 
 /// Appends all counters and reached limits of `shards`, each with the label `shard`.
 void append_counters(std::string& out, std::span<const Counters> shards);
+/// Appends all histograms of `shards`.
+void append_timings(std::string& out, std::span<const Timings> shards);
 void append_family(std::string& out, const MetricFamily& family);
 /// One value of the whole process, without labels.
 struct ProcessMetric {

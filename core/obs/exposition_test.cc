@@ -44,7 +44,7 @@ TEST(Exposition, EveryCounterAndLimitOfEveryShard) {
     if (line.starts_with("# TYPE ")) EXPECT_TRUE(seen.insert(line).second) << line;
     if (!line.starts_with('#')) ++samples;
   }
-  EXPECT_EQ(samples, (kCounterCount + kLimitCount) * shards.size());
+  EXPECT_EQ(samples, (kCounterCount + kLimitCount + kBounceClassCount) * shards.size());
 }
 
 TEST(Exposition, FamiliesAndInfo) {

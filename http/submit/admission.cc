@@ -12,18 +12,29 @@ rt::Task<bool> Admission::admit(Exchange& exchange, Scope scope, Principal* prin
   }
   *principal = *std::move(answer.principal);
   if (principal->rate == 0) co_return true;
-  const RequestLedger::Rate rate =
-      ledger_.take(principal->key_digest, principal->rate, exchange.reactor().now());
-  exchange.add_field("ratelimit-limit", fmt::to_string(rate.limit));
-  exchange.add_field("ratelimit-remaining", fmt::to_string(rate.remaining));
-  exchange.add_field("ratelimit-reset", "1");
+  co_return co_await take(exchange, principal->key_digest, principal->rate, "requests", 1);
+}
+
+rt::Task<bool> Admission::admit_messages(Exchange& exchange, const Principal& principal,
+                                         size_t count) {
+  if (principal.message_rate == 0) co_return true;
+  co_return co_await take(exchange, "messages " + principal.tenant, principal.message_rate,
+                          "messages", static_cast<uint32_t>(count));
+}
+
+rt::Task<bool> Admission::take(Exchange& exchange, std::string budget, uint32_t limit,
+                               std::string_view what, uint32_t amount) {
+  const RequestLedger::Rate rate = ledger_.take(budget, limit, exchange.reactor().now(), amount);
+  exchange.set_field("ratelimit-limit", fmt::to_string(rate.limit));
+  exchange.set_field("ratelimit-remaining", fmt::to_string(rate.remaining));
+  exchange.set_field("ratelimit-reset", fmt::to_string(rate.reset_seconds));
   if (rate.allowed) co_return true;
   co_await exchange.refuse({.status = 429,
                             .name = "rate_limit_exceeded",
                             .message = fmt::format("Too many requests. You can only make {} "
-                                                   "requests per second.",
-                                                   rate.limit),
-                            .retry_after_seconds = 1});
+                                                   "{} per second.",
+                                                   rate.limit, what),
+                            .retry_after_seconds = rate.reset_seconds});
   co_return false;
 }
 

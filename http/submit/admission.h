@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "http/exchange.h"
 #include "http/submit/api_keys.h"
@@ -23,7 +24,12 @@ class Admission {
   /// Answers the request itself when it says no.
   rt::Task<bool> admit(Exchange& exchange, Scope scope, Principal* principal);
 
+  /// The same for `count` messages of the principal's tenant.
+  rt::Task<bool> admit_messages(Exchange& exchange, const Principal& principal, size_t count);
+
  private:
+  rt::Task<bool> take(Exchange& exchange, std::string budget, uint32_t limit, std::string_view what,
+                      uint32_t amount);
   RequestLedger& ledger_;
   std::unique_ptr<const ApiKeys> keys_;
 };

@@ -28,7 +28,8 @@ std::string api_key_digest(std::string_view key) {
 
 NewApiKey make_api_key(const ApiKeyWish& wish, std::string_view random) {
   BARID_ASSERT(random.size() == kApiKeyRandomBytes);
-  for (const std::string* value : {&wish.tenant, &wish.scopes, &wish.rate, &wish.from_domains}) {
+  for (const std::string* value :
+       {&wish.tenant, &wish.scopes, &wish.rate, &wish.message_rate, &wish.from_domains}) {
     if (!is_word(*value)) return {.problem = "\"" + *value + "\" may not contain blanks"};
   }
   if (wish.tenant.empty()) return {.problem = "a key is some tenant's: name it with --tenant"};
@@ -39,6 +40,10 @@ NewApiKey make_api_key(const ApiKeyWish& wish, std::string_view random) {
   if (!wish.rate.empty()) entry += " rate=" + wish.rate;
   if (!parse_key_entry(entry)) {
     return {.problem = "--rate \"" + wish.rate + "\" is no number of requests like 10/s"};
+  }
+  if (!wish.message_rate.empty()) entry += " messages=" + wish.message_rate;
+  if (!parse_key_entry(entry)) {
+    return {.problem = "--messages \"" + wish.message_rate + "\" is no number like 100/s"};
   }
   if (!wish.from_domains.empty()) entry += " from=" + wish.from_domains;
   if (!parse_key_entry(entry)) {

@@ -12,6 +12,7 @@ struct ApiKeyWish {
   std::string tenant;
   std::string scopes = "send";  ///< comma-separated
   std::string rate;             ///< "N/s"; empty = no limit
+  std::string message_rate;     ///< "N/s" of all the tenant's keys; empty = no limit
   std::string from_domains;     ///< comma-separated; empty = any
 };
 

@@ -56,6 +56,7 @@ TEST(ApiKeyNew, ProblemsNameTheOption) {
       {{.tenant = "a", .scopes = ""}, "--scope"},
       {{.tenant = "a", .rate = "0/s"}, "--rate \"0/s\""},
       {{.tenant = "a", .rate = "10"}, "--rate \"10\""},
+      {{.tenant = "a", .message_rate = "many"}, "--messages \"many\""},
       {{.tenant = "a", .from_domains = ","}, "--from \",\""},
       {{.tenant = "a", .from_domains = "x.example rate=1/s"}, "blanks"},
   };

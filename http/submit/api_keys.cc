@@ -43,12 +43,12 @@ bool set_scopes(Principal& principal, std::string_view list) {
   return principal.scopes != 0;
 }
 
-bool set_rate(Principal& principal, std::string_view rate) {
+bool read_rate(std::string_view rate, uint32_t* number) {
   if (!rate.ends_with("/s")) return false;
   rate.remove_suffix(2);
   const char* end = rate.data() + rate.size();
-  const auto parsed = std::from_chars(rate.data(), end, principal.rate);
-  return parsed.ec == std::errc() && parsed.ptr == end && principal.rate > 0;
+  const auto parsed = std::from_chars(rate.data(), end, *number);
+  return parsed.ec == std::errc() && parsed.ptr == end && *number > 0;
 }
 
 }  // namespace
@@ -68,7 +68,9 @@ std::optional<Principal> parse_key_entry(std::string_view value) {
     } else if (name == "scopes") {
       good = set_scopes(principal, what);
     } else if (name == "rate") {
-      good = set_rate(principal, what);
+      good = read_rate(what, &principal.rate);
+    } else if (name == "messages") {
+      good = read_rate(what, &principal.message_rate);
     } else if (name == "from") {
       principal.from_domains = split_list(what);
       good = !principal.from_domains.empty();

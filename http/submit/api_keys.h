@@ -19,11 +19,13 @@ struct Principal {
   std::string tenant;  ///< empty = nobody's in particular
   uint8_t scopes = kAllScopes;
   uint32_t rate = 0;                      ///< requests a second; 0 = no limit
+  uint32_t message_rate = 0;              ///< messages a second of the tenant; 0 = no limit
   std::vector<std::string> from_domains;  ///< lower case; empty = any
   std::string key_digest;                 ///< empty = no key was needed
 };
 
-/// `tenant=NAME scopes=send,read,admin [rate=N/s] [from=domain,domain]`; nullopt if malformed.
+/// `tenant=NAME scopes=send,read,admin [rate=N/s] [messages=N/s] [from=domain,domain]`; nullopt if
+/// malformed.
 [[nodiscard]] std::optional<Principal> parse_key_entry(std::string_view value);
 
 class ApiKeys {

@@ -3,6 +3,7 @@
 
 #include "http/submit/email_api.h"
 #include "http/submit/email_id.h"
+#include "http/submit/moment.h"
 
 namespace barid::http {
 namespace {

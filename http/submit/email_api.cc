@@ -1,13 +1,10 @@
 #include "http/submit/email_api.h"
 
-#include <fmt/format.h>
-
-#include <charconv>
-
 #include "core/crypto/digest.h"
 #include "core/text/ascii.h"
 #include "http/submit/email_id.h"
 #include "http/submit/event_record.h"
+#include "http/submit/query.h"
 
 namespace barid::http {
 namespace {
@@ -17,31 +14,6 @@ constexpr Duration kReadPatience = std::chrono::seconds(30);
 /// Events this young are not listed yet: an earlier one may still be on its way to the disk of
 /// another partition, and a reader that asks for what comes after would never see it.
 constexpr Duration kEventSettling = std::chrono::milliseconds(500);
-
-std::string key_of(QueueId id) {
-  const auto key = id.key();
-  return {key.data(), key.size()};
-}
-
-/// `limit` of a query, within 1..max; nullopt if it is no such number.
-std::optional<uint32_t> limit_of(const Target& target, uint32_t usual, uint32_t max) {
-  const std::string* text = target.find_query("limit");
-  if (text == nullptr) return usual;
-  uint32_t limit = 0;
-  const char* end = text->data() + text->size();
-  const auto parsed = std::from_chars(text->data(), end, limit);
-  if (parsed.ec != std::errc() || parsed.ptr != end || limit == 0 || limit > max) {
-    return std::nullopt;
-  }
-  return limit;
-}
-
-ApiError bad_parameter(std::string_view name, std::string_view what) {
-  return {.status = 422,
-          .name = "validation_error",
-          .message = fmt::format("Invalid `{}`: {}", name, what),
-          .param = std::string(name)};
-}
 
 struct IdempotentEntry {
   WallTime expires{};
@@ -157,7 +129,9 @@ rt::Task<void> EmailApi::create(Exchange& exchange) {
   Idempotency idempotency;
   const bool fresh = co_await begin_idempotent(exchange, principal, &idempotency);
   if (!fresh) co_return;
+  const MonoTime begin = env_.reactor.now();
   co_await submit_one(exchange, principal, idempotency);
+  observe(env_.timings, Timing::kHttpAccept, env_.reactor.now() - begin);
   end_idempotent(idempotency);
 }
 
@@ -168,7 +142,9 @@ rt::Task<void> EmailApi::create_batch(Exchange& exchange) {
   Idempotency idempotency;
   const bool fresh = co_await begin_idempotent(exchange, principal, &idempotency);
   if (!fresh) co_return;
+  const MonoTime begin = env_.reactor.now();
   co_await submit_batch(exchange, principal, idempotency);
+  observe(env_.timings, Timing::kHttpAccept, env_.reactor.now() - begin);
   end_idempotent(idempotency);
 }
 
@@ -189,12 +165,10 @@ rt::Task<void> EmailApi::show(Exchange& exchange) {
     return read_email_view(*store, id, tenant);
   };
   Result<std::string> view = co_await env_.offload.run(std::move(call), patience());
-  if (!view.ok()) {
-    co_await exchange.refuse(busy("The queue cannot be read now.", 5));
-  } else if (view->empty()) {
+  if (view.ok() && view->empty()) {
     co_await exchange.refuse(absent);
   } else {
-    co_await exchange.answer({.body = *std::move(view)});
+    co_await answer_view(exchange, std::move(view));
   }
 }
 
@@ -202,63 +176,43 @@ rt::Task<void> EmailApi::list(Exchange& exchange) {
   Principal principal;
   const bool admitted = co_await env_.admission.admit(exchange, kScopeRead, &principal);
   if (!admitted) co_return;
-  const Target& target = exchange.request().target;
-  ListQuery query{.tenant = principal.tenant};
-  const auto limit = limit_of(target, 20, 100);
-  if (!limit) {
-    co_await exchange.refuse(bad_parameter("limit", "must be a number from 1 to 100"));
+  PageQuery page;
+  if (auto error = read_page_query(exchange.request().target, 100, "an email", &page)) {
+    co_await exchange.refuse(*std::move(error));
     co_return;
   }
-  query.limit = *limit;
-  for (const std::string_view name : {"after", "before"}) {
-    const std::string* text = target.find_query(name);
-    if (text == nullptr) continue;
-    const auto id = parse_email_id(*text);
-    if (!id) {
-      co_await exchange.refuse(bad_parameter(name, "must be the id of an email"));
-      co_return;
-    }
-    (name == "after" ? query.after : query.before) = key_of(*id);
-  }
+  const ListQuery query{
+      .tenant = principal.tenant, .limit = page.limit, .after = page.after, .before = page.before};
   auto call = [stores = env_.stores.all(), query] { return read_email_list(stores, query); };
-  Result<std::string> view = co_await env_.offload.run(std::move(call), patience());
-  if (!view.ok()) {
-    co_await exchange.refuse(busy("The queue cannot be read now.", 5));
-  } else {
-    co_await exchange.answer({.body = *std::move(view)});
-  }
+  co_await answer_view(exchange, co_await env_.offload.run(std::move(call), patience()));
 }
 
 rt::Task<void> EmailApi::events(Exchange& exchange) {
   Principal principal;
   const bool admitted = co_await env_.admission.admit(exchange, kScopeRead, &principal);
   if (!admitted) co_return;
-  const Target& target = exchange.request().target;
-  EventQuery query{.tenant = principal.tenant};
-  const auto limit = limit_of(target, 100, 1000);
-  if (!limit) {
-    co_await exchange.refuse(bad_parameter("limit", "must be a number from 1 to 1000"));
+  PageQuery page{.limit = 100};
+  if (auto error = read_page_query(exchange.request().target, 1000, "an event", &page)) {
+    co_await exchange.refuse(*std::move(error));
     co_return;
-  }
-  query.limit = *limit;
-  const std::string* after = target.find_query("after");
-  if (after != nullptr && !after->empty()) {
-    const auto id = QueueId::parse(*after);
-    if (!id) {
-      co_await exchange.refuse(bad_parameter("after", "must be the id of an event"));
-      co_return;
-    }
-    query.after = key_of(*id);
   }
   const WallTime settled =
       std::chrono::time_point_cast<WallTime::duration>(env_.reactor.wall_now() - kEventSettling);
-  query.before = key_of({.micros = static_cast<uint64_t>(unix_micros(settled)), .partition = 0});
+  const QueueId before{.micros = static_cast<uint64_t>(unix_micros(settled)), .partition = 0};
+  const EventQuery query{.tenant = principal.tenant,
+                         .limit = page.limit,
+                         .after = page.after,
+                         .before = key_of(before)};
   auto call = [stores = env_.stores.all(), query] { return read_events(stores, query); };
-  Result<std::string> view = co_await env_.offload.run(std::move(call), patience());
-  if (!view.ok()) {
-    co_await exchange.refuse(busy("The events cannot be read now.", 5));
-  } else {
+  co_await answer_view(exchange, co_await env_.offload.run(std::move(call), patience()));
+}
+
+/// What an offload thread made of a question.
+rt::Task<void> EmailApi::answer_view(Exchange& exchange, Result<std::string> view) {
+  if (view.ok()) {
     co_await exchange.answer({.body = *std::move(view)});
+  } else {
+    co_await exchange.refuse(busy("The queue cannot be read now."));
   }
 }
 

@@ -4,6 +4,8 @@
 // Layer: http. Shard-owned.
 #pragma once
 
+#include <absl/container/flat_hash_set.h>
+
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,6 +18,7 @@
 #include "http/submit/email_record.h"
 #include "http/submit/fate_recorder.h"
 #include "http/submit/ledger.h"
+#include "http/submit/suppression.h"
 #include "shard/runtime/offload.h"
 #include "shard/schedule/queue_manager.h"
 
@@ -50,6 +53,8 @@ struct EmailApiEnv {
   FateRecorder& fates;
   Admission& admission;
   RequestLedger& ledger;
+  Timings& timings;
+  SuppressionFilter& suppressions;
   const StoreDirectory& stores;
   SubmitHost& host;
 };
@@ -81,9 +86,12 @@ class EmailApi {
   /// One submission: its messages, and what is recorded of it.
   struct Email {
     std::string id;
+    QueueId first;  ///< in `id`; of the first message, if there is any
     EmailRequest request;
     std::vector<Prepared> messages;
+    std::vector<RecordedRecipient> suppressed;  ///< get no message
     std::string record;
+    size_t index = 0;  ///< in its batch
   };
   struct Problem {
     size_t index;
@@ -111,24 +119,35 @@ class EmailApi {
   rt::Task<bool> begin_idempotent(Exchange& exchange, const Principal& principal,
                                   Idempotency* idempotency);
   void end_idempotent(const Idempotency& idempotency);
+  rt::Task<void> answer_view(Exchange& exchange, Result<std::string> view);
   [[nodiscard]] MonoTime patience() const noexcept;
+
+  using AddressSet = absl::flat_hash_set<std::string>;
 
   // email_submit.cc
   rt::Task<void> submit_one(Exchange& exchange, const Principal& principal,
                             const Idempotency& idempotency);
   rt::Task<void> submit_batch(Exchange& exchange, const Principal& principal,
                               const Idempotency& idempotency);
+  [[nodiscard]] static std::string batch_answer(const std::vector<Email>& emails,
+                                                const std::vector<Problem>* problems);
   rt::Task<void> store_and_answer(Exchange& exchange, std::vector<Email> emails, std::string answer,
                                   const Principal& principal, const Idempotency& idempotency);
-  [[nodiscard]] std::optional<ApiError> prepare(const JsonValue& value, const Principal& principal,
-                                                const net::SocketAddress& peer, Email* email);
-  [[nodiscard]] std::optional<ApiError> prepare_messages(const Principal& principal,
-                                                         const net::SocketAddress& peer,
-                                                         Email* email);
+  [[nodiscard]] std::optional<ApiError> read(const JsonValue& value, const Principal& principal,
+                                             Email* email);
+  /// Addresses of the emails that get no mail; false: it could not be found out.
+  rt::Task<bool> find_suppressed(const std::vector<Email>& emails, const Principal& principal,
+                                 AddressSet* suppressed);
+  [[nodiscard]] std::optional<ApiError> prepare(const Principal& principal,
+                                                const net::SocketAddress& peer,
+                                                const AddressSet& suppressed, Email* email);
+  [[nodiscard]] Envelope envelope_of(const Email& email, const Principal& principal,
+                                     const net::SocketAddress& peer) const;
   [[nodiscard]] std::optional<ApiError> add_message(const Composition& composition,
                                                     const std::vector<Mailbox>& recipients,
                                                     const Envelope& envelope, Email* email);
   uint64_t stage(Email& email, const Principal& principal);
+  void stage_suppressed(const Email& email, const Principal& principal);
   void append_received(Content& content, QueueId id, const std::vector<Mailbox>& recipients) const;
 
   EmailApiEnv env_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "http/submit/email_body.h"
 #include "http/submit/email_id.h"
 #include "http/submit/fate_recorder.h"
 #include "http/submit/views.h"
@@ -30,9 +31,9 @@ void append_mailboxes(std::string& out, std::string_view name,
 
 /// How far along a recipient is; an email's last_event is that of the least happy one.
 int rank_of(std::string_view state) noexcept {
-  constexpr std::string_view kRanks[] = {"delivered", "sent",     "queued",
-                                         "scheduled", "deferred", "suppressed",
-                                         "canceled",  "failed",   "bounced"};
+  constexpr std::string_view kRanks[] = {"delivered", "sent",       "queued",   "scheduled",
+                                         "deferred",  "suppressed", "canceled", "failed",
+                                         "bounced",   "complained"};
   for (size_t i = 0; i < std::size(kRanks); ++i) {
     if (kRanks[i] == state) return static_cast<int>(i);
   }
@@ -93,7 +94,16 @@ RecipientView view_recipient(const queue::Store& store, const JsonValue& recipie
   return view;
 }
 
-std::string view_email(const queue::Store& store, const JsonValue& record) {
+void append_body(std::string& out, std::string_view name, const std::optional<std::string>& text) {
+  fmt::format_to(std::back_inserter(out), ",\"{}\":", name);
+  if (text) {
+    append_json_string(out, *text);
+  } else {
+    out += "null";
+  }
+}
+
+std::string view_email(const queue::Store& store, const JsonValue& record, const EmailBody& body) {
   std::string recipients;
   std::string last = "delivered";
   const int64_t scheduled_micros = json_number(record, "scheduled_at");
@@ -115,8 +125,9 @@ std::string view_email(const queue::Store& store, const JsonValue& record) {
   }
   append_json_time(out, "created_at", json_number(record, "created_at"));
   append_json_time(out, "scheduled_at", scheduled_micros);
-  fmt::format_to(std::back_inserter(out),
-                 ",\"html\":null,\"text\":null,\"last_event\":\"{}\",\"recipients\":[{}]}}",
+  append_body(out, "html", body.html);
+  append_body(out, "text", body.text);
+  fmt::format_to(std::back_inserter(out), ",\"last_event\":\"{}\",\"recipients\":[{}]}}",
                  event_of(last), recipients);
   return out;
 }
@@ -192,7 +203,7 @@ Result<std::string> read_email_view(const queue::Store& store, QueueId id,
   const auto record = parse_json(*stored);
   if (!record) return Error{.code = Code::kCorrupt};
   if (json_text(*record, "tenant") != tenant) return std::string();
-  return view_email(store, *record) + "\n";
+  return view_email(store, *record, read_queued_body(store, *record)) + "\n";
 }
 
 Result<AmendableEmail> read_amendable(const queue::Store& store, QueueId id,
@@ -262,7 +273,7 @@ Result<std::string> read_email_list(const std::vector<const queue::Store*>& stor
   std::vector<std::string> items;
   for (const Found& one : found) {
     if (items.size() == query.limit) break;
-    items.push_back(view_email(*one.store, one.record));
+    items.push_back(view_email(*one.store, one.record, {}));
   }
   return json_list(items, has_more);
 }

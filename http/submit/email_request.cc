@@ -8,6 +8,7 @@
 #include "core/text/base64.h"
 #include "core/text/utf8.h"
 #include "dns/name.h"
+#include "http/submit/moment.h"
 #include "http/submit/raw_message.h"
 
 namespace barid::http {
@@ -356,110 +357,7 @@ class Reader {
   std::optional<ApiError> error_;
 };
 
-/// Days since 1970-01-01 of a civil date.
-std::optional<int64_t> days_of(int64_t year, uint32_t month, uint32_t day) {
-  const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(year)),
-                                         std::chrono::month(month), std::chrono::day(day)};
-  if (!date.ok()) return std::nullopt;
-  return std::chrono::sys_days(date).time_since_epoch().count();
-}
-
-std::optional<uint32_t> take_digits(std::string_view& text, size_t count) {
-  if (text.size() < count || !text::kDigits.has_all(text.substr(0, count))) return std::nullopt;
-  uint32_t value = 0;
-  std::from_chars(text.data(), text.data() + count, value);
-  text.remove_prefix(count);
-  return value;
-}
-
-bool take(std::string_view& text, std::string_view any_of) {
-  if (text.empty() || any_of.find(text.front()) == std::string_view::npos) return false;
-  text.remove_prefix(1);
-  return true;
-}
-
-std::optional<WallTime> parse_iso(std::string_view text) {
-  const auto year = take_digits(text, 4);
-  if (!year || !take(text, "-")) return std::nullopt;
-  const auto month = take_digits(text, 2);
-  if (!month || !take(text, "-")) return std::nullopt;
-  const auto day = take_digits(text, 2);
-  if (!day || !take(text, "Tt ")) return std::nullopt;
-  const auto days = days_of(*year, *month, *day);
-  const auto hour = take_digits(text, 2);
-  if (!days || !hour || !take(text, ":")) return std::nullopt;
-  const auto minute = take_digits(text, 2);
-  uint32_t second = 0;
-  int64_t micros = 0;
-  if (!minute) return std::nullopt;
-  if (take(text, ":")) {
-    const auto seconds = take_digits(text, 2);
-    if (!seconds) return std::nullopt;
-    second = *seconds;
-    if (take(text, ".,")) {
-      int64_t unit = 100'000;
-      bool any = false;
-      while (!text.empty() && text::is_digit(text.front())) {
-        micros += (text.front() - '0') * unit;
-        unit /= 10;
-        any = true;
-        text.remove_prefix(1);
-      }
-      if (!any) return std::nullopt;
-    }
-  }
-  if (*hour > 23 || *minute > 59 || second > 60) return std::nullopt;
-  int64_t offset = 0;
-  if (!take(text, "Zz")) {
-    const bool west = text.starts_with('-');
-    if (!take(text, "+-")) return std::nullopt;
-    const auto hours = take_digits(text, 2);
-    take(text, ":");
-    const auto minutes = text.empty() ? std::optional<uint32_t>(0) : take_digits(text, 2);
-    if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
-    offset = (int64_t{*hours} * 60 + *minutes) * 60 * (west ? -1 : 1);
-  }
-  if (!text.empty()) return std::nullopt;
-  const int64_t seconds = *days * 86'400 + *hour * 3600 + *minute * 60 + second - offset;
-  return wall_from_micros(seconds * 1'000'000 + micros);
-}
-
-std::optional<WallTime> parse_words(std::string_view text, WallTime now) {
-  std::string lower;
-  text::append_lower(lower, text);
-  std::string_view rest = lower;
-  if (text::take_word(rest) != "in") return std::nullopt;
-  const std::string_view number = text::take_word(rest);
-  uint32_t count = 0;
-  if (number == "a" || number == "an") {
-    count = 1;
-  } else {
-    const auto parsed = std::from_chars(number.data(), number.data() + number.size(), count);
-    if (parsed.ec != std::errc() || parsed.ptr != number.data() + number.size()) {
-      return std::nullopt;
-    }
-  }
-  std::string_view unit = text::take_word(rest);
-  if (!rest.empty() && !text::trim(rest).empty()) return std::nullopt;
-  if (unit.size() > 1 && unit.ends_with('s')) unit.remove_suffix(1);
-  int64_t seconds = 0;
-  if (unit == "s" || unit == "sec" || unit == "second") seconds = 1;
-  if (unit == "m" || unit == "min" || unit == "minute") seconds = 60;
-  if (unit == "h" || unit == "hr" || unit == "hour") seconds = 3600;
-  if (unit == "d" || unit == "day") seconds = 86'400;
-  if (unit == "w" || unit == "week") seconds = 7 * 86'400;
-  if (seconds == 0 || count > 10'000'000) return std::nullopt;
-  return now + std::chrono::seconds(seconds * count);
-}
-
 }  // namespace
-
-std::optional<WallTime> parse_moment(std::string_view text, WallTime now) {
-  text = text::trim(text);
-  if (text.size() > 64) return std::nullopt;
-  if (const auto iso = parse_iso(text)) return iso;
-  return parse_words(text, now);
-}
 
 std::optional<ApiError> read_email(const JsonValue& value, WallTime now, EmailRequest* email) {
   return Reader(value, now, email).read();

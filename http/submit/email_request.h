@@ -45,7 +45,4 @@ struct EmailRequest {
 [[nodiscard]] std::optional<ApiError> read_email(const JsonValue& value, WallTime now,
                                                  EmailRequest* email);
 
-/// `scheduled_at` as ISO 8601 with an offset, or in the words of SDKs: "in 5 min", "in 2 hours".
-[[nodiscard]] std::optional<WallTime> parse_moment(std::string_view text, WallTime now);
-
 }  // namespace barid::http

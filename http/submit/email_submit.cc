@@ -14,6 +14,9 @@ namespace {
 
 constexpr Duration kIdempotencyLife = std::chrono::hours(24);
 constexpr size_t kYieldEvery = 64;
+constexpr std::string_view kVerpDelimiters = "+=";
+/// Places of suppressed recipients: beyond those of any message.
+constexpr uint32_t kSuppressedIndex = 0x8000;
 
 /// Null if the body may be JSON of `kinds`; absent means JSON.
 bool is_media_type(std::string_view field, std::string_view wanted) noexcept {
@@ -68,6 +71,20 @@ std::string entry_of(WallTime expires, std::string_view digest, std::string_view
   return entry;
 }
 
+std::string lower(const Mailbox& mailbox) {
+  std::string address;
+  text::append_lower(address, mailbox.address());
+  return address;
+}
+
+std::vector<Mailbox> all_recipients(const EmailRequest& request) {
+  std::vector<Mailbox> all = request.composition.to;
+  all.insert(all.end(), request.composition.cc.begin(), request.composition.cc.end());
+  all.insert(all.end(), request.bcc.begin(), request.bcc.end());
+  for (const MergeRecipient& recipient : request.recipients) all.push_back(recipient.mailbox);
+  return all;
+}
+
 }  // namespace
 
 rt::Task<void> EmailApi::submit_one(Exchange& exchange, const Principal& principal,
@@ -82,13 +99,41 @@ rt::Task<void> EmailApi::submit_one(Exchange& exchange, const Principal& princip
   JsonValue value;
   std::vector<Email> emails(1);
   std::optional<ApiError> error = parse_body(*exchange.request().body, &value);
-  if (!error) error = prepare(value, principal, exchange.peer(), &emails[0]);
+  if (!error) error = read(value, principal, &emails[0]);
+  AddressSet suppressed;
+  if (!error) {
+    const bool known = co_await find_suppressed(emails, principal, &suppressed);
+    if (!known) error = busy("The suppression list cannot be read now.");
+  }
+  if (!error) error = prepare(principal, exchange.peer(), suppressed, &emails[0]);
   if (error) {
     co_await exchange.refuse(*std::move(error));
     co_return;
   }
   std::string answer = fmt::format("{{\"id\":\"{}\"}}\n", emails[0].id);
   co_await store_and_answer(exchange, std::move(emails), std::move(answer), principal, idempotency);
+}
+
+/// `problems`: null in strict mode.
+std::string EmailApi::batch_answer(const std::vector<Email>& emails,
+                                   const std::vector<Problem>* problems) {
+  std::string answer = "{\"data\":[";
+  for (size_t i = 0; i < emails.size(); ++i) {
+    answer += fmt::format("{}{{\"id\":\"{}\"}}", i == 0 ? "" : ",", emails[i].id);
+  }
+  answer += ']';
+  if (problems != nullptr) {
+    answer += ",\"errors\":[";
+    for (size_t i = 0; i < problems->size(); ++i) {
+      answer +=
+          fmt::format("{}{{\"index\":{},\"message\":", i == 0 ? "" : ",", (*problems)[i].index);
+      append_json_string(answer, (*problems)[i].error.message);
+      answer += '}';
+    }
+    answer += ']';
+  }
+  answer += "}\n";
+  return answer;
 }
 
 rt::Task<void> EmailApi::submit_batch(Exchange& exchange, const Principal& principal,
@@ -127,66 +172,93 @@ rt::Task<void> EmailApi::submit_batch(Exchange& exchange, const Principal& princ
   for (size_t i = 0; i < array.items.size() && !error; ++i) {
     if (i % kYieldEvery == kYieldEvery - 1) co_await rt::yield(env_.reactor);
     Email email;
-    std::optional<ApiError> problem = prepare(array.items[i], principal, exchange.peer(), &email);
+    std::optional<ApiError> problem = read(array.items[i], principal, &email);
     if (!problem) {
+      email.index = i;
       emails.push_back(std::move(email));
-    } else if (permissive) {
-      problems.push_back({.index = i, .error = *std::move(problem)});
     } else {
-      error = std::move(problem);
-      prefix_param(*error, i);
+      problems.push_back({.index = i, .error = *std::move(problem)});
+    }
+    if (!permissive && !problems.empty()) break;
+  }
+  AddressSet suppressed;
+  if (!error) {
+    const bool known = co_await find_suppressed(emails, principal, &suppressed);
+    if (!known) error = busy("The suppression list cannot be read now.");
+  }
+  for (size_t i = 0; i < emails.size() && !error; ++i) {
+    if (!permissive && !problems.empty()) break;
+    if (i % kYieldEvery == kYieldEvery - 1) co_await rt::yield(env_.reactor);
+    if (auto problem = prepare(principal, exchange.peer(), suppressed, &emails[i])) {
+      problems.push_back({.index = emails[i].index, .error = *std::move(problem)});
     }
   }
+  if (!permissive && !problems.empty() && !error) {
+    error = std::move(problems.front().error);
+    prefix_param(*error, problems.front().index);
+  }
+  std::erase_if(emails, [](const Email& email) { return email.record.empty(); });
+  std::sort(problems.begin(), problems.end(),
+            [](const Problem& a, const Problem& b) { return a.index < b.index; });
   if (error) {
     co_await exchange.refuse(*std::move(error));
     co_return;
   }
-  std::string answer = "{\"data\":[";
-  for (size_t i = 0; i < emails.size(); ++i) {
-    answer += fmt::format("{}{{\"id\":\"{}\"}}", i == 0 ? "" : ",", emails[i].id);
-  }
-  answer += ']';
-  if (permissive) {
-    answer += ",\"errors\":[";
-    for (size_t i = 0; i < problems.size(); ++i) {
-      answer += fmt::format("{}{{\"index\":{},\"message\":", i == 0 ? "" : ",", problems[i].index);
-      append_json_string(answer, problems[i].error.message);
-      answer += '}';
-    }
-    answer += ']';
-  }
-  answer += "}\n";
+  std::string answer = batch_answer(emails, permissive ? &problems : nullptr);
   co_await store_and_answer(exchange, std::move(emails), std::move(answer), principal, idempotency);
 }
 
 // --- one email
 
-std::optional<ApiError> EmailApi::prepare(const JsonValue& value, const Principal& principal,
-                                          const net::SocketAddress& peer, Email* email) {
+std::optional<ApiError> EmailApi::read(const JsonValue& value, const Principal& principal,
+                                       Email* email) {
   EmailRequest& request = email->request;
   if (auto error = read_email(value, env_.reactor.wall_now(), &request)) return error;
-  if (!principal.from_domains.empty()) {
-    std::string domain;
-    text::append_lower(domain, request.composition.from.domain);
-    const auto& allowed = principal.from_domains;
-    if (std::find(allowed.begin(), allowed.end(), domain) == allowed.end()) {
-      return ApiError{.status = 403,
-                      .name = "validation_error",
-                      .message = fmt::format("The {} domain is not one that this API key may "
-                                             "send from.",
-                                             domain),
-                      .param = "from"};
-    }
-  }
-  return prepare_messages(principal, peer, email);
+  if (principal.from_domains.empty()) return std::nullopt;
+  std::string domain;
+  text::append_lower(domain, request.composition.from.domain);
+  const auto& allowed = principal.from_domains;
+  if (std::find(allowed.begin(), allowed.end(), domain) != allowed.end()) return std::nullopt;
+  return ApiError{.status = 403,
+                  .name = "validation_error",
+                  .message = fmt::format("The {} domain is not one that this API key may "
+                                         "send from.",
+                                         domain),
+                  .param = "from"};
 }
 
-std::optional<ApiError> EmailApi::prepare_messages(const Principal& principal,
-                                                   const net::SocketAddress& peer, Email* email) {
-  EmailRequest& request = email->request;
-  Composition& composition = request.composition;
+rt::Task<bool> EmailApi::find_suppressed(const std::vector<Email>& emails,
+                                         const Principal& principal, AddressSet* suppressed) {
+  AddressSet maybe;
+  for (const Email& email : emails) {
+    for (const Mailbox& mailbox : all_recipients(email.request)) {
+      std::string address = lower(mailbox);
+      if (env_.suppressions.maybe(principal.tenant, address)) maybe.insert(std::move(address));
+    }
+  }
+  if (maybe.empty()) co_return true;
+  auto call = [stores = env_.stores.all(), tenant = principal.tenant,
+               maybe]() -> Result<AddressSet> {
+    AddressSet found;
+    for (const std::string& address : maybe) {
+      BARID_TRY(const std::optional<Suppression> entry, find_suppression(stores, tenant, address));
+      if (entry) found.insert(address);
+    }
+    return found;
+  };
+  Result<AddressSet> found = co_await env_.offload.run(std::move(call), patience());
+  if (!found.ok()) co_return false;
+  *suppressed = *std::move(found);
+  co_return true;
+}
+
+Envelope EmailApi::envelope_of(const Email& email, const Principal& principal,
+                               const net::SocketAddress& peer) const {
+  const EmailRequest& request = email.request;
   Envelope envelope;
-  envelope.sender = request.return_path.empty() ? composition.from.address() : request.return_path;
+  envelope.sender =
+      request.return_path.empty() ? request.composition.from.address() : request.return_path;
+  if (!request.return_path.empty()) envelope.verp = kVerpDelimiters;
   envelope.tenant = principal.tenant;
   envelope.stream = request.stream;
   envelope.priority = request.priority;
@@ -196,11 +268,19 @@ std::optional<ApiError> EmailApi::prepare_messages(const Principal& principal,
   envelope.client_address = peer.is_ip() ? peer.ip_text() : "local";
   envelope.protocol = "HTTP";
   envelope.origin = MailOrigin::kHttp;
-  composition.unix_seconds = unix_seconds(env_.reactor.wall_now());
+  envelope.email_id = email.id;
+  return envelope;
+}
 
-  const QueueId first = env_.queue.home().allocate_id();
-  email->id = make_email_id(first, env_.reactor.rng().next());
-  envelope.email_id = email->id;
+std::optional<ApiError> EmailApi::prepare(const Principal& principal,
+                                          const net::SocketAddress& peer,
+                                          const AddressSet& suppressed, Email* email) {
+  EmailRequest& request = email->request;
+  Composition& composition = request.composition;
+  composition.unix_seconds = unix_seconds(env_.reactor.wall_now());
+  email->first = env_.queue.home().allocate_id();
+  email->id = make_email_id(email->first, env_.reactor.rng().next());
+  const Envelope envelope = envelope_of(*email, principal, peer);
   for (const char c : email->id) {
     if (c != '-') composition.boundary += c;
   }
@@ -212,11 +292,24 @@ std::optional<ApiError> EmailApi::prepare_messages(const Principal& principal,
                    .created = env_.reactor.wall_now()};
   const auto add = [&](const Composition& one, const std::vector<Mailbox>& to,
                        const std::string& metadata) -> std::optional<ApiError> {
+    std::vector<Mailbox> kept;
+    for (const Mailbox& mailbox : to) {
+      if (!suppressed.contains(lower(mailbox))) {
+        kept.push_back(mailbox);
+        continue;
+      }
+      const auto index = static_cast<uint32_t>(kSuppressedIndex + email->suppressed.size());
+      email->suppressed.push_back({.address = mailbox.address(),
+                                   .queue_id = email->first,
+                                   .index = index,
+                                   .metadata = metadata});
+    }
+    if (kept.empty()) return std::nullopt;
     email->messages.push_back(
-        {.id = email->messages.empty() ? first : env_.queue.home().allocate_id()});
-    if (auto error = add_message(one, to, envelope, email)) return error;
-    for (uint32_t i = 0; i < to.size(); ++i) {
-      facts.recipients.push_back({.address = to[i].address(),
+        {.id = email->messages.empty() ? email->first : env_.queue.home().allocate_id()});
+    if (auto error = add_message(one, kept, envelope, email)) return error;
+    for (uint32_t i = 0; i < kept.size(); ++i) {
+      facts.recipients.push_back({.address = kept[i].address(),
                                   .queue_id = email->messages.back().id,
                                   .index = i,
                                   .metadata = metadata});
@@ -224,15 +317,12 @@ std::optional<ApiError> EmailApi::prepare_messages(const Principal& principal,
     return std::nullopt;
   };
   if (request.recipients.empty()) {
-    std::vector<Mailbox> all = composition.to;
-    all.insert(all.end(), composition.cc.begin(), composition.cc.end());
-    all.insert(all.end(), request.bcc.begin(), request.bcc.end());
     std::vector<Mailbox> once;  // an address named twice gets one copy
-    for (Mailbox& mailbox : all) {
+    for (const Mailbox& mailbox : all_recipients(request)) {
       const bool known = std::any_of(once.begin(), once.end(), [&](const Mailbox& other) {
         return other.address() == mailbox.address();
       });
-      if (!known) once.push_back(std::move(mailbox));
+      if (!known) once.push_back(mailbox);
     }
     if (auto error = add(composition, once, {})) return error;
   }
@@ -243,6 +333,8 @@ std::optional<ApiError> EmailApi::prepare_messages(const Principal& principal,
     if (i > 0) merged.message_id = fmt::format("{}.{}@{}", email->id, i, composition.from.domain);
     if (auto error = add(merged, {recipient.mailbox}, recipient.metadata)) return error;
   }
+  facts.recipients.insert(facts.recipients.end(), email->suppressed.begin(),
+                          email->suppressed.end());
   email->record = email_record(facts, request);
   // What the record and the messages have is not kept twice.
   composition.files.clear();
@@ -310,7 +402,6 @@ uint64_t EmailApi::stage(Email& email, const Principal& principal) {
   uint64_t group = 0;
   queue::Partition& partition = env_.queue.home();
   const WallTime now = env_.reactor.wall_now();
-  const QueueId first = email.messages.front().id;
   for (Prepared& message : email.messages) {
     env_.log.write({}, SmtpdClient{.queue_id = message.id,
                                    .client = {.name = message.envelope.client_name,
@@ -325,17 +416,41 @@ uint64_t EmailApi::stage(Email& email, const Principal& principal) {
     if (email.request.scheduled_at) submission.due = *email.request.scheduled_at;
     group = env_.queue.stage(std::move(submission));
   }
-  const auto key = first.key();
+  const auto key = email.first.key();
   partition.put_entry(queue::Family::kEmails, {key.data(), key.size()}, email.record);
   std::string event = fmt::format(
       "{{\"v\":1,\"type\":\"{}\",\"email_id\":\"{}\",\"queue_id\":\"{}\",\"at\":{},\"tenant\":",
-      email.request.scheduled_at ? "email.scheduled" : "email.sent", email.id, first.text(),
+      email.request.scheduled_at ? "email.scheduled" : "email.sent", email.id, email.first.text(),
       unix_micros(now));
   append_json_string(event, principal.tenant);
   event += '}';
   const auto event_key = partition.allocate_id().key();
-  partition.put_entry(queue::Family::kEvents, {event_key.data(), event_key.size()}, event);
+  group = partition.put_entry(queue::Family::kEvents, {event_key.data(), event_key.size()}, event);
+  if (!email.suppressed.empty()) stage_suppressed(email, principal);
   return group;
+}
+
+/// Their fate is there from the beginning.
+void EmailApi::stage_suppressed(const Email& email, const Principal& principal) {
+  queue::Partition& partition = env_.queue.home();
+  const int64_t at = unix_micros(env_.reactor.wall_now());
+  for (const RecordedRecipient& recipient : email.suppressed) {
+    partition.put_entry(queue::Family::kFates, fate_key(recipient.queue_id, recipient.index),
+                        fmt::format("{{\"v\":1,\"state\":\"suppressed\",\"at\":{},\"attempts\":0,"
+                                    "\"reply\":\"on the suppression list\"}}",
+                                    at));
+    std::string event = fmt::format(
+        "{{\"v\":1,\"type\":\"email.suppressed\",\"email_id\":\"{}\",\"at\":{},\"attempts\":0,"
+        "\"suppressed\":{{\"type\":\"OnAccountSuppressionList\",\"message\":\"on the suppression "
+        "list\"}},\"tenant\":",
+        email.id, at);
+    append_json_string(event, principal.tenant);
+    event += ",\"recipient\":";
+    append_json_string(event, recipient.address);
+    event += '}';
+    const auto key = partition.allocate_id().key();
+    partition.put_entry(queue::Family::kEvents, {key.data(), key.size()}, event);
+  }
 }
 
 rt::Task<void> EmailApi::store_and_answer(Exchange& exchange, std::vector<Email> emails,
@@ -352,6 +467,10 @@ rt::Task<void> EmailApi::store_and_answer(Exchange& exchange, std::vector<Email>
     co_await exchange.answer({.body = std::move(answer)});
     co_return;
   }
+  size_t messages_count = 0;
+  for (const Email& email : emails) messages_count += email.messages.size();
+  const bool admitted = co_await env_.admission.admit_messages(exchange, principal, messages_count);
+  if (!admitted) co_return;
   queue::Partition& partition = env_.queue.home();
   uint64_t group = 0;
   for (Email& email : emails) group = stage(email, principal);
@@ -369,7 +488,7 @@ rt::Task<void> EmailApi::store_and_answer(Exchange& exchange, std::vector<Email>
   }
   // The messages are undone when the store is back; what stands beside them must not outlive them.
   for (const Email& email : emails) {
-    const auto key = email.messages.front().id.key();
+    const auto key = email.first.key();
     env_.fates.erase(partition, queue::Family::kEmails, {key.data(), key.size()});
   }
   if (!idempotency.key.empty()) {

@@ -70,6 +70,18 @@ void append_email(std::string& out, const JsonValue& record) {
 
 }  // namespace
 
+void append_bounce(std::string& event, BounceClass klass, std::string_view reply,
+                   std::string_view diagnostic) {
+  const BounceClassInfo& info = bounce_class_info(klass);
+  fmt::format_to(std::back_inserter(event),
+                 ",\"bounce\":{{\"type\":\"{}\",\"subType\":\"{}\",\"class\":\"{}\",\"message\":",
+                 info.type, info.subtype, info.name);
+  append_json_string(event, reply);
+  event += ",\"diagnostic\":";
+  append_json_string(event, diagnostic);
+  event += '}';
+}
+
 bool is_event_type(std::string_view name) noexcept {
   return std::find(kEventTypes.begin(), kEventTypes.end(), name) != kEventTypes.end();
 }
@@ -93,6 +105,11 @@ std::string view_event(const std::vector<const queue::Store*>& stores, std::stri
   append_json_time(out, "created_at", json_number(event, "at"));
   out += ",\"data\":{\"tenant\":";
   append_json_string(out, tenant);
+  if (const JsonValue* entry = event.find("suppression"); entry != nullptr) {
+    for (const std::string& name : entry->names) append_json_member(out, *entry, name);
+    out += "}}";
+    return out;
+  }
   if (record) append_email(out, *record);
   const std::string_view recipient = json_text(event, "recipient");
   if (recipient.empty()) {
@@ -104,7 +121,7 @@ std::string view_event(const std::vector<const queue::Store*>& stores, std::stri
     append_json_string(out, recipient);
   }
   for (const std::string_view name : {"queue_id", "relay", "reply", "dsn", "attempts", "reason",
-                                      "bounce", "complaint", "suppressed"}) {
+                                      "bounce", "complaint", "failed", "suppressed"}) {
     if (event.find(name) != nullptr) append_json_member(out, event, name);
   }
   out += "}}";

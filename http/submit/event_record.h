@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/mail/bounce_class.h"
 #include "http/submit/json.h"
 #include "shard/queue/store.h"
 
@@ -20,6 +21,10 @@ inline constexpr std::array<std::string_view, 11> kEventTypes = {
     "email.bounced",   "email.complained", "email.failed",     "email.suppressed",
     "email.opened",    "email.clicked",    "suppression.added"};
 [[nodiscard]] bool is_event_type(std::string_view name) noexcept;
+
+/// `,"bounce":{…}` of an email.bounced.
+void append_bounce(std::string& event, BounceClass klass, std::string_view reply,
+                   std::string_view diagnostic);
 
 /// kListed has the event's id in it; a webhook has it in a field of its own.
 enum class EventForm : uint8_t { kListed, kDelivered };

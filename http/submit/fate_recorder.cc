@@ -5,6 +5,9 @@
 #include <algorithm>
 
 #include "http/message.h"
+#include "http/submit/email_id.h"
+#include "http/submit/event_record.h"
+#include "http/submit/suppression.h"
 
 namespace barid::http {
 namespace {
@@ -41,6 +44,10 @@ std::string fate_key(QueueId id, uint32_t recipient) {
 
 void FateRecorder::on_fate(const queue::Message& message, uint32_t recipient, Fate fate,
                            const Outcome* outcome) {
+  if (fate == Fate::kDelivered) time_delivery(message, *outcome);
+  const bool failed = fate == Fate::kFailed || fate == Fate::kExpired;
+  const BounceClass klass = failed ? judge(message, recipient, fate, outcome) : BounceClass::kOther;
+  if (message.envelope.email_id.empty()) return;
   const Words words = words_of(fate);
   const queue::RecipientStatus& status = message.status[recipient];
   const std::string_view reply =
@@ -60,13 +67,75 @@ void FateRecorder::on_fate(const queue::Message& message, uint32_t recipient, Fa
   append_json_string(event, message.envelope.recipients[recipient].address);
   event += ",\"tenant\":";
   append_json_string(event, message.envelope.tenant);
-  event += ',' + facts + '}';
-  queue::Partition& partition = *message.partition;
-  Book& book = book_of(partition);
+  event += ',' + facts;
+  if (fate == Fate::kFailed) {
+    append_bounce(event, klass, reply,
+                  outcome != nullptr ? outcome->diagnostic : status.diagnostic);
+  } else if (fate == Fate::kExpired) {
+    event += ",\"failed\":{\"reason\":";
+    append_json_string(event, reply);
+    event += '}';
+  }
+  event += '}';
+  if (failed) facts += fmt::format(",\"class\":\"{}\"", bounce_class_info(klass).name);
+  Book& book = book_of(*message.partition);
   add(book, {.family = queue::Family::kFates,
              .key = fate_key(message.id, recipient),
              .value = fmt::format("{{\"v\":1,\"state\":\"{}\",{}}}", words.state, facts)});
-  add(book, {.family = queue::Family::kEvents, .value = std::move(event)});
+  add(book, {.family = queue::Family::kEvents, .key = {}, .value = std::move(event)});
+}
+
+void FateRecorder::time_delivery(const queue::Message& message, const Outcome& outcome) {
+  const Delays& delays = outcome.delays;
+  observe(env_.timings,
+          message.envelope.stream == Stream::kBulk ? Timing::kQueueAgeBulk
+                                                   : Timing::kQueueAgeTransactional,
+          delays.before_queue + delays.in_queue);
+  observe(env_.timings,
+          outcome.agent == "smtp"   ? Timing::kDeliverySmtp
+          : outcome.agent == "lmtp" ? Timing::kDeliveryLmtp
+                                    : Timing::kDeliveryOther,
+          delays.connection + delays.transmission);
+}
+
+BounceClass FateRecorder::judge(const queue::Message& message, uint32_t recipient, Fate fate,
+                                const Outcome* outcome) {
+  const queue::RecipientStatus& status = message.status[recipient];
+  BounceClass klass = BounceClass::kExpired;
+  if (fate == Fate::kFailed) {
+    klass = outcome != nullptr ? classify(outcome->dsn, outcome->text)
+                               : classify(status.dsn, status.reason);
+  }
+  const BounceClassInfo& info = bounce_class_info(klass);
+  env_.counters.count_bounce(klass);
+  env_.log.write({},
+                 LogNote{.program = LogProgram::kBounce,
+                         .queue_id = message.id,
+                         .text = fmt::format("bounce class {} ({}) for <{}>", info.name, info.type,
+                                             message.envelope.recipients[recipient].address)});
+  const bool has_list = !message.envelope.tenant.empty() || !message.envelope.email_id.empty();
+  if (info.hard && has_list && !message.envelope.sender.empty()) {
+    suppress(*message.partition, {.tenant = message.envelope.tenant,
+                                  .address = message.envelope.recipients[recipient].address,
+                                  .origin = "bounce",
+                                  .email_id = message.envelope.email_id});
+  }
+  return klass;
+}
+
+void FateRecorder::suppress(queue::Partition& partition, const Unwanted& unwanted) {
+  const auto email = suppressed_form(unwanted.address);
+  if (!email || env_.suppressions.maybe(unwanted.tenant, *email)) return;
+  const QueueId id = partition.allocate_id();
+  const Suppression entry{.id = id,
+                          .name = make_email_id(id, reactor_.rng().next()),
+                          .tenant = unwanted.tenant,
+                          .email = *email,
+                          .origin = unwanted.origin,
+                          .source_id = unwanted.email_id,
+                          .created = reactor_.wall_now()};
+  for (Change& change : suppression_changes(entry)) add(book_of(partition), std::move(change));
+  env_.suppressions.add(unwanted.tenant, *email);
 }
 
 void FateRecorder::add_event(queue::Partition& partition, std::string event) {
@@ -101,8 +170,7 @@ void FateRecorder::add(Book& book, Entry entry) {
 
 /// An event that is written again after a failure gets a new id: later ones may be on disk already,
 /// and who read those would never look for an earlier one.
-uint64_t FateRecorder::write(Book& book, Entry& entry) {
-  queue::Partition& partition = *book.partition;
+uint64_t FateRecorder::write(queue::Partition& partition, Entry& entry) {
   if (entry.erase) return partition.erase_entry(entry.family, entry.key);
   if (entry.family == queue::Family::kEvents) {
     if (!entry.key.empty()) partition.erase_entry(entry.family, entry.key);
@@ -120,10 +188,7 @@ rt::Task<void> FateRecorder::carry_out(queue::Partition* partition, Order* order
   order->code = Code::kUnavailable;
   if (partition->writable()) {
     uint64_t group = 0;
-    for (const Change& change : order->changes) {
-      group = change.erase ? partition->erase_entry(change.family, change.key)
-                           : partition->put_entry(change.family, change.key, change.value);
-    }
+    for (Change& change : order->changes) group = write(*partition, change);
     const Status status = co_await partition->committed(group);
     if (status.ok()) order->code = Code::kOk;
   }
@@ -134,7 +199,7 @@ void FateRecorder::flush(Book& book) {
   while (!book.waiting.empty() && book.partition->writable()) {
     Entry entry = std::move(book.waiting.front());
     book.waiting.pop_front();
-    const uint64_t group = write(book, entry);
+    const uint64_t group = write(*book.partition, entry);
     if (book.flying.empty() || book.flying.back()->group != group) {
       book.flying.push_back(std::make_unique<Batch>(Batch{.group = group}));
       book.flying.back()->entries.push_back(std::move(entry));
@@ -146,7 +211,9 @@ void FateRecorder::flush(Book& book) {
 }
 
 rt::Task<void> FateRecorder::watch(Book* book, Batch* batch) {
+  const MonoTime begin = reactor_.now();
   const Status status = co_await book->partition->committed(batch->group);
+  observe(env_.timings, Timing::kCommit, reactor_.now() - begin);
   const auto mine = std::find_if(book->flying.begin(), book->flying.end(),
                                  [batch](const auto& one) { return one.get() == batch; });
   std::vector<Entry> entries = std::move(batch->entries);

@@ -9,6 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "core/mail/bounce_class.h"
+#include "core/obs/counters.h"
+#include "core/obs/log.h"
+#include "core/obs/timings.h"
+#include "http/submit/suppression_filter.h"
+#include "policy/bounce_rules.h"
 #include "shard/queue/partition.h"
 #include "shard/runtime/scope.h"
 #include "shard/schedule/queue_manager.h"
@@ -29,9 +35,19 @@ class FateRecorder final : public schedule::FateObserver {
  public:
   static constexpr size_t kWaitingMax = 100'000;  // while a store is down; older ones then go
 
-  /// Both outlive it.
-  FateRecorder(rt::Reactor& reactor, EventListener& listener)
-      : reactor_(reactor), listener_(listener), scope_(reactor) {}
+  /// All outlive it.
+  struct Env {
+    rt::Reactor& reactor;
+    Log& log;
+    Counters& counters;
+    Timings& timings;
+    EventListener& listener;
+    SuppressionFilter& suppressions;
+  };
+  explicit FateRecorder(const Env& env) : env_(env), reactor_(env.reactor), scope_(env.reactor) {}
+  void set_bounce_rules(std::unique_ptr<const policy::BounceRules> rules) {
+    bounce_rules_ = std::move(rules);
+  }
 
   /// One entry of a family: put, or erased.
   struct Change {
@@ -47,6 +63,17 @@ class FateRecorder final : public schedule::FateObserver {
   void put(queue::Partition& partition, queue::Family family, std::string key, std::string value);
 
   void erase(queue::Partition& partition, queue::Family family, std::string key);
+  [[nodiscard]] BounceClass classify(const DsnCode& dsn, std::string_view text) const {
+    return bounce_rules_ ? bounce_rules_->classify(dsn, text) : BounceClass::kOther;
+  }
+  /// An address that gets no more mail of a tenant, unless it is known already.
+  struct Unwanted {
+    std::string tenant;
+    std::string address;
+    std::string origin;    ///< bounce, complaint
+    std::string email_id;  ///< the cause; empty = none
+  };
+  void suppress(queue::Partition& partition, const Unwanted& unwanted);
   /// An event gets its id when it is written, so that ids become visible in their order.
   void add_event(queue::Partition& partition, std::string event);
 
@@ -61,7 +88,7 @@ class FateRecorder final : public schedule::FateObserver {
   void start(queue::Partition& partition, Order& order);
 
   /// For events that were put beside it and are on disk.
-  void tell_events() noexcept { listener_.on_events(); }
+  void tell_events() noexcept { env_.listener.on_events(); }
   [[nodiscard]] uint64_t lost_count() const noexcept { return lost_count_; }
   rt::Task<bool> close(MonoTime deadline);
 
@@ -76,15 +103,20 @@ class FateRecorder final : public schedule::FateObserver {
     std::deque<std::unique_ptr<Batch>> flying;
     std::deque<Entry> waiting;
   };
+  /// Counts and logs why; an address that is no good gets no more mail of that tenant.
+  void time_delivery(const queue::Message& message, const Outcome& outcome);
+  BounceClass judge(const queue::Message& message, uint32_t recipient, Fate fate,
+                    const Outcome* outcome);
   Book& book_of(queue::Partition& partition);
   void add(Book& book, Entry entry);
   void flush(Book& book);
-  uint64_t write(Book& book, Entry& entry);
+  static uint64_t write(queue::Partition& partition, Entry& entry);
   rt::Task<void> watch(Book* book, Batch* batch);
   static rt::Task<void> carry_out(queue::Partition* partition, Order* order);
 
+  Env env_;
   rt::Reactor& reactor_;
-  EventListener& listener_;
+  std::unique_ptr<const policy::BounceRules> bounce_rules_;
   std::deque<Book> books_;  // stable addresses; one a partition
   rt::Scope scope_;
   uint64_t lost_count_ = 0;

@@ -20,18 +20,21 @@ class RequestLedger {
   void end(const std::string& key);
 
   struct Rate {
-    uint32_t limit = 0;      ///< a second
-    uint32_t remaining = 0;  ///< of this second
+    uint32_t limit = 0;          ///< a second
+    uint32_t remaining = 0;      ///< of this second
+    uint32_t reset_seconds = 1;  ///< until something is allowed again
     bool allowed = false;
   };
-  /// Takes one request of `key`'s budget of `limit` a second (a burst of one second's worth).
-  [[nodiscard]] Rate take(const std::string& key, uint32_t limit, MonoTime now);
+  /// Takes `amount` of `key`'s budget of `limit` a second (a burst of one second's worth). It is
+  /// allowed while anything is left; what was taken beyond is owed by the seconds to come.
+  [[nodiscard]] Rate take(const std::string& key, uint32_t limit, MonoTime now,
+                          uint32_t amount = 1);
 
  private:
   static constexpr size_t kBudgetsMax = 100'000;
   struct Budget {
     MonoTime second{};
-    uint32_t used = 0;
+    uint64_t used = 0;
   };
   std::mutex mutex_;
   absl::flat_hash_set<std::string> running_;

@@ -8,6 +8,7 @@
 #include "http/submit/email_id.h"
 #include "http/submit/ledger.h"
 #include "http/submit/merge.h"
+#include "http/submit/moment.h"
 #include "http/submit/raw_message.h"
 
 namespace barid::http {
@@ -175,7 +176,7 @@ TEST(EmailRequest, Moments) {
   for (const Case& c : {Case{"2023-11-14T22:13:21Z", 1}, Case{"2023-11-14T23:13:21+01:00", 1},
                         Case{"2023-11-14T22:13:21.000Z", 1}, Case{"2023-11-14 21:13:21-0100", 1},
                         Case{"in 1 min", 60}, Case{"In 2 Hours", 7200}, Case{"in a day", 86400},
-                        Case{"in 30 seconds", 30}, Case{"", -1}, Case{"tomorrow", -1},
+                        Case{"in 30 seconds", 30}, Case{"", -1}, Case{"yesterday", -1},
                         Case{"in min", -1}, Case{"in -1 min", -1}, Case{"in 1 year", -1},
                         Case{"2023-13-14T22:13:21Z", -1}, Case{"2023-02-30T22:13:21Z", -1},
                         Case{"2023-11-14T25:13:21Z", -1}, Case{"2023-11-14T22:13:21", -1},
@@ -311,6 +312,21 @@ TEST(RequestLedger, KeysAndRates) {
   EXPECT_FALSE(ledger.take("a", 2, start).allowed);
   EXPECT_TRUE(ledger.take("b", 2, start).allowed);
   EXPECT_TRUE(ledger.take("a", 2, start + std::chrono::seconds(1)).allowed);
+}
+
+TEST(RequestLedger, WhatIsTakenBeyondIsOwed) {
+  RequestLedger ledger;
+  const MonoTime start = MonoTime() + std::chrono::hours(1);
+  const auto after = [start](int seconds) { return start + std::chrono::seconds(seconds); };
+  EXPECT_TRUE(ledger.take("a", 10, start, 45).allowed);
+  const RequestLedger::Rate owed = ledger.take("a", 10, after(1), 1);
+  EXPECT_FALSE(owed.allowed);
+  EXPECT_EQ(owed.remaining, 0u);
+  EXPECT_EQ(owed.reset_seconds, 3u);
+  EXPECT_FALSE(ledger.take("a", 10, after(3), 1).allowed);
+  const RequestLedger::Rate paid = ledger.take("a", 10, after(4), 1);
+  EXPECT_TRUE(paid.allowed);
+  EXPECT_EQ(paid.remaining, 4u);
 }
 
 }  // namespace

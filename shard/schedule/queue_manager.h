@@ -40,7 +40,7 @@ class Router {
   [[nodiscard]] virtual Route route(const Envelope& envelope, const Recipient& recipient) const = 0;
 };
 
-/// Told what became of each recipient of a message that has an email_id, in the turn in which the
+/// Told what became of each recipient, in the turn in which the
 /// change is staged: what it puts into the message's partition commits with the change or before.
 class FateObserver {
  public:
@@ -189,8 +189,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   void expire(queue::Message& message);
   void tell_fate(const queue::Message& message, uint32_t recipient, FateObserver::Fate fate,
                  const Outcome* outcome) {
-    if (fates_ == nullptr || message.envelope.email_id.empty()) return;
-    fates_->on_fate(message, recipient, fate, outcome);
+    if (fates_ != nullptr) fates_->on_fate(message, recipient, fate, outcome);
   }
   void finish(queue::Message& message);
   void defer(queue::Message& message);

@@ -9,6 +9,7 @@
 #include "http/service.h"
 #include "tools/barid/admin_api.h"
 #include "tools/barid/health_api.h"
+#include "tools/barid/http_site.h"
 
 namespace barid::tools {
 namespace {
@@ -26,6 +27,7 @@ class ControlServer final : public ShardGuest {
                  {.body_bytes_max = kBodyBytesMax, .connections_max = kConnectionsMax}, router_,
                  shard_log_pids(inside)) {
     api_.add_routes(router_);
+    shard_http(inside).add_admin_routes(router_);
     health_.add_probe_routes(router_);
     health_.add_metrics_routes(router_);
   }

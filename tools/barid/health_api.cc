@@ -17,9 +17,11 @@ http::Response probe(bool good, std::string_view text) {
 
 std::string exposition(const std::vector<ShardStatus>& statuses) {
   std::vector<Counters> counters;
+  std::vector<Timings> timings;
   std::vector<uint64_t> sessions, deliveries, active, memory, recovering;
   for (const ShardStatus& status : statuses) {
     counters.push_back(status.counters);
+    timings.push_back(status.timings);
     sessions.push_back(status.sessions);
     deliveries.push_back(status.deliveries);
     active.push_back(status.active_messages);
@@ -28,6 +30,7 @@ std::string exposition(const std::vector<ShardStatus>& statuses) {
   }
   std::string out;
   append_counters(out, counters);
+  append_timings(out, timings);
   append_family(out, {.name = "sessions", .help = "SMTP sessions now", .values = sessions});
   append_family(out, {.name = "deliveries", .help = "deliveries now", .values = deliveries});
   append_family(

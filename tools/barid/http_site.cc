@@ -11,15 +11,23 @@ HttpSite::HttpSite(Shard::Inside& inside, std::vector<Shard*> shards)
     : inside_(inside),
       reactor_(shard_reactor(inside)),
       admin_(inside, std::move(shards)),
-      health_(inside) {}
+      health_(inside),
+      suppressions_(shard_suppression_env(inside, *this)),
+      suppression_admin_(suppressions_) {}
 
 void HttpSite::add_routes(Listening& one, uint8_t roles) {
   health_.add_probe_routes(one.router);
   if ((roles & kHttpMetrics) != 0) health_.add_metrics_routes(one.router);
-  if ((roles & kHttpAdmin) != 0) admin_.add_routes(one.router);
+  if ((roles & kHttpAdmin) != 0) {
+    admin_.add_routes(one.router);
+    add_admin_routes(one.router);
+    one.description.add_admin_routes(one.router);
+  }
   if ((roles & kHttpApi) == 0) return;
+  one.description.add_routes(one.router);
   one.emails->add_routes(one.router);
   one.webhooks->add_routes(one.router);
+  one.suppressions->add_routes(one.router);
 }
 
 std::string HttpSite::open(std::vector<HttpListenSettings> listeners) {
@@ -32,6 +40,7 @@ std::string HttpSite::open(std::vector<HttpListenSettings> listeners) {
                                                    std::move(listen.api));
     one->webhooks = std::make_unique<http::WebhookApi>(
         shard_webhook_env(inside_, *this, *one->admission), std::move(listen.webhook_policy));
+    one->suppressions = std::make_unique<http::SuppressionApi>(suppressions_, *one->admission);
     add_routes(*one, listen.roles);
     one->service = std::make_unique<http::Service>(shard_http_env(inside_, stop_), listen.engine,
                                                    one->router, shard_log_pids(inside_));
@@ -60,33 +69,6 @@ void HttpSite::reload(std::vector<HttpListenSettings> listeners) {
   }
 }
 
-namespace {
-
-/// Something is started on the shard that has `partition`, and asked there until it is done:
-/// neither shard touches what the other one writes. False: it could not be started.
-template <typename Start, typename IsDone>
-rt::Task<bool> run_at_owner(Shard::Inside& inside, uint16_t partition, const Start& start,
-                            const IsDone& is_done) {
-  constexpr Duration kFirstPoll = std::chrono::milliseconds(2);
-  constexpr Duration kPollMax = std::chrono::milliseconds(50);
-  const auto owner = static_cast<uint16_t>(partition % shard_port(inside).shards_count());
-  const auto begin = [&start, owner](Shard::Inside& shard, size_t index) {
-    return index != owner || start(shard);
-  };
-  const auto ask = [&is_done, owner](Shard::Inside&, size_t index) {
-    return index != owner || is_done();
-  };
-  const std::vector<bool> started = co_await gather_each<bool>(inside, begin);
-  if (!started[owner]) co_return false;
-  for (Duration pause = kFirstPoll;; pause = std::min(pause * 2, kPollMax)) {
-    co_await rt::Sleep(shard_reactor(inside), shard_reactor(inside).now() + pause);
-    const std::vector<bool> done = co_await gather_each<bool>(inside, ask);
-    if (done[owner]) co_return true;
-  }
-}
-
-}  // namespace
-
 rt::Task<Code> HttpSite::amend(schedule::QueueManager::Amendment& amendment) {
   const auto start = [&amendment](Shard::Inside& shard) {
     shard_queue(shard).start_amendment(amendment);
@@ -98,10 +80,7 @@ rt::Task<Code> HttpSite::amend(schedule::QueueManager::Amendment& amendment) {
 }
 
 rt::Task<Code> HttpSite::carry_out(http::FateRecorder::Order& order) {
-  const auto start = [&order](Shard::Inside& shard) { return shard_start_order(shard, order); };
-  const auto is_done = [&order] { return order.done; };
-  const bool ran = co_await run_at_owner(inside_, order.partition, start, is_done);
-  co_return ran ? order.code : Code::kUnavailable;
+  co_return co_await shard_carry_out(inside_, order);
 }
 
 rt::Task<bool> HttpSite::close(MonoTime deadline) {

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "http/openapi/openapi.h"
 #include "http/service.h"
+#include "http/submit/suppression_api.h"
 #include "http/webhook/webhook_api.h"
 #include "tools/barid/admin_api.h"
 #include "tools/barid/health_api.h"
@@ -24,6 +26,8 @@ class HttpSite final : public ShardGuest, private http::SubmitHost {
   /// New connections get new limits; addresses and roles need a restart.
   void reload(std::vector<HttpListenSettings> listeners);
   rt::Task<bool> close(MonoTime deadline) override;
+  /// For operators, also on the control socket.
+  void add_admin_routes(http::Router& router) { suppression_admin_.add_routes(router); }
 
  private:
   struct Listening {
@@ -32,6 +36,8 @@ class HttpSite final : public ShardGuest, private http::SubmitHost {
     std::unique_ptr<http::Admission> admission;
     std::unique_ptr<http::EmailApi> emails;
     std::unique_ptr<http::WebhookApi> webhooks;
+    std::unique_ptr<http::SuppressionApi> suppressions;
+    http::OpenApi description{router};
     std::unique_ptr<http::Service> service;
   };
   void add_routes(Listening& one, uint8_t roles);
@@ -44,6 +50,8 @@ class HttpSite final : public ShardGuest, private http::SubmitHost {
   rt::StopSource stop_;
   AdminApi admin_;
   HealthApi health_;
+  http::SuppressionBook suppressions_;
+  http::SuppressionAdmin suppression_admin_;
   std::vector<std::unique_ptr<Listening>> listening_;
 };
 

@@ -89,6 +89,8 @@ int run_key_command(Arguments arguments, std::string_view name) {
   create->add_option("--scope", options.api.scopes, "what it may do: any of send, read, admin")
       ->capture_default_str();
   create->add_option("--rate", options.api.rate, "requests a second, as N/s; without: no limit");
+  create->add_option("--messages", options.api.message_rate,
+                     "messages a second of all the tenant's keys, as N/s; without: no limit");
   create->add_option("--from", options.api.from_domains,
                      "domains that From may have, comma-separated; without: any");
   create->add_option("--smtp", options.smtp_user,

@@ -76,6 +76,7 @@ class Server {
   rt::SystemClock webhook_clock_;
   http::EndpointList endpoints_;
   http::EventFloors event_floors_;
+  http::SuppressionFilter suppressions_;
   WebhookLink webhook_link_{all_shards_};
   http::WebhookWorker webhooks_{{.clock = webhook_clock_,
                                  .stores = all_stores_,
@@ -211,11 +212,17 @@ bool Server::start_shards() {
                              .ledger = ledger_,
                              .endpoints = endpoints_,
                              .event_floors = event_floors_,
-                             .webhooks = webhooks_};
+                             .webhooks = webhooks_,
+                             .suppressions = suppressions_};
   for (const std::vector<OpenedPartition>& partitions : opened_) {
     for (const OpenedPartition& one : partitions) {
       all_stores_.stores.emplace_back(one.number, one.store.get());
       event_floors_.add_partition(one.number);
+      if (const Status status = suppressions_.load(*one.store); !status.ok()) {
+        complain(fmt::format("fatal: suppression list of partition {}: {}", one.number,
+                             code_name(status.error().code)));
+        return false;
+      }
     }
   }
   if (const std::string problem = webhooks_.load(); !problem.empty()) {

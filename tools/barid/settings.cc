@@ -35,6 +35,11 @@ policy::AddressClasses address_classes(const Configuration& configuration,
       .own_addresses = configuration.own_addresses()};
 }
 
+policy::FeedbackAddresses feedback_addresses(const ConfigurationScope& scope) {
+  return {.return_paths = scope.get_list("return_path_addresses"),
+          .complaints = scope.get_list("fbl_address")};
+}
+
 lookup::AddressList address_list(const Configuration& configuration,
                                  const ConfigurationScope& scope, std::string_view name,
                                  const lookup::OpenContext& context) {
@@ -76,7 +81,8 @@ policy::RoutingRules routing_rules(const Configuration& configuration,
       .my_hostname = configuration.get("myhostname"),
       .my_origin = configuration.get("myorigin"),
       .double_bounce_address =
-          configuration.get("double_bounce_sender") + "@" + configuration.get("myhostname")};
+          configuration.get("double_bounce_sender") + "@" + configuration.get("myhostname"),
+      .feedback = feedback_addresses(configuration.global())};
 }
 
 }  // namespace
@@ -186,6 +192,9 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
   }
   settings.retention = {.messages = configuration.get_time("message_retention"),
                         .events = configuration.get_time("event_retention")};
+  settings.return_paths = configuration.global().get_list("return_path_addresses");
+  settings.bounce_rules =
+      std::make_unique<const policy::BounceRules>(configuration.get("bounce_class_maps"), context);
   settings.http_listeners = http_listeners(configuration, shards_count, context, problems);
   for (const HttpListenSettings& listen : settings.http_listeners) {
     settings.watched_files.insert(settings.watched_files.end(), listen.tls_files.begin(),

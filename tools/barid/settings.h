@@ -13,6 +13,7 @@
 #include "http/submit/email_api.h"
 #include "http/submit/sweeper.h"
 #include "http/webhook/worker.h"
+#include "policy/bounce_rules.h"
 #include "policy/destination_policy.h"
 #include "policy/dkim_signer.h"
 #include "policy/transport_router.h"
@@ -67,6 +68,8 @@ struct ShardSettings {
   std::vector<ListenSettings> listeners;
   std::vector<HttpListenSettings> http_listeners;
   http::Retention retention;
+  std::unique_ptr<const policy::BounceRules> bounce_rules;
+  std::vector<std::string> return_paths;  ///< return_path_addresses
   NoticeSettings notices;
   policy::DkimSettings dkim;
   dns::UnboundOptions dns;

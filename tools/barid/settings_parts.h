@@ -18,6 +18,8 @@ using ConfigurationScope = config::Configuration::Scope;
 [[nodiscard]] policy::AddressClasses address_classes(const config::Configuration& configuration,
                                                      const ConfigurationScope& scope,
                                                      const lookup::OpenContext& context);
+/// return_path_addresses and fbl_address.
+[[nodiscard]] policy::FeedbackAddresses feedback_addresses(const ConfigurationScope& scope);
 [[nodiscard]] lookup::AddressList address_list(const config::Configuration& configuration,
                                                const ConfigurationScope& scope,
                                                std::string_view name,

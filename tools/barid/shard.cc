@@ -10,6 +10,7 @@
 #include "deliver/text_agent.h"
 #include "dns/native_host_lookup.h"
 #include "dns/unbound_resolver.h"
+#include "http/feedback/agent.h"
 #include "shard/queue/partition.h"
 #include "shard/queue/reader.h"
 #include "shard/runtime/clock.h"
@@ -17,6 +18,7 @@
 #include "smtp/client/agent.h"
 #include "smtp/server/service.h"
 #include "tools/barid/http_site.h"
+#include "tools/barid/shard_gather.h"
 
 namespace barid::tools {
 namespace {
@@ -47,7 +49,8 @@ class SevenBitConverter final : public smtp::ContentConverter {
 
 struct Shard::Inside final : schedule::GovernorHost,
                              private rt::TurnHook,
-                             private smtp::ContentSource {
+                             private smtp::ContentSource,
+                             private http::FeedbackHost {
   Inside(Shard& owner, std::unique_ptr<rt::Io> backend)
       : shard(owner),
         io(std::move(backend)),
@@ -69,8 +72,19 @@ struct Shard::Inside final : schedule::GovernorHost,
         error_agent(TextAgent::Kind::kError, reactor),
         retry_agent(TextAgent::Kind::kRetry, reactor),
         discard_agent(TextAgent::Kind::kDiscard, reactor),
-        fates(reactor, owner.commons_.webhooks),
+        fates({.reactor = reactor,
+               .log = log,
+               .counters = counters,
+               .timings = timings,
+               .listener = owner.commons_.webhooks,
+               .suppressions = owner.commons_.suppressions}),
         sweeper(reactor, offload, fates, owner.commons_.event_floors),
+        feedback_agent({.reactor = reactor,
+                        .offload = offload,
+                        .fates = fates,
+                        .queue = queue,
+                        .stores = owner.commons_.stores,
+                        .host = *this}),
         scope(reactor) {
     // Distinct over all shards: log readers group a delivery's lines by it.
     log_pid = uint32_t{owner.index_} * 10'000'000;
@@ -87,6 +101,9 @@ struct Shard::Inside final : schedule::GovernorHost,
   }
   rt::Task<Result<ContentRef>> content_of(queue::Message& message) override {
     return queue.content_of(message);
+  }
+  rt::Task<Code> carry_out(http::FateRecorder::Order& order) override {
+    return shard_carry_out(*this, order);
   }
   schedule::GovernorLink& governor_link() override { return governors; }
 
@@ -106,6 +123,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   schedule::GovernorLink governors;
   rt::ShardOffload offload;
   Counters counters;
+  Timings timings{};
   policy::DkimSigner signer;
   Log log;
   rt::StopSource sessions_stop;
@@ -126,6 +144,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   std::vector<std::unique_ptr<ShardGuest>> guests;
   http::FateRecorder fates;
   http::Sweeper sweeper;
+  http::FeedbackAgent feedback_agent;
   rt::Scope scope;
   ShardSuspensions suspensions;
   SuspensionFile& suspension_file = shard.commons_.suspension_file;
@@ -201,6 +220,7 @@ void Shard::Inside::apply_transports(std::vector<TransportSettings> transports,
   }
   queue.dispatcher().set_site_rules(rules.get());
   site_rules = std::move(rules);
+  queue.dispatcher().set_transport("feedback", feedback_agent, {});
   for (TransportSettings& transport : transports) {
     schedule::Dispatcher& dispatcher = queue.dispatcher();
     if (transport.command == "error") {
@@ -303,6 +323,8 @@ std::string Shard::set_up() {
   if (!resolver.resolver) return "dns: " + resolver.error;
   inside.resolver = std::move(resolver.resolver);
   inside.router.set(std::move(settings_.router));
+  inside.fates.set_bounce_rules(std::move(settings_.bounce_rules));
+  inside.feedback_agent.set_return_paths(std::move(settings_.return_paths));
   inside.notices.set(settings_.notices);
   inside.signer.set(std::move(settings_.dkim));
   inside.queue.set_policy(settings_.retry, settings_.limits);
@@ -417,6 +439,8 @@ void Shard::tear_down() {
 
 void shard_reload(Shard::Inside& inside, ShardSettings settings) {
   inside.router.set(std::move(settings.router));
+  inside.fates.set_bounce_rules(std::move(settings.bounce_rules));
+  inside.feedback_agent.set_return_paths(std::move(settings.return_paths));
   inside.notices.set(std::move(settings.notices));
   inside.signer.set(std::move(settings.dkim));
   inside.queue.set_policy(settings.retry, settings.limits);
@@ -464,7 +488,8 @@ ShardStatus shard_status(Shard::Inside& inside) {
                      .cpu_micros = thread_cpu_micros(),
                      .recovering = inside.queue.recovering(),
                      .refusal = std::string(shard_refusal(inside)),
-                     .counters = counters};
+                     .counters = counters,
+                     .timings = inside.timings};
   for (const auto& [name, service] : inside.services) status.sessions += service->sessions_count();
   return status;
 }
@@ -554,6 +579,8 @@ http::EmailApiEnv shard_email_env(Shard::Inside& inside, http::SubmitHost& host,
           .fates = inside.fates,
           .admission = admission,
           .ledger = inside.commons().ledger,
+          .timings = inside.timings,
+          .suppressions = inside.commons().suppressions,
           .stores = inside.commons().stores,
           .host = host};
 }
@@ -566,6 +593,16 @@ http::WebhookApi::Env shard_webhook_env(Shard::Inside& inside, http::SubmitHost&
           .endpoints = inside.commons().endpoints,
           .worker = inside.commons().webhooks};
 }
+http::SuppressionBook::Env shard_suppression_env(Shard::Inside& inside, http::SubmitHost& host) {
+  return {.reactor = inside.reactor,
+          .offload = inside.offload,
+          .queue = inside.queue,
+          .fates = inside.fates,
+          .filter = inside.commons().suppressions,
+          .stores = inside.commons().stores,
+          .host = host};
+}
+HttpSite& shard_http(Shard::Inside& inside) { return *inside.http; }
 http::RequestLedger& shard_ledger(Shard::Inside& inside) { return inside.commons().ledger; }
 http::WebhookWorker& shard_webhooks(Shard::Inside& inside) { return inside.commons().webhooks; }
 
@@ -585,6 +622,13 @@ bool shard_start_order(Shard::Inside& inside, http::FateRecorder::Order& order) 
   if (partition == nullptr) return false;
   inside.fates.start(*partition, order);
   return true;
+}
+
+rt::Task<Code> shard_carry_out(Shard::Inside& inside, http::FateRecorder::Order& order) {
+  const auto start = [&order](Shard::Inside& shard) { return shard_start_order(shard, order); };
+  const auto is_done = [&order] { return order.done; };
+  const bool ran = co_await run_at_owner(inside, order.partition, start, is_done);
+  co_return ran ? order.code : Code::kUnavailable;
 }
 
 void shard_save_webhook(Shard::Inside& inside, uint16_t partition, std::string key,

@@ -12,7 +12,9 @@
 
 #include "core/obs/counters.h"
 #include "core/obs/log.h"
+#include "core/obs/timings.h"
 #include "http/connection.h"
+#include "http/submit/suppression_book.h"
 #include "http/webhook/webhook_api.h"
 #include "policy/warmup_counts.h"
 #include "shard/queue/rocks_store.h"
@@ -27,6 +29,7 @@
 
 namespace barid::tools {
 
+class HttpSite;
 class Shard;
 
 /// What all shards of a process share. Outlives them.
@@ -45,6 +48,7 @@ struct ShardCommons {
   http::EndpointList& endpoints;
   http::EventFloors& event_floors;
   http::WebhookWorker& webhooks;
+  http::SuppressionFilter& suppressions;
 };
 
 /// A partition given to a shard at start.
@@ -98,6 +102,7 @@ struct ShardStatus {
   bool recovering = false;
   std::string refusal;  ///< why new mail is turned away; empty = it is taken
   Counters counters;
+  Timings timings{};
 };
 
 // Actions for post(); each runs on the shard's thread.
@@ -144,8 +149,14 @@ void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions);
                                                 http::Admission& admission);
 [[nodiscard]] http::WebhookApi::Env shard_webhook_env(Shard::Inside& inside, http::SubmitHost& host,
                                                       http::Admission& admission);
+[[nodiscard]] http::SuppressionBook::Env shard_suppression_env(Shard::Inside& inside,
+                                                               http::SubmitHost& host);
+/// What the shard serves over HTTP; from set-up until it stops.
+[[nodiscard]] HttpSite& shard_http(Shard::Inside& inside);
 [[nodiscard]] http::RequestLedger& shard_ledger(Shard::Inside& inside);
 [[nodiscard]] http::WebhookWorker& shard_webhooks(Shard::Inside& inside);
+/// Makes the changes on the shard that has the order's partition. kOk: on disk; kUnavailable.
+rt::Task<Code> shard_carry_out(Shard::Inside& inside, http::FateRecorder::Order& order);
 /// False: the partition is not this shard's.
 [[nodiscard]] bool shard_start_order(Shard::Inside& inside, http::FateRecorder::Order& order);
 /// An entry of Family::kWebhooks; an empty value erases it.

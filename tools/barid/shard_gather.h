@@ -3,6 +3,7 @@
 // Layer: tools. Called on a shard's thread.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "shard/runtime/event.h"
@@ -50,6 +51,29 @@ rt::Task<std::vector<T>> gather_each(Shard::Inside& inside, const F& ask) {
   std::vector<T> answers;
   for (Question& question : questions) answers.push_back(std::move(question.answer));
   co_return answers;
+}
+
+/// Something is started on the shard that has `partition`, and asked there until it is done:
+/// neither shard touches what the other one writes. False: it could not be started.
+template <typename Start, typename IsDone>
+rt::Task<bool> run_at_owner(Shard::Inside& inside, uint16_t partition, const Start& start,
+                            const IsDone& is_done) {
+  constexpr Duration kFirstPoll = std::chrono::milliseconds(2);
+  constexpr Duration kPollMax = std::chrono::milliseconds(50);
+  const auto owner = static_cast<uint16_t>(partition % shard_port(inside).shards_count());
+  const auto begin = [&start, owner](Shard::Inside& shard, size_t index) {
+    return index != owner || start(shard);
+  };
+  const auto ask = [&is_done, owner](Shard::Inside&, size_t index) {
+    return index != owner || is_done();
+  };
+  const std::vector<bool> started = co_await gather_each<bool>(inside, begin);
+  if (!started[owner]) co_return false;
+  for (Duration pause = kFirstPoll;; pause = std::min(pause * 2, kPollMax)) {
+    co_await rt::Sleep(shard_reactor(inside), shard_reactor(inside).now() + pause);
+    const std::vector<bool> done = co_await gather_each<bool>(inside, ask);
+    if (done[owner]) co_return true;
+  }
 }
 
 template <typename T>

@@ -44,6 +44,7 @@ VENDORS = {
     "boost/beast": ["http"],
     "boost/json": ["http", "core/obs", "tools"],
     "zlib.h": ["http"],
+    "gmime/": ["http"],
     "curl/": ["http", "tools"],
     "gsasl.h": ["smtp/sasl"],
     "CLI/": ["tools", "bench"],

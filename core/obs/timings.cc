@@ -1,0 +1,36 @@
+#include "core/obs/timings.h"
+
+#include <algorithm>
+
+namespace barid {
+namespace {
+
+constexpr std::string_view kAge = "from arrival to the attempt that delivered";
+constexpr std::string_view kDelivery = "connection and transmission of deliveries";
+constexpr std::array<TimingInfo, kTimingCount> kInfos = {{
+    {"http_accept_seconds", "", "", "submissions over HTTP: from the whole request to its answer"},
+    {"commit_seconds", "", "", "changes of messages: from gathered to synced"},
+    {"queue_age_seconds", "stream", "transactional", kAge},
+    {"queue_age_seconds", "stream", "bulk", kAge},
+    {"delivery_seconds", "transport", "smtp", kDelivery},
+    {"delivery_seconds", "transport", "lmtp", kDelivery},
+    {"delivery_seconds", "transport", "other", kDelivery},
+}};
+
+}  // namespace
+
+const TimingInfo& timing_info(Timing timing) noexcept {
+  return kInfos[static_cast<size_t>(timing)];
+}
+
+void Histogram::observe(Duration duration) noexcept {
+  const int64_t micros =
+      std::max<int64_t>(0, std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
+  const auto bound = std::find_if(kBounds.begin(), kBounds.end(), [micros](uint32_t millis) {
+    return micros <= int64_t{millis} * 1000;
+  });
+  ++buckets_[static_cast<size_t>(bound - kBounds.begin())];
+  sum_micros_ += static_cast<uint64_t>(micros);
+}
+
+}  // namespace barid

@@ -1,0 +1,56 @@
+// How long things took: histograms with fixed bounds, one owner each, summed when somebody asks.
+// Source: Prometheus "Histograms and summaries" (buckets are cumulative when they are shown).
+// Layer:  core/obs, pure.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "core/base/time.h"
+
+namespace barid {
+
+/// What is timed. A series is a name and the value of its one label.
+enum class Timing : uint8_t {
+  kHttpAccept,             ///< a submission over HTTP: request complete to answer
+  kCommit,                 ///< a group of changes: gathered to synced
+  kQueueAgeTransactional,  ///< arrival to the attempt that delivered
+  kQueueAgeBulk,
+  kDeliverySmtp,  ///< connection and transmission of a delivery
+  kDeliveryLmtp,
+  kDeliveryOther,
+};
+inline constexpr size_t kTimingCount = static_cast<size_t>(Timing::kDeliveryOther) + 1;
+
+struct TimingInfo {
+  std::string_view name;   ///< without prefix
+  std::string_view label;  ///< empty = none
+  std::string_view value;
+  std::string_view help;
+};
+[[nodiscard]] const TimingInfo& timing_info(Timing timing) noexcept;
+
+class Histogram {
+ public:
+  /// Upper bounds, in milliseconds; one more bucket holds the rest.
+  static constexpr std::array<uint32_t, 18> kBounds = {
+      1,    2,    5,    10,    20,    50,    100,    200,     500,
+      1000, 2000, 5000, 10000, 30000, 60000, 300000, 3600000, 86400000};
+
+  void observe(Duration duration) noexcept;
+  /// Of one bucket alone; index kBounds.size() is the rest.
+  [[nodiscard]] uint64_t bucket(size_t index) const noexcept { return buckets_[index]; }
+  [[nodiscard]] uint64_t sum_micros() const noexcept { return sum_micros_; }
+
+ private:
+  std::array<uint64_t, kBounds.size() + 1> buckets_{};
+  uint64_t sum_micros_ = 0;
+};
+
+using Timings = std::array<Histogram, kTimingCount>;
+inline void observe(Timings& timings, Timing timing, Duration duration) noexcept {
+  timings[static_cast<size_t>(timing)].observe(duration);
+}
+
+}  // namespace barid

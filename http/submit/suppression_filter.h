@@ -1,0 +1,37 @@
+// Which addresses may be on the suppression list: marks of all entries of the process in memory.
+// Layer: http. Any thread; asked once a recipient of a submission.
+#pragma once
+
+#include <absl/container/flat_hash_set.h>
+
+#include <mutex>
+#include <string_view>
+
+#include "core/base/result.h"
+#include "shard/queue/store.h"
+
+namespace barid::http {
+
+/// First byte of an entry's key in Family::kSuppressions; tenant, NUL and address follow.
+inline constexpr char kSuppressionAddressMark = 'a';
+
+/// A quick no for the many addresses that are not suppressed. A yes is to be confirmed.
+class SuppressionFilter {
+ public:
+  static constexpr size_t kMax = 4'000'000;  // beyond it everything is a maybe
+
+  /// At start: all entries of a store.
+  [[nodiscard]] Status load(const queue::Store& store);
+  void add(std::string_view tenant, std::string_view email);
+  void remove(std::string_view tenant, std::string_view email);
+  /// False: certainly not suppressed. `email` in suppressed_form().
+  [[nodiscard]] bool maybe(std::string_view tenant, std::string_view email) const;
+  [[nodiscard]] size_t size() const;
+
+ private:
+  mutable std::mutex mutex_;
+  absl::flat_hash_set<uint64_t> marks_;
+  bool overflown_ = false;
+};
+
+}  // namespace barid::http

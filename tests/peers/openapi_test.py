@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Goal: /openapi.json is valid, names exactly the calls that the server has, and the server answers as
+it says, errors too.
+Method: npm's @redocly/cli lints it; the router's own list of routes; every call made well and badly,
+its answers judged by npm's ajv.
+"""
+
+import hashlib
+import json
+import pathlib
+import subprocess
+import sys
+import unittest
+import urllib.parse
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from barid_harness import ROOT, wait_until  # noqa: E402
+from http_harness import PLAIN, HttpApi  # noqa: E402
+
+JUDGES = ROOT / "tests/peers/openapi"
+DESCRIPTION = ROOT / "http/openapi/openapi.json"
+ADMIN = {"authorization": "Bearer re_admin"}
+ABSENT = "01a213c0-bd7a-80ae-9681-0000930841b6"
+
+
+class Description(HttpApi):
+    def setUp(self):
+        digest = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("re_admin", "re_send", "re_slow")}
+        self.options = {
+            "webhook_private_networks": "127.0.0.0/8", "message_size_limit": "20000", "http_body_limit": "30000",
+            "http_api_key_maps": "inline:{ {%s = tenant=one scopes=admin} {%s = tenant=one scopes=send "
+            "from=client.example} {%s = tenant=one scopes=send,read rate=1/s} }" % (
+                digest["re_admin"], digest["re_send"], digest["re_slow"])}
+        super().setUp()
+        self.answers = []
+        self.document = json.loads(DESCRIPTION.read_text())
+
+    def judge(self, *names):
+        if not (JUDGES / "node_modules").exists():
+            self.skipTest("npm packages are not installed (tools/install-deps --tests)")
+        return [self.need("node", "nodejs"), *names]
+
+    def call(self, method, template, status, body=None, id=ABSENT, query="", key=ADMIN, **headers):
+        path = template.replace("{id}", urllib.parse.quote(id, safe=""))
+        got, answer, fields = self.ask(method, path + query, body, **{**key, **headers})
+        self.assertEqual(got, status, (method, path, answer))
+        self.answers.append({"method": method, "path": template, "status": got,
+                             "type": fields.get("content-type", ""), "body": answer})
+        return answer
+
+    def test_it_is_served_and_lints_clean(self):
+        status, served, _ = self.ask("GET", "/openapi.json")
+        self.assertEqual((status, served), (200, self.document))
+        done = subprocess.run(self.judge("node_modules/.bin/redocly", "lint", "--format=json", str(DESCRIPTION)),
+                              cwd=JUDGES, capture_output=True, text=True, timeout=120,
+                              env={"PATH": "/usr/bin:/bin", "HOME": str(self.directory), "REDOCLY_TELEMETRY": "off"})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        found = json.loads(done.stdout)["problems"]
+        self.assertEqual(found, [])
+
+    def test_it_names_the_calls_that_there_are(self):
+        text = self.ask("GET", "/admin/v1/routes")[1]
+        routes = {(r["method"], r["path"]) for r in map(json.loads, text.splitlines())}
+        described = {(method.upper(), path) for path, item in self.document["paths"].items()
+                     for method in item if method != "parameters"}
+        self.assertEqual({r for r in routes if not r[1].startswith("/admin/")}, described)
+
+    def good_calls(self):
+        sent = self.call("POST", "/emails", 200, {**PLAIN, "to": ["bob@sink.example", "bad@sink.example"],
+                                                  "tags": [{"name": "a", "value": "b"}]})["id"]
+        self.call("POST", "/emails/batch", 200, [PLAIN, PLAIN])
+        self.call("POST", "/emails/batch", 200, [PLAIN, {}], x_batch_validation="permissive")
+        wait_until(lambda: self.ask("GET", f"/emails/{sent}", **ADMIN)[1]["last_event"] == "bounced", "bounced")
+        self.call("GET", "/emails/{id}", 200, id=sent)
+        self.call("GET", "/emails", 200)
+        later = self.call("POST", "/emails", 200, {**PLAIN, "scheduled_at": "in 1 hour"})["id"]
+        self.call("PATCH", "/emails/{id}", 200, {"scheduled_at": "in 2 hours"}, id=later)
+        self.call("GET", "/emails/{id}", 200, id=later)
+        self.call("POST", "/emails/{id}/cancel", 200, id=later)
+        wait_until(lambda: len(self.ask("GET", "/events", **ADMIN)[1]["data"]) >= 6, "events")
+        self.call("GET", "/events", 200)
+        hook = self.call("POST", "/webhooks", 200, {"endpoint": "http://127.0.0.1:9/", "events": ["email.sent"]})["id"]
+        self.call("GET", "/webhooks", 200)
+        self.call("GET", "/webhooks/{id}", 200, id=hook)
+        self.call("PATCH", "/webhooks/{id}", 200, {"events": ["email.failed"]}, id=hook)
+        self.call("POST", "/webhooks/{id}/replay", 200, {}, id=hook)
+        self.call("DELETE", "/webhooks/{id}", 200, id=hook)
+        self.call("POST", "/suppressions", 200, {"email": "a@x.example"})
+        self.call("POST", "/suppressions/batch/add", 200, {"emails": ["b@x.example"]})
+        self.call("GET", "/suppressions", 200)
+        self.call("GET", "/suppressions/{id}", 200, id="a@x.example")
+        self.call("DELETE", "/suppressions/{id}", 200, id="a@x.example")
+        self.call("POST", "/suppressions/batch/remove", 200, {"emails": ["b@x.example"]})
+        for path in ("/livez", "/readyz", "/startupz", "/metrics", "/openapi.json"):
+            self.call("GET", path, 200)
+
+    def bad_calls(self):
+        send, slow, none = ({"authorization": "Bearer re_send"}, {"authorization": "Bearer re_slow"}, {})
+        self.call("POST", "/emails", 400, b"{")
+        self.call("POST", "/emails", 400, PLAIN, idempotency_key="k" * 300)
+        self.call("POST", "/emails", 401, PLAIN, key=none)
+        self.call("GET", "/emails", 401, key=send)
+        self.call("POST", "/emails", 403, PLAIN, key={"authorization": "Bearer none"})
+        self.call("POST", "/emails", 403, {**PLAIN, "from": "a@other.example"}, key=send)
+        self.call("POST", "/emails", 200, PLAIN, idempotency_key="k")
+        self.call("POST", "/emails", 409, {**PLAIN, "subject": "x"}, idempotency_key="k")
+        self.call("POST", "/emails", 413, {**PLAIN, "text": "x" * 25000})
+        self.call("POST", "/emails", 413, {**PLAIN, "text": "x" * 35000})
+        self.call("POST", "/emails", 415, b"<a/>", content_type="text/xml")
+        self.call("POST", "/emails", 422, {})
+        self.call("POST", "/emails/batch", 422, [{}])
+        self.call("GET", "/emails", 422, query="?limit=0")
+        self.call("GET", "/emails/{id}", 404)
+        self.call("PATCH", "/emails/{id}", 404, {"scheduled_at": "in 1 hour"})
+        self.call("PATCH", "/emails/{id}", 422, {})
+        self.call("POST", "/emails/{id}/cancel", 404)
+        self.call("GET", "/events", 422, query="?after=x")
+        self.call("POST", "/webhooks", 422, {})
+        self.call("POST", "/webhooks", 401, {}, key=send)
+        self.call("GET", "/webhooks/{id}", 404)
+        self.call("POST", "/suppressions", 422, {})
+        self.call("GET", "/suppressions/{id}", 404)
+        answers = [self.ask("POST", "/emails", PLAIN, **slow) for _ in range(5)]
+        limited = next(a for a in answers if a[0] == 429)
+        self.answers.append({"method": "POST", "path": "/emails", "status": 429,
+                             "type": limited[2]["content-type"], "body": limited[1]})
+        self.assertEqual(self.ask("POST", "/admin/v1/drain")[0], 200)
+        wait_until(lambda: self.ask("GET", "/readyz")[0] == 503, "not ready")
+        self.call("GET", "/readyz", 503)
+        self.call("POST", "/emails", 503, PLAIN)
+
+    def test_the_server_answers_as_it_says(self):
+        self.out.script = lambda stage, argument, session: \
+            "550 5.1.1 no such user" if stage == "rcpt" and argument.startswith("bad") else None
+        self.good_calls()
+        self.bad_calls()
+        called = {(a["method"], a["path"]) for a in self.answers}
+        described = {(method.upper(), path) for path, item in self.document["paths"].items()
+                     for method in item if method != "parameters"}
+        self.assertEqual(called, described)
+        lines = "".join(json.dumps(answer) + "\n" for answer in self.answers)
+        done = subprocess.run(self.judge("check.js", str(DESCRIPTION)), cwd=JUDGES, input=lines, capture_output=True,
+                              text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        verdicts = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(len(verdicts), len(self.answers))
+        for answer, verdict in zip(self.answers, verdicts):
+            with self.subTest(method=answer["method"], path=answer["path"], status=answer["status"]):
+                self.assertTrue(verdict["ok"], (verdict.get("why"), answer["body"]))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
