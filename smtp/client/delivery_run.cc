@@ -349,6 +349,14 @@ rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
     }
     co_return nullptr;
   }
+  ClientLogins::Answer login;
+  if (settings_->logins) login = settings_->logins->find(hop.host, destination.text);
+  if (login.temporary) {
+    session_failure_ = Outcome{.dsn = {4, 3, 0},
+                               .text = "the password for this server cannot be looked up",
+                               .relay = "none"};
+    co_return nullptr;
+  }
   const net::SocketAddress* source = egress.source->address();
   const MonoTime started = env_.reactor.now();
   const MonoTime deadline = started + settings_->timeouts.connect;
@@ -379,9 +387,11 @@ rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
   options.nexthop = destination.name;
   options.best_mx = hop.preference == route.hops.front().preference;
   if (hop.address.port() != settings_->route.default_port) options.own_name.clear();
-  co_return std::make_unique<ClientSession>(env_.reactor, *settings_, options, *std::move(stream),
-                                            *std::move(egress.source), relay_name(hop, *settings_),
-                                            ++env_.next_log_pid);
+  auto session = std::make_unique<ClientSession>(env_.reactor, *settings_, options,
+                                                 *std::move(stream), *std::move(egress.source),
+                                                 relay_name(hop, *settings_), ++env_.next_log_pid);
+  session->machine().set_login(std::move(login.client));
+  co_return session;
 }
 
 bool DeliveryRun::wants_more(const ClientSession& session) const noexcept {

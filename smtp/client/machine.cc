@@ -197,6 +197,8 @@ void ClientMachine::on_reply(const Reply& reply) {
     case Phase::kEhlo:
     case Phase::kHelo:
       return on_hello(reply);
+    case Phase::kAuth:
+      return on_auth_reply(reply);
     case Phase::kOpen:
     case Phase::kWindDown:
       break;
@@ -264,8 +266,8 @@ void ClientMachine::on_hello(const Reply& reply) {
                            .text = text_});
     }
   }
-  // TLS and authentication come here: both happen between EHLO and the first MAIL.
-  establish();
+  // TLS comes here: between EHLO and AUTH.
+  if (!start_auth()) establish();
 }
 
 void ClientMachine::establish() {

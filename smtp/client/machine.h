@@ -32,6 +32,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,6 +44,7 @@
 #include "smtp/client/machine_output.h"
 #include "smtp/proto/dot_stuffer.h"
 #include "smtp/proto/reply_reader.h"
+#include "smtp/sasl/client.h"
 
 namespace barid::smtp {
 
@@ -151,6 +153,9 @@ class ClientMachine {
   ClientMachine(const ClientMachine&) = delete;
   ClientMachine& operator=(const ClientMachine&) = delete;
 
+  /// Whom to log in as, where the server offers AUTH. Before the greeting.
+  void set_login(std::unique_ptr<sasl::Client> login) { login_ = std::move(login); }
+
   // ---- messages in ----
 
   /// True when offer() may be called: the session takes mail and a slot is free.
@@ -208,6 +213,7 @@ class ClientMachine {
     kGreeting,
     kEhlo,  ///< or LHLO
     kHelo,
+    kAuth,
     kOpen,
     kWindDown,  ///< the server said 421: read what comes, send nothing more
     kClosed,
@@ -267,6 +273,12 @@ class ClientMachine {
   void check_message(Transaction& t);
   bool check_addresses(Transaction& t);
   void refuse_locally(Transaction& t, Fate fate, DsnCode dsn, bool try_next_server);
+
+  // machine_auth.cc: AUTH
+  bool start_auth();
+  void on_auth_reply(const Reply& reply);
+  void answer_challenge(const Reply& reply);
+  void fail_auth(DsnCode dsn);
 
   // machine_send.cc: the send cursor
   void plan();
@@ -342,6 +354,10 @@ class ClientMachine {
   uint64_t send_index_ = 0;
   uint64_t offer_index_ = 0;
   std::vector<Transaction> slots_;
+
+  std::unique_ptr<sasl::Client> login_;  ///< null: none, or logged in
+  bool login_encrypted_ = false;
+  std::optional<std::string> auth_waiting_;  ///< an initial response too long for its command
 
   OutputPlan plan_;
   ReplyReader reader_;

@@ -74,6 +74,7 @@ Stage ClientMachine::stage() const noexcept {
       return Stage::kGreeting;
     case Phase::kEhlo:
     case Phase::kHelo:
+    case Phase::kAuth:
       return Stage::kHello;
     case Phase::kClosed:
       return Stage::kClosed;
@@ -175,9 +176,9 @@ void ClientMachine::end_from_outside(End end) {
 }
 
 void ClientMachine::end_handshake(End end) {
-  constexpr std::string_view kDoing[] = {"receiving the initial server greeting",
-                                         "performing the EHLO handshake",
-                                         "performing the HELO handshake"};
+  constexpr std::string_view kDoing[] = {
+      "receiving the initial server greeting", "performing the EHLO handshake",
+      "performing the HELO handshake", "performing the SASL authentication"};
   const bool lhlo = options_.lmtp && phase_ == Phase::kEhlo;
   write_end_text(end, lhlo ? "performing the LHLO handshake" : kDoing[static_cast<size_t>(phase_)]);
   const bool given_up = end == End::kCancelled;

@@ -13,6 +13,7 @@
 #include "dns/router.h"
 #include "policy/egress_pools.h"
 #include "shard/net/socket_address.h"
+#include "smtp/client/login.h"
 #include "smtp/client/machine.h"
 
 namespace barid::smtp {
@@ -35,7 +36,8 @@ struct ClientSettings {
   std::string my_hostname;
   dns::RouteOptions route;
   dns::DestinationDefaults destination;
-  std::vector<dns::Destination> fallback;  ///< smtp_fallback_relay, lmtp_fallback_relay
+  std::vector<dns::Destination> fallback;      ///< smtp_fallback_relay, lmtp_fallback_relay
+  std::shared_ptr<const ClientLogins> logins;  ///< null: smtp_sasl_auth_enable = no
   bool soft_bounce = false;
   std::string best_mx_transport;  ///< transport:nexthop for mail that loops back to us; or empty
   std::string relayhost;          ///< a next hop that is this is our own configuration

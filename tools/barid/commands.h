@@ -30,6 +30,7 @@ int run_suspend(const std::string& queue_directory, std::string_view verb,
                 std::span<const char* const> arguments, std::string_view name);
 int run_top_command(std::span<const char* const> arguments, std::string_view name);
 int run_key_command(std::span<const char* const> arguments, std::string_view name);
+int run_doctor_command(std::span<const char* const> arguments, std::string_view name);
 int run_dkim_command(std::span<const char* const> arguments, std::string_view name);
 int run_suppressions_command(std::span<const char* const> arguments, std::string_view name);
 int run_links_command(std::span<const char* const> arguments, std::string_view name);

@@ -45,6 +45,7 @@ constexpr std::array kCommands = {
     Command{"queue", "postqueue", run_queue_command, "list, show and change the queue"},
     Command{"dkim", "", run_dkim_command, "make signing keys, show and check their DNS records"},
     Command{"suppressions", "", run_suppressions_command, "addresses that get no mail"},
+    Command{"doctor", "", run_doctor_command, "what stands between this host and good delivery"},
     Command{"top", "", run_top_command, "watch rates, queue, destinations and shards"},
     Command{"key", "", run_key_command, "make API keys and credentials"},
     Command{"links", "", run_links_command, "make the names this program answers to"},

@@ -132,6 +132,7 @@ smtp::ClientSettings client_settings(const Configuration& configuration,
   machine.line_length_max = static_cast<uint32_t>(scope.get_int(prefix + "line_length_limit"));
   machine.pipeline_messages_limit =
       static_cast<uint32_t>(scope.get_int(prefix + "pipeline_messages_limit"));
+  settings.logins = client_logins(scope, prefix, problems);
   settings.my_hostname = scope.get("myhostname");
   settings.route =
       route_options(configuration, scope, prefix, lmtp, own_socket_addresses(configuration));

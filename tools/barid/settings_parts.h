@@ -101,6 +101,10 @@ void check_pools(const config::Configuration& configuration, const policy::Egres
                                                const lookup::OpenContext& context,
                                                Problems* problems);
 
+/// Null: smtp_sasl_auth_enable = no. `prefix` is "smtp_" or "lmtp_".
+[[nodiscard]] std::shared_ptr<const smtp::ClientLogins> client_logins(
+    const ConfigurationScope& scope, const std::string& prefix, Problems* problems);
+
 // settings_client.cc
 [[nodiscard]] std::vector<TransportSettings> all_transports(
     const config::Configuration& configuration, uint16_t shards_count, Problems* problems);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "core/crypto/digest.h"
+#include "core/lookup/files.h"
 #include "core/text/base64.h"
 #include "dns/destination.h"
 #include "http/submit/api_keys.h"
@@ -141,6 +142,32 @@ smtp::AuthSettings auth_settings(const Configuration& configuration,
                     scope.place_of("smtpd_sasl_type"), type));
   }
   return settings;
+}
+
+std::shared_ptr<const smtp::ClientLogins> client_logins(const ConfigurationScope& scope,
+                                                        const std::string& prefix,
+                                                        Problems* problems) {
+  if (!scope.get_bool(prefix + "sasl_auth_enable")) return nullptr;
+  const lookup::OpenContext context{.read_file = lookup::read_whole_file,
+                                    .warnings = &problems->warnings,
+                                    .errors = &problems->errors};
+  const std::string maps = prefix + "sasl_password_maps";
+  if (scope.get(maps).empty()) {
+    problems->errors.push_back(fmt::format("{}{}sasl_auth_enable = yes needs {}",
+                                           scope.place_of(prefix + "sasl_auth_enable"), prefix,
+                                           maps));
+    return nullptr;
+  }
+  sasl::ClientRules rules;
+  rules.options = security_options(scope, prefix + "sasl_security_options", problems);
+  rules.options_encrypted = security_options(scope, prefix + "sasl_tls_security_options", problems);
+  const std::string filter = prefix + "sasl_mechanism_filter";
+  if (!scope.get(filter).empty()) {
+    rules.mechanism_filter = lookup::StringList(filter, scope.get(filter), context);
+  }
+  return std::make_shared<const smtp::ClientLogins>(
+      lookup::TableList(maps, scope.get(maps), context),
+      scope.get(prefix + "sasl_password_result_delimiter"), std::move(rules));
 }
 
 }  // namespace barid::tools

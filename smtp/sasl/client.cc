@@ -1,0 +1,121 @@
+#include "smtp/sasl/client.h"
+
+#include <gsasl.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/base/assert.h"
+#include "core/text/ascii.h"
+#include "core/text/base64.h"
+
+namespace barid::sasl {
+namespace {
+
+// By preference.
+constexpr std::array<std::string_view, 4> kMechanisms = {"SCRAM-SHA-256", "CRAM-MD5", "PLAIN",
+                                                         "LOGIN"};
+constexpr int kStepsMax = 10;
+
+struct EndSession {
+  void operator()(Gsasl_session* session) const noexcept { gsasl_finish(session); }
+};
+struct EndLibrary {
+  void operator()(Gsasl* library) const noexcept { gsasl_done(library); }
+};
+
+/// Everything is set as a property; nothing is asked for.
+class GsaslClient final : public Client {
+ public:
+  GsaslClient(const ClientRules& rules, Credentials credentials)
+      : rules_(rules), credentials_(std::move(credentials)) {
+    Gsasl* library = nullptr;
+    BARID_ASSERT(gsasl_init(&library) == GSASL_OK);
+    library_.reset(library);
+  }
+
+  std::string choose(std::string_view offered, bool encrypted) override {
+    std::vector<std::string> names;
+    for (std::string_view word; !(word = text::take_word(offered)).empty();) {
+      std::string name;
+      for (const char c : word) name += text::to_upper(c);
+      names.push_back(std::move(name));
+    }
+    const SecurityOptions options = encrypted ? rules_.options_encrypted : rules_.options;
+    for (const std::string_view mechanism : kMechanisms) {
+      if (std::find(names.begin(), names.end(), mechanism) == names.end()) continue;
+      if (!mechanism_traits(mechanism).fits(options)) continue;
+      if (rules_.mechanism_filter && !rules_.mechanism_filter->match(mechanism).yes()) continue;
+      if (!begin(mechanism)) continue;
+      return std::string(mechanism);
+    }
+    return {};
+  }
+
+  std::optional<std::string> initial_response() override {
+    if (mechanism_ == "LOGIN" || mechanism_ == "CRAM-MD5")
+      return std::nullopt;  // the server begins
+    return step({});
+  }
+
+  std::optional<std::string> respond(std::string_view challenge) override {
+    const std::optional<std::string> bytes = text::decode_base64(challenge);
+    return bytes ? step(*bytes) : std::nullopt;
+  }
+
+  bool satisfied() const noexcept override {
+    // SCRAM: the server has shown that it knows the password's keys, too.
+    return finished_ || !mechanism_.starts_with("SCRAM-");
+  }
+
+ private:
+  bool begin(std::string_view mechanism) {
+    Gsasl_session* session = nullptr;
+    const std::string name(mechanism);
+    if (gsasl_client_start(library_.get(), name.c_str(), &session) != GSASL_OK) return false;
+    session_.reset(session);
+    gsasl_property_set(session, GSASL_AUTHID, credentials_.user.c_str());
+    gsasl_property_set(session, GSASL_PASSWORD, credentials_.password.c_str());
+    mechanism_ = name;
+    return true;
+  }
+
+  std::optional<std::string> step(std::string_view input) {
+    if (!session_ || ++steps_count_ > kStepsMax) return std::nullopt;
+    if (finished_) return std::string();  // the mechanism's last word was the server's
+    char* output = nullptr;
+    size_t output_bytes = 0;
+    const int code = gsasl_step(session_.get(), input.data(), input.size(), &output, &output_bytes);
+    std::string encoded;
+    if (output != nullptr) text::append_base64(encoded, {output, output_bytes});
+    gsasl_free(output);
+    if (code != GSASL_OK && code != GSASL_NEEDS_MORE) return std::nullopt;
+    finished_ = code == GSASL_OK;
+    return encoded;
+  }
+
+  const ClientRules& rules_;
+  const Credentials credentials_;
+  std::unique_ptr<Gsasl, EndLibrary> library_;
+  std::unique_ptr<Gsasl_session, EndSession> session_;
+  std::string mechanism_;
+  int steps_count_ = 0;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+std::optional<Credentials> parse_credentials(std::string_view value, std::string_view delimiter) {
+  const size_t at = delimiter.empty() ? std::string_view::npos : value.find(delimiter);
+  Credentials credentials;
+  credentials.user = value.substr(0, at);
+  if (at != std::string_view::npos) credentials.password = value.substr(at + delimiter.size());
+  if (credentials.user.empty()) return std::nullopt;
+  return credentials;
+}
+
+std::unique_ptr<Client> make_client(const ClientRules& rules, Credentials credentials) {
+  return std::make_unique<GsaslClient>(rules, std::move(credentials));
+}
+
+}  // namespace barid::sasl

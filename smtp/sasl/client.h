@@ -1,0 +1,51 @@
+// The client's side of AUTH: one login at one server.
+// Source: RFC 4954 (AUTH), RFC 4616, 5802, 7677. GNU SASL conducts the exchanges.
+// Layer:  smtp/sasl. Shard-owned. No I/O. SCRAM costs the server's iterations: milliseconds, once a
+//         connection.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/lookup/match_list.h"
+#include "smtp/sasl/server.h"
+
+namespace barid::sasl {
+
+struct Credentials {
+  std::string user;
+  std::string password;
+};
+
+/// "user:password", split at the first `delimiter`; nullopt: there is no user.
+[[nodiscard]] std::optional<Credentials> parse_credentials(std::string_view value,
+                                                           std::string_view delimiter);
+
+class Client {
+ public:
+  virtual ~Client() = default;
+  /// The best mechanism of those that a server names (blanks separate them); empty = none fits.
+  [[nodiscard]] virtual std::string choose(std::string_view offered, bool encrypted) = 0;
+  /// After choose(): what goes with the AUTH command, base64; nullopt = nothing does.
+  [[nodiscard]] virtual std::optional<std::string> initial_response() = 0;
+  /// The answer to a challenge, base64 both; nullopt = the server makes no sense, or is an
+  /// impostor.
+  [[nodiscard]] virtual std::optional<std::string> respond(std::string_view challenge) = 0;
+  /// After the server's success: whether it has proved what it had to.
+  [[nodiscard]] virtual bool satisfied() const noexcept = 0;
+};
+
+/// What all connections of a transport have in common.
+struct ClientRules {
+  SecurityOptions options = kNoPlaintext | kNoAnonymous;
+  SecurityOptions options_encrypted = kNoPlaintext | kNoAnonymous;
+  std::optional<lookup::StringList> mechanism_filter;
+};
+
+/// `rules` outlives the client.
+[[nodiscard]] std::unique_ptr<Client> make_client(const ClientRules& rules,
+                                                  Credentials credentials);
+
+}  // namespace barid::sasl

@@ -1,0 +1,102 @@
+// Goal: the client logs in by each mechanism, prefers the best that fits, and finds out a server
+// that does not know the password. Method: against the server of this folder, and rows.
+#include "smtp/sasl/client.h"
+
+#include <gtest/gtest.h>
+
+#include "core/crypto/password_hash.h"
+#include "shard/runtime/scope.h"
+#include "shard/runtime/test_shard.h"
+#include "smtp/sasl/passwd_server.h"
+
+namespace barid::sasl {
+namespace {
+
+class SaslClientTest : public ::testing::Test {
+ protected:
+  SaslClientTest() : offload_(shard_.reactor), scope_(shard_.reactor) {
+    const std::string table =
+        "inline:{ { user = " +
+        crypto::format_scram_secret(crypto::make_scram_secret("pencil", "saltsaltsalt")) + " } }";
+    server_ = make_passwd_server({.users = {"smtpd_sasl_passwd_maps", table, {}},
+                                  .keys = nullptr,
+                                  .options = 0,
+                                  .options_encrypted = 0,
+                                  .mechanism_filter = std::nullopt});
+  }
+  rt::Task<void> run(Client* client, std::string mechanism, std::optional<Step>* out) {
+    auto exchange = server_->begin({.reactor = shard_.reactor, .offload = offload_}, mechanism, {});
+    Step step = co_await exchange->start(client->initial_response());
+    while (step.kind == Step::Kind::kChallenge) {
+      std::optional<std::string> answer = client->respond(step.text);
+      if (!answer) break;
+      step = co_await exchange->respond(*std::move(answer));
+    }
+    out->emplace(std::move(step));
+  }
+  /// Whether both sides are content.
+  bool log_in(const char* mechanism, const char* password) {
+    const ClientRules rules{.options = 0, .options_encrypted = 0, .mechanism_filter = std::nullopt};
+    const auto client = make_client(rules, {.user = "user", .password = password});
+    EXPECT_EQ(client->choose(mechanism, false), mechanism);
+    std::optional<Step> step;
+    scope_.spawn(run(client.get(), mechanism, &step));
+    EXPECT_TRUE(shard_.run_until([&] { return step.has_value(); }));
+    return step->kind == Step::Kind::kSuccess && client->satisfied();
+  }
+
+  rt::TestShard shard_;
+  rt::InlineOffload offload_;
+  rt::Scope scope_;
+  std::unique_ptr<Server> server_;
+};
+
+TEST_F(SaslClientTest, Mechanisms) {
+  for (const char* mechanism : {"PLAIN", "LOGIN", "SCRAM-SHA-256"}) {
+    EXPECT_TRUE(log_in(mechanism, "pencil")) << mechanism;
+    EXPECT_FALSE(log_in(mechanism, "wrong")) << mechanism;
+  }
+}
+
+TEST_F(SaslClientTest, Preference) {
+  const struct {
+    SecurityOptions options;
+    const char* offered;
+    const char* chosen;
+  } kRows[] = {
+      {kNoAnonymous, "PLAIN LOGIN scram-sha-256", "SCRAM-SHA-256"},
+      {kNoAnonymous, "LOGIN PLAIN", "PLAIN"},
+      {kNoAnonymous, "GSSAPI NTLM", ""},
+      {kNoAnonymous, "", ""},
+      {kNoPlaintext | kNoAnonymous, "PLAIN LOGIN", ""},
+      {kNoPlaintext | kNoAnonymous, "PLAIN CRAM-MD5", "CRAM-MD5"},
+      {kMutualAuth, "PLAIN CRAM-MD5 SCRAM-SHA-256", "SCRAM-SHA-256"},
+  };
+  for (const auto& row : kRows) {
+    const ClientRules rules{
+        .options = row.options, .options_encrypted = 0, .mechanism_filter = std::nullopt};
+    const auto client = make_client(rules, {.user = "u", .password = "p"});
+    EXPECT_EQ(client->choose(row.offered, false), row.chosen) << row.offered;
+  }
+}
+
+TEST_F(SaslClientTest, AnImpostorIsFoundOut) {
+  const ClientRules rules{.options = 0, .options_encrypted = 0, .mechanism_filter = std::nullopt};
+  const auto client = make_client(rules, {.user = "user", .password = "pencil"});
+  EXPECT_EQ(client->choose("SCRAM-SHA-256", true), "SCRAM-SHA-256");
+  EXPECT_TRUE(client->initial_response().has_value());
+  EXPECT_FALSE(client->satisfied());  // it says yes at once
+  EXPECT_FALSE(client->respond("bm9uc2Vuc2U=").has_value());
+  EXPECT_FALSE(client->respond("!").has_value());
+}
+
+TEST(Credentials, Parse) {
+  EXPECT_EQ(parse_credentials("user:pass:word", ":")->password, "pass:word");
+  EXPECT_EQ(parse_credentials("user", ":")->password, "");
+  EXPECT_EQ(parse_credentials("a/b", "/")->user, "a");
+  EXPECT_FALSE(parse_credentials(":x", ":").has_value());
+  EXPECT_FALSE(parse_credentials("", ":").has_value());
+}
+
+}  // namespace
+}  // namespace barid::sasl
