@@ -37,8 +37,9 @@ struct RecipientStatus {
   std::string diagnostic;
 };
 
-/// What an operator wants done with a message that is being tried, once its attempt ended.
-enum class Order : uint8_t { kNone, kDelete, kRequeue };
+/// What an operator wants done with a message that is being tried, once its attempt ended. Stored:
+/// a process that finds it does it.
+enum class Order : uint8_t { kNone = 0, kDelete = 1, kRequeue = 2 };
 
 /// Where the message's record is.
 enum class Area : uint8_t {
@@ -59,6 +60,7 @@ struct Message {
   uint32_t in_doubt_count = 0;
   bool hold = false;
   bool force_expired = false;
+  Order order = Order::kNone;
   bool delay_notice_sent = false;        ///< delay_warning_time was over once, and told
   std::vector<std::string> filed_under;  ///< destination keys of its schedule entries
 
@@ -72,7 +74,6 @@ struct Message {
   uint32_t recipients_in_memory = 0;  ///< pending ones when it was activated
   WallTime suspended_until{};  ///< none of its suspended sites takes it before; of this round
   bool is_notice = false;      ///< made here: no client would send it again if the store refused it
-  Order order = Order::kNone;
 
   /// No attempt is to begin any more.
   [[nodiscard]] bool withdrawn() const noexcept {

@@ -26,7 +26,7 @@ WallTime wall(uint64_t value) noexcept { return wall_from_micros(static_cast<int
 bool valid(const record::Message& in) noexcept {
   if (in.recipients_size() == 0 || in.size() > kContentBytesMax) return false;
   if (in.dsn_return() > 2 || in.body() > 2 || in.stream() > 1) return false;
-  if (in.client_port() > UINT16_MAX) return false;
+  if (in.client_port() > UINT16_MAX || in.order() > 2) return false;
   if (in.priority() < kPriorityMin || in.priority() > kPriorityMax) return false;
   if (!in.verp().empty() && in.verp().size() != 2) return false;
   for (const record::Recipient& recipient : in.recipients()) {
@@ -70,6 +70,7 @@ void encode_message(const Message& message, std::string* out) {
   for (const std::string& destination : message.filed_under) record.add_filed_under(destination);
   record.set_hold(message.hold);
   record.set_force_expired(message.force_expired);
+  record.set_order(static_cast<uint32_t>(message.order));
   record.set_in_doubt_count(message.in_doubt_count);
   record.set_delay_notice_sent(message.delay_notice_sent);
   if (!envelope.tenant.empty()) record.set_tenant(envelope.tenant);
@@ -111,6 +112,7 @@ Result<std::unique_ptr<Message>> decode_message(QueueId id, std::string_view byt
   message->due = wall(record.due_micros());
   message->hold = record.hold();
   message->force_expired = record.force_expired();
+  message->order = static_cast<Order>(record.order());
   message->in_doubt_count = record.in_doubt_count();
   message->delay_notice_sent = record.delay_notice_sent();
   envelope.tenant = record.tenant();

@@ -57,6 +57,7 @@ Message full_message() {
   message.in_doubt_count = 2;
   message.hold = true;
   message.force_expired = true;
+  message.order = Order::kRequeue;
   message.delay_notice_sent = true;
   message.filed_under = {"smtp:b.example", "lmtp:unix:/run/x"};
   return message;
@@ -106,6 +107,7 @@ void expect_equal(const Message& a, const Message& b) {
   EXPECT_EQ(a.in_doubt_count, b.in_doubt_count);
   EXPECT_EQ(a.hold, b.hold);
   EXPECT_EQ(a.force_expired, b.force_expired);
+  EXPECT_EQ(a.order, b.order);
   EXPECT_EQ(a.filed_under, b.filed_under);
 }
 

@@ -44,6 +44,11 @@ class Backlog {
 
   [[nodiscard]] bool empty() const noexcept { return by_name_.empty(); }
   [[nodiscard]] size_t queues_count() const noexcept { return by_name_.size(); }
+  /// Their names, in no particular order.
+  template <typename F>
+  void for_each_queue(F&& visit) const {
+    for (const auto& [name, entry] : by_name_) visit(std::string_view(name));
+  }
   /// Of those that are not due yet; nothing: none waits for a time.
   [[nodiscard]] std::optional<WallTime> next_due() const {
     if (by_due_.empty()) return std::nullopt;

@@ -191,7 +191,8 @@ void QueueManager::activate(std::unique_ptr<queue::Message> owned) {
   message.suspended_until = {};
   message.jobs_open = 0;
   if (message.content) hold_content(message, message.content);
-  if (message.force_expired || is_too_late(message)) {  // back to its sender, without an attempt
+  // Back to its sender, or what an earlier process was ordered to do: without an attempt.
+  if (message.force_expired || is_too_late(message) || message.order != queue::Order::kNone) {
     settle(message);
     return;
   }

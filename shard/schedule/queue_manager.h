@@ -128,6 +128,9 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   [[nodiscard]] uint64_t content_memory_bytes() const noexcept { return content_memory_bytes_; }
   /// Ids in memory: for listings, which show them as active.
   [[nodiscard]] std::vector<QueueId> active_ids() const;
+  /// Keys of the destinations that have mail on disk, sorted: for questions about mail that is not
+  /// in memory.
+  [[nodiscard]] std::vector<std::string> stored_destinations() const;
   [[nodiscard]] bool recovering() const noexcept { return recovering_count_ > 0; }
 
   /// Lets running deliveries end and stops all background work; kTimeout if that takes too long.

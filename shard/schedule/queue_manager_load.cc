@@ -1,6 +1,8 @@
 // Mail that comes from the store: at start, and when its time is due.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "shard/schedule/queue_manager.h"
 
 namespace barid::schedule {
@@ -36,6 +38,18 @@ size_t QueueManager::room(Stream lane) const noexcept {
 /// out. (Dynamic thresholds: Choudhury, Hahne 1998.)
 size_t QueueManager::allowance(Stream lane) const noexcept {
   return std::max(room(lane), kDestinationFloor);
+}
+
+std::vector<std::string> QueueManager::stored_destinations() const {
+  std::vector<std::string> keys;
+  for (const std::unique_ptr<Source>& source : partitions_) {
+    source->backlog.for_each_queue([&](std::string_view queue) {
+      if (const auto key = queue::parse_queue_key(queue)) keys.emplace_back(key->destination);
+    });
+  }
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  return keys;
 }
 
 /// Adopts a partition. What was in memory comes first and goes out while the rest is still read.
@@ -88,7 +102,9 @@ void QueueManager::adopt(Source& source, Family from, const RawRecord& raw) {
   std::unique_ptr<Message> message = *std::move(decoded);
   message->partition = source.partition;
   message->area = from == Family::kFresh ? queue::Area::kFresh : queue::Area::kQueued;
-  if (message->hold) {  // put on hold during an attempt that the process did not survive
+  if (message->hold &&
+      message->order ==
+          queue::Order::kNone) {  // put on hold during an attempt that the process did not survive
     file_on_hold(*message);
     return;
   }

@@ -115,8 +115,8 @@ void QueueOperation::fail(Code code) noexcept {
 rt::Task<void> QueueOperation::run() {
   const bool adopted = co_await wait_adopted();
   if (adopted) {
-    const bool everything = request_.ids.empty() && request_.filter.empty();
-    if (request_.action == QueueAction::kFlush && everything && !request_.dry_run) {
+    const bool revives = request_.action == QueueAction::kFlush && request_.revives;
+    if (revives && !request_.dry_run) {
       manager_.dispatcher_.revive_all();
     }
     if (request_.ids.empty()) co_await change_memory();
@@ -145,6 +145,7 @@ rt::Task<void> QueueOperation::run_source(Source* source) {
   if (request_.ids.empty()) {
     // Messages that come in later, requeued ones among them, are not meant.
     co_await change_stored(source, source->partition->allocate_id());
+    co_await commit_marked();
     co_return;
   }
   std::vector<QueueId> mine;
@@ -152,6 +153,7 @@ rt::Task<void> QueueOperation::run_source(Source* source) {
     if (id.partition == source->partition->number()) mine.push_back(id);
   }
   co_await change_ids(source, std::move(mine));
+  co_await commit_marked();
 }
 
 bool QueueOperation::applies(const Message& message, bool in_memory) const {
@@ -212,6 +214,7 @@ rt::Task<void> QueueOperation::change_memory() {
     }
   }
   withdraw_marked();
+  co_await commit_marked();
 }
 
 bool QueueOperation::mark(QueueId id) {
@@ -252,7 +255,8 @@ bool QueueOperation::mark(QueueId id) {
   return true;
 }
 
-/// What is still there afterwards is being delivered; a hold must be known after a crash too.
+/// What is still there afterwards is being delivered; what was ordered must be known after a crash
+/// too.
 void QueueOperation::withdraw_marked() {
   if (to_withdraw_.empty()) return;
   manager_.dispatcher_.withdraw();
@@ -261,9 +265,10 @@ void QueueOperation::withdraw_marked() {
     if (found == manager_.active_.end()) continue;
     Message& message = *found->second;
     ++progress_.busy;
-    if (request_.action == QueueAction::kHold && message.jobs_open > 0) {
-      manager_.rewrite(message, manager_.queues_of(message), manager_.reactor_.wall_now());
-    }
+    if (message.jobs_open == 0) continue;
+    manager_.rewrite(message, manager_.queues_of(message), manager_.reactor_.wall_now());
+    queue::Partition& partition = *message.partition;
+    if (partition.writable()) marked_groups_[&partition] = partition.store().open_group();
   }
 }
 
@@ -421,6 +426,15 @@ rt::Task<void> QueueOperation::commit(Source* source) {
   if (group == 0) co_return;
   const Status status = co_await source->partition->committed(group);
   if (!status.ok()) fail(Code::kUnavailable);
+}
+
+/// Waits until what is to become of running deliveries is on disk.
+rt::Task<void> QueueOperation::commit_marked() {
+  const auto groups = std::exchange(marked_groups_, {});
+  for (const auto& [partition, group] : groups) {
+    const Status status = co_await partition->committed(group);
+    if (!status.ok()) fail(Code::kUnavailable);
+  }
 }
 
 rt::Task<void> QueueOperation::requeue(Source* source, QueueId id) {

@@ -12,6 +12,7 @@
 #include <absl/container/flat_hash_set.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -44,6 +45,7 @@ inline constexpr size_t kOperationIdsMax = 1000;
 struct OperationRequest {
   QueueAction action = QueueAction::kHold;
   bool dry_run = false;
+  bool revives = true;  ///< a flush forgets dead sites, whatever it is for, as in Postfix
   /// Not empty: these, at most kOperationIdsMax; the filter then only restricts states.
   std::vector<QueueId> ids;
   queue::MessageFilter filter;
@@ -96,6 +98,7 @@ class QueueOperation {
   /// False: the message changed meanwhile, look again.
   rt::Task<bool> try_requeue(Source* source, QueueId id);
   rt::Task<void> commit(Source* source);
+  rt::Task<void> commit_marked();
 
   [[nodiscard]] bool applies(const queue::Message& message, bool in_memory) const;
   void count(const queue::Message& message);
@@ -108,7 +111,8 @@ class QueueOperation {
   OperationProgress progress_;
   absl::flat_hash_set<QueueId> marked_;  // handled in memory
   std::vector<QueueId> to_withdraw_;     // of marked_: since the last withdraw_marked()
-  uint64_t uncommitted_group_ = 0;       // our last change of the present source; 0 = none
+  std::map<queue::Partition*, uint64_t> marked_groups_;  // the last with a mark, of each
+  uint64_t uncommitted_group_ = 0;  // our last change of the present source; 0 = none
   bool cancelled_ = false;
 };
 

@@ -347,6 +347,41 @@ TEST_F(QueueOperationTest, HoldDuringAnAttemptSurvivesACrash) {
   EXPECT_EQ(rows(Family::kSchedule), 0u);
 }
 
+TEST_F(QueueOperationTest, DeletingDuringAnAttemptSurvivesACrash) {
+  node->agent.work = 10s;
+  const QueueId id = node->stage("later@a.example");
+  run_for(1s);
+  EXPECT_EQ(operate(QueueAction::kDelete, {id}).busy, 1u);
+  const sim::SimDisk crashed = disk;  // at once: the answer means that it is on disk
+  end();
+  disk = crashed;
+  node = std::make_unique<Node>(shard, disk);
+  run_for(2h);
+  EXPECT_TRUE(node->agent.tries.empty());
+  EXPECT_EQ(rows(Family::kQueued) + rows(Family::kFresh), 0u);
+  EXPECT_EQ(rows(Family::kSchedule) + rows(Family::kContent), 0u);
+  EXPECT_EQ(node->log_count(id.text() + ": removed"), 1u);
+}
+
+TEST_F(QueueOperationTest, RequeueingDuringAnAttemptSurvivesACrash) {
+  for (const bool held_too : {false, true}) {
+    SCOPED_TRACE(held_too);
+    node->agent.work = 10s;
+    const QueueId id = node->stage("x@a.example");
+    run_for(1s);
+    if (held_too) operate(QueueAction::kHold, {id});
+    EXPECT_EQ(operate(QueueAction::kRequeue, {id}).busy, 1u);
+    const sim::SimDisk crashed = disk;
+    end();
+    disk = crashed;
+    node = std::make_unique<Node>(shard, disk);
+    run_for(2h);
+    EXPECT_EQ(node->log_count("orig_id=" + id.text()), 1u);
+    EXPECT_EQ(node->agent.delivered["x@a.example"], 1);
+    EXPECT_EQ(rows(Family::kQueued) + rows(Family::kFresh), 0u);
+  }
+}
+
 TEST_F(QueueOperationTest, EndsWhenTheStoreFailsAndNothingIsLost) {
   for (int i = 0; i < 20; ++i) node->stage(fmt::format("later{}@a.example", i));
   run_for(1s);

@@ -17,7 +17,7 @@ import termios
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from barid_harness import BARID, PATIENCE, RawClient, Scenario, stop_process  # noqa: E402
+from barid_harness import BARID, PATIENCE, RawClient, Scenario, free_port, stop_process  # noqa: E402
 
 
 class Tools(Scenario):
@@ -93,6 +93,31 @@ class Commands(Tools):
         self.assertEqual(shown["all_recipients"][0]["address"], "a@one.example")
         content = self.run_barid(server, "show", ids["a@one.example"], "--content").stdout
         self.assertTrue(content.endswith("Subject: x\n\nbody\n"), content)
+
+    def test_a_site_is_known_by_its_mail_on_disk(self):
+        server, ids = self.filled("a@one.example")
+        sites = {json.loads(line)["site"] for line in self.run_barid(server, "destinations", "--json").stdout.splitlines()}
+        self.assertEqual(len(sites), 1)
+        site = sites.pop()
+        server.kill()
+        server.start()
+        self.assertEqual(self.run_barid(server, "destinations", "--json").stdout, "")  # nothing in memory
+        listed = self.run_barid(server, "list", "--json", "--site", site).stdout
+        self.assertEqual([json.loads(line)["queue_id"] for line in listed.splitlines()], list(ids.values()))
+        self.assertEqual(self.run_barid(server, "list", "--json", "--site", "elsewhere.example").stdout, "")
+        self.run_barid(server, "delete", "--site", site)
+        self.assertEqual(server.queue(), [])
+
+    def test_flushing_a_domain_lifts_its_dead_site(self):
+        port = free_port()
+        server = self.barid(relayhost=f"[127.0.0.1]:{port}", minimal_backoff_time="1h", maximal_backoff_time="1h")
+        with RawClient(server.port) as client:
+            client.submit(recipients=["a@one.example"])
+        server.wait_log(r"status=deferred .*Connection refused")
+        out = self.sink(port=port)
+        self.run_barid(server, "flush", "--domain", "one.example")
+        out.wait_messages(1)
+        server.wait_queue()
 
     def test_expire_returns_to_the_sender(self):
         server, ids = self.filled("a@one.example")
@@ -172,6 +197,20 @@ class Suspensions(Tools):
                  'stream "slow" is no stream; there are bulk and transactional')]:
             self.assertEqual(self.run_barid(server, *words, status=status).stderr,
                              f"barid queue: fatal: {says}\n")
+
+    def test_resumed_mail_goes_at_once(self):
+        out = self.sink()
+        server = self.barid(relayhost=out.relayhost, minimal_backoff_time="1h", maximal_backoff_time="1h")
+        self.run_barid(server, "suspend", "--domain", "One.example", "--reason", "they asked")
+        with RawClient(server.port) as client:
+            client.submit(recipients=["a@one.example"])
+            client.submit(recipients=["b@two.example"])
+        out.wait_messages(1)
+        server.wait_log(r"status=deferred \(delivery temporarily suspended: domain:one\.example: they asked\)")
+        self.run_barid(server, "resume", "--domain", "one.EXAMPLE")
+        out.wait_messages(2)
+        server.wait_queue()
+        self.assertEqual([m.recipients for m in out.messages], [["b@two.example"], ["a@one.example"]])
 
     def test_a_damaged_list_is_said(self):
         server, _ = self.filled("a@one.example")

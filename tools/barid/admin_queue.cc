@@ -8,20 +8,19 @@
 #include <optional>
 
 #include "core/mail/queue_entry.h"
-#include "core/text/ascii.h"
 #include "shard/queue/message_scan.h"
 #include "shard/queue/partition.h"
 #include "shard/schedule/queue_manager.h"
 #include "shard/schedule/views.h"
 #include "tools/barid/admin_queue_text.h"
+#include "tools/barid/operation_run.h"
 #include "tools/barid/queue_list.h"
+#include "tools/barid/site_members.h"
 
 namespace barid::tools {
 
-using schedule::OperationProgress;
 using schedule::OperationRequest;
 using schedule::QueueAction;
-using schedule::QueueOperation;
 
 namespace {
 
@@ -68,17 +67,6 @@ void AdminQueue::add_routes(http::Router& router) {
   router.add(Method::kGet, "/admin/v1/queue_counts", http::handler<&AdminQueue::count>(*this));
 }
 
-rt::Task<void> AdminQueue::add_site_members(queue::MessageFilter* filter) {
-  if (filter->site().empty()) co_return;
-  const auto shards = co_await gather(inside_, shard_destinations);
-  for (const std::vector<schedule::DestinationView>& views : shards) {
-    for (const schedule::DestinationView& view : views) {
-      if (text::equals_ignore_case(view.site, filter->site()))
-        filter->add_site_member(view.nexthop);
-    }
-  }
-}
-
 rt::Task<AdminQueue::Active> AdminQueue::active_ids() {
   absl::flat_hash_set<QueueId> active;
   const std::vector<std::vector<QueueId>> ids = co_await gather(inside_, shard_active_ids);
@@ -97,7 +85,7 @@ rt::Task<void> AdminQueue::list(http::Exchange& exchange) {
       co_return;
     }
   }
-  co_await add_site_members(&listing.filter);
+  co_await add_site_members(inside_, &listing.filter);
   listing.active = co_await active_ids();
   const auto stores = co_await gather(inside_, shard_stores);
   const bool begun = co_await exchange.begin({.content_type = "application/x-ndjson"});
@@ -257,7 +245,7 @@ rt::Task<void> AdminQueue::act(http::Exchange& exchange) {
     co_await exchange.refuse(bad_request(std::move(problem)));
     co_return;
   }
-  co_await add_site_members(&request.filter);
+  co_await add_site_members(inside_, &request.filter);
   const bool done = co_await run(exchange, request);
   if (!done) exchange.cut_short();
 }
@@ -265,49 +253,27 @@ rt::Task<void> AdminQueue::act(http::Exchange& exchange) {
 /// Runs it on every shard at once and tells how far they are. False if the client is gone; the
 /// shards then end after the piece they are at.
 rt::Task<bool> AdminQueue::run(http::Exchange& exchange, const OperationRequest& request) {
-  const auto start = [&request](Shard::Inside& shard, size_t) {
-    auto* operation = new QueueOperation(shard_queue(shard), request);  // freed on its own shard
-    operation->start();
-    return operation;
-  };
-  const std::vector<QueueOperation*> operations =
-      co_await gather_each<QueueOperation*>(inside_, start);
-  const auto progress_of = [&operations](Shard::Inside&, size_t index) {
-    return operations[index] != nullptr ? operations[index]->progress()
-                                        : OperationProgress{.finished = true};
-  };
-  const auto cancel = [&operations](Shard::Inside&, size_t index) {
-    if (operations[index] != nullptr) operations[index]->cancel();
-    return true;
-  };
-  const auto forget = [&operations](Shard::Inside&, size_t index) {
-    delete operations[index];
-    return true;
-  };
   bool reading = co_await exchange.begin({.content_type = "application/x-ndjson"});
+  OperationRun operation(inside_, request);
+  co_await operation.start();
   bool cancelled = false;
-  OperationProgress total;
-  for (Duration pause = kFirstPoll; !total.finished; pause = std::min(pause * 2, kPollMax)) {
+  for (Duration pause = kFirstPoll; !operation.total().finished;
+       pause = std::min(pause * 2, kPollMax)) {
     co_await rt::Sleep(shard_reactor(inside_), shard_reactor(inside_).now() + pause);
-    total = sum(co_await gather_each<OperationProgress>(inside_, progress_of));
-    if (reading && !total.finished && pause == kPollMax) {
-      reading = co_await exchange.write(progress_json(total));
+    co_await operation.look();
+    if (reading && !operation.total().finished && pause == kPollMax) {
+      reading = co_await exchange.write(progress_json(operation.total()));
     }
-    if (!reading && !std::exchange(cancelled, true)) {
-      static_cast<void>(co_await gather_each<bool>(inside_, cancel));
-    }
+    if (!reading && !std::exchange(cancelled, true)) co_await operation.cancel();
   }
-  const bool all_started =
-      std::find(operations.begin(), operations.end(), nullptr) == operations.end();
-  static_cast<void>(co_await gather_each<bool>(inside_, forget));
-  if (!all_started && total.code == Code::kOk) total.code = Code::kUnavailable;
+  co_await operation.end();
   if (!request.dry_run) {
-    for (const std::string& line : summary_lines(request.action, total)) {
+    for (const std::string& line : summary_lines(request.action, operation.total())) {
       shard_log_note(inside_, LogNote{.program = LogProgram::kPostsuper, .text = line});
     }
   }
   if (!reading) co_return false;
-  co_return co_await exchange.write(result_json(request, total));
+  co_return co_await exchange.write(result_json(request, operation.total()));
 }
 
 // --- destinations

@@ -46,8 +46,6 @@ class AdminQueue {
   rt::Task<void> show(http::Exchange& exchange);
   rt::Task<void> show_content(http::Exchange& exchange);
   rt::Task<Result<Found>> find(QueueId id);
-  /// The domains of the filter's site, as far as the schedule knows them.
-  rt::Task<void> add_site_members(queue::MessageFilter* filter);
   rt::Task<void> act(http::Exchange& exchange);
   rt::Task<bool> run(http::Exchange& exchange, const schedule::OperationRequest& request);
   rt::Task<void> destinations(http::Exchange& exchange);

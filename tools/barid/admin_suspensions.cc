@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/config/values.h"
+#include "tools/barid/operation_run.h"
 #include "tools/barid/suspension_file.h"
 
 namespace barid::tools {
@@ -20,6 +21,7 @@ constexpr Duration kWritePatience = std::chrono::seconds(30);
 struct Changed {
   std::string problem;
   bool not_found = false;
+  Suspension resumed;  ///< as its mail names it
   Suspensions list;
   uint64_t version = 0;
 };
@@ -121,6 +123,9 @@ rt::Task<void> AdminSuspensions::apply(http::Exchange& exchange, const Change& c
     changed.list = shard_suspensions(shard).list;
     static_cast<void>(changed.list.drop_ended(shard_reactor(shard).wall_now()));
     if (change.removes) {
+      Suspensions named;  // in its stored form
+      static_cast<void>(named.add(change.entry));
+      named.for_each([&](const Suspension& entry) { changed.resumed = entry; });
       changed.not_found = !changed.list.remove(change.entry.kind, change.entry.value);
     } else {
       changed.problem = changed.list.add(change.entry);
@@ -153,6 +158,12 @@ rt::Task<void> AdminSuspensions::apply(http::Exchange& exchange, const Change& c
     return true;
   };
   static_cast<void>(co_await gather_each<bool>(inside_, spread));
+  if (change.removes) {  // what it kept back is due now, not when somebody looks again
+    schedule::OperationRequest flush{.action = schedule::QueueAction::kFlush, .revives = false};
+    static_cast<void>(
+        flush.filter.add("reason", "delivery temporarily suspended: " + changed.resumed.name()));
+    co_await run_operation(inside_, flush);
+  }
   const std::string note =
       fmt::format("{} {}{}", change.entry.name(), change.removes ? "resumed" : "suspended",
                   change.entry.reason.empty() ? "" : fmt::format(": {}", change.entry.reason));
