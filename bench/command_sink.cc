@@ -22,7 +22,7 @@ struct Arguments {
   std::vector<std::string> listen;
   std::string size_max = "256M";
   std::string permfail, delay, greylist, idle_timeout = "300s", read_pause = "10ms";
-  std::string stage = "dot", drop_stage, delay_stage;
+  std::string stage = "dot", drop_stage, delay_stage, from, until;
   SinkOptions options;
   bool no_pipelining = false, no_8bitmime = false, no_smtputf8 = false, no_size = false,
        no_chunking = false;
@@ -56,6 +56,12 @@ Status finish_options(Arguments& arguments) {
   BARID_TRY(options.read_pause, parse_duration(arguments.read_pause));
   if (!arguments.delay.empty()) {
     BARID_TRY(faults.delay, parse_duration(arguments.delay));
+  }
+  if (!arguments.from.empty()) {
+    BARID_TRY(faults.from, parse_duration(arguments.from));
+  }
+  if (!arguments.until.empty()) {
+    BARID_TRY(faults.until, parse_duration(arguments.until));
   }
   if (!arguments.greylist.empty()) {
     BARID_TRY(faults.greylist, parse_duration(arguments.greylist));
@@ -165,6 +171,8 @@ std::function<int()> add_sink_command(CLI::App& app) {
                       "instead of --stage; also reply: after taking the message");
   command->add_option("--greylist", arguments->greylist,
                       "refuse a sender and recipient until seen so long ago");
+  command->add_option("--from", arguments->from, "random faults begin so long after the start");
+  command->add_option("--until", arguments->until, "and end so long after it (default: never)");
   command->add_option("--max-connections", options.connections_max, "more get 421")
       ->capture_default_str();
   command->add_option("--bytes-per-read", options.bytes_per_read, "slow reader");

@@ -24,5 +24,6 @@ enum ExitCode : int {
 [[nodiscard]] std::function<int()> add_source_command(CLI::App& app);
 [[nodiscard]] std::function<int()> add_sink_command(CLI::App& app);
 [[nodiscard]] std::function<int()> add_compare_command(CLI::App& app);
+[[nodiscard]] std::function<int()> add_picture_command(CLI::App& app);
 
 }  // namespace barid::bench

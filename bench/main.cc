@@ -16,9 +16,11 @@ int main(int argc, char** argv) {
       "Examples:\n"
       "  barid-bench sink 127.0.0.1:2526 --json &\n"
       "  barid-bench source 127.0.0.1:2525 --messages 100000 --mode pipeline\n"
-      "  barid-bench compare --barid build/release/bin/barid --html report.html");
-  const std::array<std::function<int()>, 3> commands = {
-      add_source_command(app), add_sink_command(app), add_compare_command(app)};
+      "  barid-bench compare --barid build/release/bin/barid --html report.html\n"
+      "  barid-bench picture --barid build/release/bin/barid docs/pictures");
+  const std::array<std::function<int()>, 4> commands = {
+      add_source_command(app), add_sink_command(app), add_compare_command(app),
+      add_picture_command(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

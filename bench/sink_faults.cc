@@ -23,7 +23,14 @@ bool FaultDecider::chance(double fraction) noexcept {
   return static_cast<double>(rng_.next() >> 11) * kScale < fraction;
 }
 
+bool FaultDecider::resting() const noexcept {
+  if (script_.until == Duration::zero()) return false;
+  const Duration since = std::chrono::steady_clock::now() - started_at_;
+  return since < script_.from || since >= script_.until;
+}
+
 Verdict FaultDecider::decide(Stage stage) noexcept {
+  if (resting()) return Verdict::kAccept;
   if (stage == script_.drop_stage && chance(script_.drop_fraction)) return Verdict::kDrop;
   if (stage == script_.permfail_stage && chance(script_.permfail_fraction)) {
     return Verdict::kPermfail;

@@ -29,6 +29,9 @@ struct FaultScript {
   Duration delay{};  ///< before the reply of delay_stage
   Stage delay_stage = Stage::kDot;
   Duration greylist{};  ///< a (sender, recipient) pair is refused until this old
+  /// Random faults (fractions) strike only between these times after the start; both 0: always.
+  Duration from{};
+  Duration until{};
 };
 
 enum class Verdict : uint8_t { kAccept, kTempfail, kPermfail, kGreylist, kDrop };
@@ -50,8 +53,10 @@ class FaultDecider {
 
  private:
   [[nodiscard]] bool chance(double fraction) noexcept;
+  [[nodiscard]] bool resting() const noexcept;
 
   const FaultScript script_;
+  const MonoTime started_at_ = std::chrono::steady_clock::now();
   Rng rng_;
   std::unordered_map<uint64_t, MonoTime> first_seen_;  ///< by hash of the pair, bounded
 };

@@ -346,6 +346,9 @@ void SmtpSink::Worker::close_idle(MonoTime now) {
 }
 
 void SmtpSink::Worker::close_connection(Connection& connection) {
+  // Closing alone is not enough: a child that was forked and has not called exec yet has it too,
+  // and its events would go on.
+  ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, connection.fd, nullptr);
   ::close(connection.fd);
   shared_.connections_open.fetch_sub(1);
   connections_.erase(&connection);

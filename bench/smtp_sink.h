@@ -56,6 +56,10 @@ class SmtpSink {
   [[nodiscard]] const std::vector<Endpoint>& endpoints() const noexcept { return endpoints_; }
   /// Messages taken so far; cheap, from any thread.
   [[nodiscard]] uint64_t message_count() const noexcept;
+  /// Connections that are open now; cheap, from any thread.
+  [[nodiscard]] uint32_t connection_count() const noexcept {
+    return shared_.connections_open.load(std::memory_order_relaxed);
+  }
   /// Readable once message_count_stop messages were taken.
   [[nodiscard]] int done_fd() const noexcept { return shared_.done_fd; }
   [[nodiscard]] SinkReport report() const;

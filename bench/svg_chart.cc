@@ -153,4 +153,90 @@ std::string percentile_chart(const std::string& title, const std::string& unit,
   return out + "</svg>\n";
 }
 
+namespace {
+
+constexpr double kTimeWidth = 720;
+constexpr double kTimeHeight = 280;
+constexpr double kTimeLeft = 48;
+constexpr double kTimeRight = 664;
+constexpr double kTimeTop = 62;
+constexpr double kTimeBottom = 240;
+constexpr int kTimeTicks = 4;
+
+/// The next of 1, 2, 5 times a power of ten that is divisible into ticks.
+double nice_top(double value) noexcept {
+  if (value <= 0) return 1;
+  const double power = std::pow(10.0, std::floor(std::log10(value)));
+  for (const double step : {1.0, 2.0, 4.0, 6.0, 8.0}) {
+    if (step * power >= value) return step * power;
+  }
+  return 10 * power;
+}
+
+constexpr std::string_view kTimeStyle =
+    "<style>svg{background:#fff;font:12px system-ui,sans-serif}text{fill:#30363c}"
+    ".chart-title{font-weight:600;font-size:14px}.grid{stroke:#e3e6e8}.span{fill:#fbe3d4}"
+    ".line{fill:none;stroke-width:2;stroke-linejoin:round}.c0{stroke:#0b8f7a}.c1{stroke:#c2571a}"
+    ".c2{stroke:#5b5fc7}.k0{fill:#0b8f7a}.k1{fill:#c2571a}.k2{fill:#5b5fc7}"
+    ".end{text-anchor:end}.mid{text-anchor:middle}</style>\n";
+
+}  // namespace
+
+std::string time_chart(const std::string& title, const std::vector<TimeSeries>& series,
+                       const std::vector<TimeSpan>& spans) {
+  double last = 0;
+  std::array<double, 2> tops{};
+  for (const TimeSeries& one : series) {
+    for (const auto& [time, value] : one.points) {
+      last = std::max(last, time);
+      tops[one.right_axis] = std::max(tops[one.right_axis], value);
+    }
+  }
+  if (last <= 0) return {};
+  for (double& top : tops) top = nice_top(top);
+  const auto x_at = [last](double time) {
+    return kTimeLeft + std::min(time, last) / last * (kTimeRight - kTimeLeft);
+  };
+  const auto y_at = [](double part) { return kTimeBottom - part * (kTimeBottom - kTimeTop); };
+  std::string out = fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" "
+      "viewBox=\"0 0 {0:.0f} {1:.0f}\" role=\"img\" aria-label=\"{2}\">\n{3}"
+      "<text class=\"chart-title\" x=\"8\" y=\"20\">{2}</text>\n",
+      kTimeWidth, kTimeHeight, escape_html(title), kTimeStyle);
+  auto to = std::back_inserter(out);
+  for (const TimeSpan& span : spans) {
+    fmt::format_to(
+        to,
+        "<rect class=\"span\" x=\"{0:.1f}\" y=\"{1:.1f}\" width=\"{2:.1f}\" "
+        "height=\"{3:.1f}\"/><text class=\"mid\" x=\"{4:.1f}\" y=\"{5:.1f}\">{6}</text>\n",
+        x_at(span.from), kTimeTop, x_at(span.until) - x_at(span.from), kTimeBottom - kTimeTop,
+        (x_at(span.from) + x_at(span.until)) / 2, kTimeTop + 14, escape_html(span.label));
+  }
+  for (int i = 0; i <= kTimeTicks; ++i) {
+    const double part = static_cast<double>(i) / kTimeTicks;
+    const double x = kTimeLeft + part * (kTimeRight - kTimeLeft);
+    fmt::format_to(to,
+                   "<path class=\"grid\" d=\"M{0:.1f} {1:.1f}H{2:.1f}\"/>"
+                   "<text class=\"end\" x=\"{3:.1f}\" y=\"{4:.1f}\">{5:g}</text>"
+                   "<text x=\"{6:.1f}\" y=\"{4:.1f}\">{7:g}</text>"
+                   "<text class=\"mid\" x=\"{8:.1f}\" y=\"{9:.1f}\">{10:.0f} s</text>\n",
+                   kTimeLeft, y_at(part), kTimeRight, kTimeLeft - 6, y_at(part) + 4, part * tops[0],
+                   kTimeRight + 6, part * tops[1], x, kTimeBottom + 20, part * last);
+  }
+  double legend_x = 8;
+  for (const TimeSeries& one : series) {
+    fmt::format_to(to, "<polyline class=\"line c{}\" points=\"", one.color % 3);
+    for (const auto& [time, value] : one.points) {
+      fmt::format_to(to, "{:.1f},{:.1f} ", x_at(time), y_at(value / tops[one.right_axis]));
+    }
+    fmt::format_to(
+        to,
+        "\"/><rect class=\"k{}\" x=\"{:.1f}\" y=\"33\" width=\"10\" height=\"10\" rx=\"2\"/>"
+        "<text x=\"{:.1f}\" y=\"42\">{}</text>\n",
+        one.color % 3, legend_x, legend_x + 15, escape_html(one.label));
+    legend_x += 40 + 7.0 * static_cast<double>(one.label.size());
+  }
+  return out + "</svg>\n";
+}
+
 }  // namespace barid::bench

@@ -31,6 +31,23 @@ struct Curve {
 [[nodiscard]] std::string percentile_chart(const std::string& title, const std::string& unit,
                                            const std::vector<Curve>& curves);
 
+/// A quantity over time. Both axes are linear and begin at zero.
+struct TimeSeries {
+  std::string label;
+  std::vector<std::pair<double, double>> points;  ///< seconds, value; in order
+  uint32_t color = 0;
+  bool right_axis = false;
+};
+struct TimeSpan {
+  double from = 0;
+  double until = 0;
+  std::string label;
+};
+/// Series over time with shaded spans, as a document of its own with its own colours.
+[[nodiscard]] std::string time_chart(const std::string& title,
+                                     const std::vector<TimeSeries>& series,
+                                     const std::vector<TimeSpan>& spans);
+
 /// Text safe inside HTML and SVG elements and attributes.
 [[nodiscard]] std::string escape_html(const std::string& text);
 
