@@ -4,6 +4,7 @@
 #include "core/text/ascii.h"
 #include "http/submit/email_id.h"
 #include "http/submit/event_record.h"
+#include "http/submit/idempotency.h"
 #include "http/submit/query.h"
 
 namespace barid::http {
@@ -14,31 +15,6 @@ constexpr Duration kReadPatience = std::chrono::seconds(30);
 /// Events this young are not listed yet: an earlier one may still be on its way to the disk of
 /// another partition, and a reader that asks for what comes after would never see it.
 constexpr Duration kEventSettling = std::chrono::milliseconds(500);
-
-struct IdempotentEntry {
-  WallTime expires{};
-  std::string digest;
-  std::string answer;
-};
-
-std::optional<IdempotentEntry> parse_entry(std::string_view value) {
-  if (value.size() < 8 + crypto::kSha256Bytes) return std::nullopt;
-  uint64_t micros = 0;
-  for (size_t i = 0; i < 8; ++i) micros = micros << 8 | static_cast<uint8_t>(value[i]);
-  return IdempotentEntry{.expires = wall_from_micros(static_cast<int64_t>(micros)),
-                         .digest = std::string(value.substr(8, crypto::kSha256Bytes)),
-                         .answer = std::string(value.substr(8 + crypto::kSha256Bytes))};
-}
-
-/// The entry of `key` in whichever partition has it; empty = none has.
-Result<std::string> find_entry(const std::vector<const queue::Store*>& stores,
-                               std::string_view key) {
-  for (const queue::Store* store : stores) {
-    Result<std::string> found = store->get(queue::Family::kIdempotency, key);
-    if (found.ok() || found.error().code != Code::kNotFound) return found;
-  }
-  return std::string();
-}
 
 }  // namespace
 
@@ -79,7 +55,7 @@ rt::Task<bool> EmailApi::begin_idempotent(Exchange& exchange, const Principal& p
                               .message = "The key must be between 1-256 chars."});
     co_return false;
   }
-  idempotency->key = crypto::sha256({principal.tenant, std::string_view("\0", 1), *given});
+  idempotency->key = idempotency_key(principal.tenant, *given);
   std::vector<std::string_view> pieces = {exchange.request().target_text,
                                           exchange.request().field("x-batch-validation"),
                                           std::string_view("\0", 1)};
@@ -95,11 +71,11 @@ rt::Task<bool> EmailApi::begin_idempotent(Exchange& exchange, const Principal& p
   }
   idempotency->begun = true;
   auto call = [stores = env_.stores.all(), key = idempotency->key] {
-    return find_entry(stores, key);
+    return find_idempotent(stores, key);
   };
   const Result<std::string> found = co_await env_.offload.run(std::move(call), patience());
   std::optional<IdempotentEntry> entry;
-  if (found.ok()) entry = parse_entry(*found);
+  if (found.ok()) entry = parse_idempotent(*found);
   const bool valid = entry && entry->expires > env_.reactor.wall_now();
   if (found.ok() && !valid) co_return true;
   end_idempotent(*idempotency);

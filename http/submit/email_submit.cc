@@ -7,12 +7,12 @@
 #include "core/text/date.h"
 #include "http/submit/email_api.h"
 #include "http/submit/email_id.h"
+#include "http/submit/idempotency.h"
 #include "http/submit/merge.h"
 
 namespace barid::http {
 namespace {
 
-constexpr Duration kIdempotencyLife = std::chrono::hours(24);
 constexpr size_t kYieldEvery = 64;
 constexpr std::string_view kVerpDelimiters = "+=";
 /// Places of suppressed recipients: beyond those of any message.
@@ -60,15 +60,6 @@ void prefix_param(ApiError& error, size_t index) {
   error.message = fmt::format("emails[{}]: {}", index, error.message);
   error.param =
       error.param.empty() ? fmt::to_string(index) : fmt::format("{}.{}", index, error.param);
-}
-
-std::string entry_of(WallTime expires, std::string_view digest, std::string_view answer) {
-  std::string entry;
-  const auto micros = static_cast<uint64_t>(unix_micros(expires));
-  for (int shift = 56; shift >= 0; shift -= 8) entry += static_cast<char>(micros >> shift & 0xff);
-  entry += digest;
-  entry += answer;
-  return entry;
 }
 
 std::string lower(const Mailbox& mailbox) {
@@ -477,8 +468,9 @@ rt::Task<void> EmailApi::store_and_answer(Exchange& exchange, std::vector<Email>
   if (!idempotency.key.empty()) {
     const WallTime expires = std::chrono::time_point_cast<WallTime::duration>(
         env_.reactor.wall_now() + kIdempotencyLife);
-    partition.put_entry(queue::Family::kIdempotency, idempotency.key,
-                        entry_of(expires, idempotency.digest, answer));
+    partition.put_entry(
+        queue::Family::kIdempotency, idempotency.key,
+        idempotent_record({.expires = expires, .digest = idempotency.digest, .answer = answer}));
   }
   const Status status = co_await partition.committed(group);
   if (status.ok()) {

@@ -428,6 +428,7 @@ void ServerSession::begin_content() {
                                                                 : std::string_view(),
                    .unix_seconds = unix_seconds(arrival_)});
   content_->append(header);
+  own_header_bytes_ = header.size();
 }
 
 void ServerSession::append_body(std::string_view bytes) {
@@ -464,6 +465,18 @@ rt::Task<void> ServerSession::commit() {
     id_ = {};
     co_return;
   }
+  const std::string once = co_await begin_once();
+  if (!once.empty()) {
+    content_.reset();
+    if (once.starts_with("250 ")) {
+      machine_.on_committed(std::string_view(once).substr(4));
+    } else {
+      log_reject(once, "END-OF-MESSAGE");
+      machine_.on_commit_failed(once);
+    }
+    id_ = {};
+    co_return;
+  }
   const std::string message_id = find_header(content_->spans().front(), "Message-ID");
   env_.log.write(origin(), CleanupMessageId{.queue_id = id_, .message_id = message_id});
   schedule::QueueManager::Submission submission{
@@ -478,9 +491,11 @@ rt::Task<void> ServerSession::commit() {
   if (changes) change_recipients(*changes, submission.envelope);
   queue::Partition& partition = env_.queue.home();
   const uint64_t group = env_.queue.stage(std::move(submission));
+  const auto text = id_.text_chars();
+  if (!once_.key.empty()) env_.once->keep(partition, once_, {text.data(), text.size()});
   const Status status = co_await partition.committed(group);
+  end_once(partition, status.ok() ? OnceOnly::Outcome::kStored : OnceOnly::Outcome::kNotStored);
   if (status.ok()) {
-    const auto text = id_.text_chars();
     machine_.on_committed({text.data(), text.size()});
   } else {
     constexpr std::string_view kFailed = "451 4.3.0 Error: queue file write error";

@@ -19,6 +19,7 @@
 #include "shard/schedule/queue_manager.h"
 #include "smtp/server/client_table.h"
 #include "smtp/server/machine.h"
+#include "smtp/server/once_only.h"
 #include "smtp/server/session_auth.h"
 
 namespace barid::smtp {
@@ -88,6 +89,7 @@ struct ServerEnv {
   ClientTable& clients;
   net::TlsTicketKeys& tickets;
   uint32_t& handshakes_count;  ///< under way on this shard
+  OnceOnly* once = nullptr;    ///< null: Idempotency-Key is a field like any other
 };
 
 /// How a connection came in.
@@ -115,6 +117,9 @@ class ServerSession final : private rt::StopCallback {
   rt::Task<bool> read_more();
   rt::Task<bool> flush_output(Duration delay);
   rt::Task<void> commit();
+  [[nodiscard]] std::string digest_of_message() const;
+  rt::Task<std::string> begin_once();
+  void end_once(queue::Partition& partition, OnceOnly::Outcome outcome);
   rt::Task<void> offer_auth();
   rt::Task<void> authenticate();
   [[nodiscard]] std::string refuse_foreign_from() const;
@@ -157,6 +162,8 @@ class ServerSession final : private rt::StopCallback {
 
   QueueId id_{};
   ContentRef content_;
+  size_t own_header_bytes_ = 0;  ///< of content_, before what the client sent
+  OnceOnly::Claim once_;         ///< of the message that is being stored
   WallTime arrival_{};
   bool stopping_ = false;
 };

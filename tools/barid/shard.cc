@@ -19,6 +19,7 @@
 #include "smtp/server/service.h"
 #include "tools/barid/http_site.h"
 #include "tools/barid/shard_gather.h"
+#include "tools/barid/smtp_once.h"
 
 namespace barid::tools {
 namespace {
@@ -79,6 +80,11 @@ struct Shard::Inside final : schedule::GovernorHost,
                .listener = owner.commons_.webhooks,
                .suppressions = owner.commons_.suppressions}),
         sweeper(reactor, offload, fates, owner.commons_.event_floors),
+        once({.reactor = reactor,
+              .offload = offload,
+              .fates = fates,
+              .ledger = owner.commons_.ledger,
+              .stores = owner.commons_.stores}),
         feedback_agent({.reactor = reactor,
                         .offload = offload,
                         .fates = fates,
@@ -144,6 +150,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   std::vector<std::unique_ptr<ShardGuest>> guests;
   http::FateRecorder fates;
   http::Sweeper sweeper;
+  SmtpOnce once;
   http::FeedbackAgent feedback_agent;
   rt::Scope scope;
   ShardSuspensions suspensions;
@@ -264,7 +271,8 @@ std::string Shard::Inside::open_service(const ListenSettings& listen) {
                             .stop = sessions_stop,
                             .clients = shard.commons_.clients,
                             .tickets = shard.commons_.tickets,
-                            .handshakes_count = handshakes_count};
+                            .handshakes_count = handshakes_count,
+                            .once = &once};
   services.emplace_back(listen.service, std::make_unique<smtp::SmtpService>(
                                             env, listen.server, shard.commons_.log_pids));
   smtp::SmtpService& service = *services.back().second;
