@@ -38,6 +38,7 @@ EmailBody read_queued_body(const queue::Store& store, const JsonValue& record) {
     if (!content) continue;
     for (MimePart& part : read_mime_parts(*content)) {
       if (part.attached) continue;
+      if (part.content.ends_with('\n')) part.content.pop_back();  // the composer ended the line
       if (part.type == "text/html" && !body.html) body.html = std::move(part.content);
       if (part.type == "text/plain" && !body.text) body.text = std::move(part.content);
     }
