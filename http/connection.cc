@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/text/ascii.h"
+#include "shard/net/proxy_header.h"
 
 namespace barid::http {
 namespace {
@@ -252,7 +253,11 @@ rt::Task<void> Connection::run() {
   env_.counters.add(Counter::kHttpConnections);
   env_.counters.add(Counter::kHttpConnectionsOpen);
   bool goes_on = true;
-  if (settings_.tls != nullptr) goes_on = co_await start_tls();
+  if (settings_.proxy_timeout > Duration::zero()) {
+    goes_on =
+        co_await net::take_proxy_header(stream_, env_.reactor.now() + settings_.proxy_timeout);
+  }
+  if (goes_on && settings_.tls != nullptr) goes_on = co_await start_tls();
   while (goes_on) goes_on = co_await serve_one();
   // What is still to be sent goes out, then the peer sees the end.
   stream_.end_writing();

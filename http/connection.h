@@ -36,6 +36,7 @@ struct ServiceSettings {
   uint32_t connections_max = 1000;                   ///< http_connection_limit, of one shard
   uint64_t bodies_bytes_max = 256u << 20;            ///< bodies being received on one shard
   std::shared_ptr<const ServiceTls> tls = {};        ///< null: HTTP in clear
+  Duration proxy_timeout{};  ///< smtpd_upstream_proxy_timeout; 0 = no PROXY header is expected
 };
 
 /// What a connection needs from its shard. All outlive it.

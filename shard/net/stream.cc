@@ -396,7 +396,7 @@ class Connection final : private rt::Timer {
   const int fd_;
 
  public:
-  const SocketAddress peer;
+  SocketAddress peer;
 
  private:
   Receiver receiver_;
@@ -442,6 +442,7 @@ Stream::~Stream() {
 }
 
 const SocketAddress& Stream::peer() const noexcept { return connection_->peer; }
+void Stream::set_peer(const SocketAddress& peer) { connection_->peer = peer; }
 SocketAddress Stream::local() const {
   return connection_->reactor().io().local_address(connection_->fd_);
 }

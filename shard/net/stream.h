@@ -50,6 +50,8 @@ class Stream {
 
   [[nodiscard]] const SocketAddress& peer() const noexcept;
   [[nodiscard]] SocketAddress local() const;
+  /// From here on peer() is this: a balancer said who is behind it.
+  void set_peer(const SocketAddress& peer);
 
   /// Received and not yet consumed. Valid until the next consume() or co_await.
   [[nodiscard]] std::string_view input() const noexcept;

@@ -72,7 +72,6 @@ std::string TlsClientContext::set_up(const TlsClientOptions& options,
   if (context_ == nullptr || SSL_CTX_dane_enable(context_) <= 0) return "out of memory";
   wildcards_ = options.wildcards;
   set_common(context_, options.versions);
-  if (options.lenient) SSL_CTX_set_security_level(context_, 0);
   SSL_CTX_set_options(context_, SSL_OP_LEGACY_SERVER_CONNECT);
   if (options.resume) {
     SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -114,6 +113,12 @@ std::string TlsClientContext::trust(const TlsClientOptions& options) {
 }
 
 bool TlsClientContext::prepare(ssl_st* ssl, const TlsClientPeer& peer) const {
+  if (peer.lenient) SSL_set_security_level(ssl, 0);
+  if (peer.versions) set_versions(ssl, *peer.versions);
+  if (!peer.ciphers.empty() && SSL_set_cipher_list(ssl, peer.ciphers.c_str()) != 1) {
+    ERR_clear_error();
+    return false;
+  }
   if (peer.proof == TlsProof::kDane) {
     // Also sends the name; usage 2 checks it and the others of `names`, usage 3 needs none.
     if (SSL_dane_enable(ssl, peer.server_name.c_str()) <= 0) return false;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,6 @@ struct TlsClientOptions {
   TlsVersions versions;
   std::string cipher_parameter;
   std::string ciphers;
-  bool lenient = false;  ///< weak keys and signatures are better than no encryption
   std::string ca_parameter;
   std::string ca_file;
   std::string ca_directory_parameter;
@@ -62,7 +62,10 @@ struct TlsClientPeer {
   std::vector<std::string> names;         ///< see names_match()
   std::vector<std::string> fingerprints;  ///< "AB:CD:…", of the certificate or its key
   std::vector<TlsaData> tlsa;             ///< usages 2 and 3
-  std::string session_key;                ///< sessions of equal keys are resumed; empty = none
+  std::optional<TlsVersions> versions;    ///< instead of the context's
+  std::string ciphers;                    ///< likewise; empty = the context's
+  bool lenient = false;     ///< weak keys and signatures are better than no encryption
+  std::string session_key;  ///< sessions of equal keys are resumed; empty = none
 };
 
 class TlsClientContext {

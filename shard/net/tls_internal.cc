@@ -21,19 +21,41 @@ std::string colons(const unsigned char* bytes, unsigned length) {
 
 }  // namespace
 
-void set_common(ssl_ctx_st* context, const TlsVersions& versions) {
-  uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION;
+namespace {
+
+constexpr uint64_t kAllVersions =
+    SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_TLSv1_2 | SSL_OP_NO_TLSv1_3;
+
+uint64_t forbidden(const TlsVersions& versions) noexcept {
+  uint64_t options = 0;
   if (!versions.allows(kTls10)) options |= SSL_OP_NO_TLSv1;
   if (!versions.allows(kTls11)) options |= SSL_OP_NO_TLSv1_1;
   if (!versions.allows(kTls12)) options |= SSL_OP_NO_TLSv1_2;
   if (!versions.allows(kTls13)) options |= SSL_OP_NO_TLSv1_3;
-  SSL_CTX_set_options(context, options);
+  return options;
+}
+
+bool has_old(const TlsVersions& versions) noexcept {
+  return versions.allows(kTls10) || versions.allows(kTls11);
+}
+
+}  // namespace
+
+void set_versions(ssl_st* ssl, const TlsVersions& versions) {
+  SSL_clear_options(ssl, kAllVersions);
+  SSL_set_options(ssl, forbidden(versions));
+  if (has_old(versions)) SSL_set_security_level(ssl, 0);
+}
+
+void set_common(ssl_ctx_st* context, const TlsVersions& versions) {
+  SSL_CTX_set_options(context,
+                      SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | forbidden(versions));
   SSL_CTX_set_min_proto_version(context, 0);  // what is on the list alone decides, not the system
   SSL_CTX_set_max_proto_version(context, 0);
   // No finite fields: their keys cost a server far more than the client that asks for them.
   SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384:P-521:X448");
   // OpenSSL 3 allows the old versions only below security level 1.
-  if (versions.allows(kTls10) || versions.allows(kTls11)) SSL_CTX_set_security_level(context, 0);
+  if (has_old(versions)) SSL_CTX_set_security_level(context, 0);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
 

@@ -8,6 +8,7 @@
 // attempted goes back to the queue. Layer: smtp/client. Shard-owned.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "shard/schedule/dispatcher.h"
 #include "smtp/client/session.h"
 #include "smtp/client/settings.h"
+#include "smtp/client/sts_policies.h"
 
 namespace barid::smtp {
 
@@ -49,6 +51,7 @@ struct AgentEnv {
   uint32_t& next_log_pid;                ///< shard-wide sequence
   policy::WarmupCounts& warmup;          ///< of the process
   policy::DkimSigner* signer = nullptr;  ///< null: nothing is signed
+  StsPolicies* sts = nullptr;            ///< null: no MTA-STS
 };
 
 class SmtpAgent final : public schedule::Agent {
@@ -62,12 +65,17 @@ class SmtpAgent final : public schedule::Agent {
   /// New settings for connections made from now on; sessions under way keep theirs.
   void set_settings(ClientSettings settings);
 
+  /// A server whose handshake fails: for a while mail that may go in clear does so at once.
+  static constexpr size_t kBrokenTlsMax = 1000;
+  static constexpr Duration kBrokenTlsMemory = std::chrono::minutes(10);
+
  private:
   friend class DeliveryRun;  // delivery_run.cc: one lease's work
 
   AgentEnv env_;
   std::shared_ptr<const ClientSettings> settings_;
   policy::EgressTurns turns_;
+  std::map<std::string, MonoTime> broken_tls_;  ///< address and port: until when
 };
 
 }  // namespace barid::smtp

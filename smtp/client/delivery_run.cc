@@ -102,8 +102,9 @@ rt::Task<bool> DeliveryRun::wait_for_lease() {
 /// The open connection goes on with what is pending, unless it has ended or is out of date.
 rt::Task<void> DeliveryRun::use_warm() {
   const Duration idle = env_.reactor.now() - warm_since_;
+  session_key_ = warm_->tls_plan().key;
   const bool usable = warm_settings_ == settings_ && warm_->still_quiet() && wants_more(*warm_) &&
-                      idle <= warm_settings_->idle_limit;
+                      fits(*pending_.front()) && idle <= warm_settings_->idle_limit;
   if (!usable) {
     co_await let_warm_go();
     co_return;
@@ -143,6 +144,7 @@ rt::Task<bool> DeliveryRun::begin(schedule::Job job) {
   work->job = std::move(job);
   Work& taken = *work;
   works_.push_back(std::move(work));
+  taken.tls_key = co_await tls_key_of(taken.job.route().nexthop);
   Result<ContentRef> content = co_await env_.contents.content_of(*taken.job.message);
   if (content.ok()) {
     taken.content = *std::move(content);
@@ -177,7 +179,10 @@ rt::Task<void> DeliveryRun::work_through_destinations() {
   session_completed_ = false;
   session_broke_ = false;
   egress_spent_ = false;
+  other_policy_ = false;
+  in_clear_ = false;
   const std::string nexthop = pending_.front()->work->job.route().nexthop;
+  session_key_ = pending_.front()->work->tls_key;
   dns::ParsedDestinations parsed = dns::parse_destinations(nexthop, settings_->destination);
   if (!parsed.error.empty()) {
     fail_pending(Outcome{.dsn = {4, 3, 5},
@@ -200,6 +205,7 @@ rt::Task<void> DeliveryRun::work_through_destinations() {
     end.at_fallback = i >= own_count;
     if (route.ok()) {
       co_await work_through_hops(destinations[i], route, is_last);
+      if (other_policy_) co_return;  // begins anew, with what is pending first
     } else {
       session_failure_ = Outcome{
           .disposition = route.failure.permanent() ? Disposition::kFailed : Disposition::kDeferred,
@@ -210,15 +216,22 @@ rt::Task<void> DeliveryRun::work_through_destinations() {
     if (is_last) break;
     end.soft_seen |= session_failure_.dsn.klass == 4;
   }
+  set_aside_others();
+  finish_route(std::move(end));
+  bring_back_next_servers();
+}
+
+/// All servers were tried.
+void DeliveryRun::finish_route(RouteEnd end) {
   if (pending_.empty()) {
     if (session_broke_ && !session_completed_) tell_hop_failure(session_failure_);
-    co_return;
+    return;
   }
   bool some_failed = session_failure_.dsn.klass != 0;
   if (egress_spent_ && !some_failed) {
     suspend_pending();
     some_failed = true;
-    if (pending_.empty()) co_return;
+    if (pending_.empty()) return;
   }
   if (!some_failed) {  // all that was left had left it to others before
     session_failure_.dsn = {4, 3, 0};
@@ -281,6 +294,10 @@ rt::Task<void> DeliveryRun::work_through_hops(const dns::Destination& destinatio
   uint32_t sessions_count = 0;
   for (size_t i = 0; i < route.hops.size() && !pending_.empty(); ++i) {
     if (limit != 0 && sessions_count >= limit) co_return;
+    if (!fits(*pending_.front())) {
+      other_policy_ = true;
+      co_return;
+    }
     const bool has_next_hop =
         i + 1 < route.hops.size() && (limit == 0 || sessions_count + 1 < limit);
     if (all_left_by(relay_name(route.hops[i], *settings_))) {
@@ -288,8 +305,13 @@ rt::Task<void> DeliveryRun::work_through_hops(const dns::Destination& destinatio
       continue;
     }
     std::unique_ptr<ClientSession> session = co_await open_session(destination, route, i);
-    if (!session) continue;
-    has_next_server_ = has_next_hop || !is_last_destination;
+    if (!session) {
+      in_clear_ = false;
+      continue;
+    }
+    const bool may_retry = session->tls_plan().level == TlsLevel::kMay && some_may_go_in_clear();
+    has_next_server_ = has_next_hop || !is_last_destination || may_retry;
+    if (session->tls_plan().fallback) set_aside_who_must_not();
     co_await use(*session);
     if (session->machine().established()) ++sessions_count;
     const ClientMachine& machine = session->machine();
@@ -308,8 +330,11 @@ rt::Task<void> DeliveryRun::work_through_hops(const dns::Destination& destinatio
     const bool again = session->egress().spent() &&
                        std::any_of(pending_.begin(), pending_.end(),
                                    [](const auto& flight) { return flight->last.empty(); });
+    bring_back_next_servers();
+    in_clear_ = note_broken_tls(*session, route.hops[i]);
     co_await part_with(std::move(session));
-    if (!again) continue;
+    if (other_policy_) co_return;
+    if (!again && !in_clear_) continue;
     --i;
     sessions_count -= std::min(sessions_count, 1u);
   }
@@ -357,6 +382,10 @@ rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
                                .relay = "none"};
     co_return nullptr;
   }
+  login_applies_ = login.client != nullptr;
+  TlsPlan tls;
+  const bool planned = co_await plan_tls(destination, route, hop, &tls);
+  if (!planned) co_return nullptr;
   const net::SocketAddress* source = egress.source->address();
   const MonoTime started = env_.reactor.now();
   const MonoTime deadline = started + settings_->timeouts.connect;
@@ -387,9 +416,13 @@ rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
   options.nexthop = destination.name;
   options.best_mx = hop.preference == route.hops.front().preference;
   if (hop.address.port() != settings_->route.default_port) options.own_name.clear();
-  auto session = std::make_unique<ClientSession>(env_.reactor, *settings_, options,
-                                                 *std::move(stream), *std::move(egress.source),
-                                                 relay_name(hop, *settings_), ++env_.next_log_pid);
+  options.tls = tls.level == TlsLevel::kNone  ? TlsUse::kNone
+                : tls.wrapper                 ? TlsUse::kSecured
+                : tls.level == TlsLevel::kMay ? TlsUse::kMay
+                                              : TlsUse::kMust;
+  auto session = std::make_unique<ClientSession>(
+      env_.reactor, *settings_, options, *std::move(stream), *std::move(egress.source),
+      std::move(tls), relay_name(hop, *settings_), ++env_.next_log_pid);
   session->machine().set_login(std::move(login.client));
   co_return session;
 }
@@ -423,17 +456,23 @@ void DeliveryRun::measure_service() noexcept {
 rt::Task<void> DeliveryRun::use(ClientSession& session) {
   session_ = &session;
   session.set_sink(this);
+  session_key_ = session.tls_plan().key;
   ready_at_ = std::max(ready_at_, session.opened());
   ClientMachine& machine = session.machine();
   bool was_established = machine.established();
   for (;;) {
     while (machine.can_offer() && wants_more(session) && flying_.size() < depth()) {
       if (pending_.empty()) {
+        if (session.tls_plan().fallback) break;  // only for those who waited
         const bool any = co_await take_from_lease();
         if (!any) break;
         continue;  // taking may have waited: look at the machine again
       }
       const Flight& front = *pending_.front();
+      if (!fits(front)) {
+        other_policy_ = true;
+        break;
+      }
       if (!front.work->forms[front.use_converted ? 1 : 0]) {
         co_await make_form(pending_.front().get());
         continue;  // likewise
@@ -449,6 +488,7 @@ rt::Task<void> DeliveryRun::use(ClientSession& session) {
     if (flying_.empty() && session.write_idle() && machine.established()) break;
     if (flying_.empty() && pending_.empty() && machine.established()) break;
     co_await session.step();
+    log_tls(session);
     if (!was_established && machine.established()) {
       was_established = true;
       ready_at_ = env_.reactor.now();
@@ -679,11 +719,18 @@ void DeliveryRun::report(Work& work, uint32_t recipient, Outcome outcome) {
   --work.unreported;
 }
 
+void DeliveryRun::bring_back_next_servers() {
+  for (auto* places : {&next_server_, &set_aside_}) {
+    for (std::unique_ptr<Flight>& flight : *places) pending_.push_back(std::move(flight));
+    places->clear();
+  }
+}
+
 rt::Task<void> DeliveryRun::part_with(std::unique_ptr<ClientSession> session) {
-  for (std::unique_ptr<Flight>& flight : next_server_) pending_.push_back(std::move(flight));
-  next_server_.clear();
+  bring_back_next_servers();
   // One to a worse server must not keep mail from the best, once that is back.
-  const bool keep = best_of_route_ && session->machine().reusable() && session->still_quiet() &&
+  const bool keep = best_of_route_ && !session->tls_plan().fallback &&
+                    session->machine().reusable() && session->still_quiet() &&
                     wants_more(*session) && settings_->idle_limit > Duration::zero();
   co_await let_warm_go();
   if (!keep) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "smtp/client/agent.h"
+#include "smtp/client/final_failure.h"
 
 namespace barid::smtp {
 
@@ -33,6 +34,7 @@ class DeliveryRun final : private ClientSink {
     MonoTime started{};
     ContentRef content;
     ContentRef converted;  // 7-bit form, once some server needed it
+    std::string tls_key;   // names the TLS promise that its next hop needs
     bool has_8bit = false;
     bool has_utf8_header = false;
     // Of `content` and of `converted`: the signatures, and what goes over the wire.
@@ -58,6 +60,7 @@ class DeliveryRun final : private ClientSink {
   void on_message_done(const OutgoingMessage& message) override;
 
   rt::Task<void> work_through_destinations();
+  void finish_route(RouteEnd end);
   rt::Task<void> work_through_hops(const dns::Destination& destination,
                                    const dns::RouteResult& route, bool is_last_destination);
   rt::Task<std::unique_ptr<ClientSession>> open_session(const dns::Destination& destination,
@@ -71,6 +74,23 @@ class DeliveryRun final : private ClientSink {
   rt::Task<bool> begin(schedule::Job job);
   rt::Task<void> make_form(Flight* flight);
   void defer_unsigned(const policy::Signing& signing);
+
+  // delivery_tls.cc
+  rt::Task<std::string> tls_key_of(std::string nexthop);
+  rt::Task<bool> ask_sts(const dns::Destination& destination, const TlsTarget& target,
+                         TlsPlan* plan);
+  [[nodiscard]] bool fits(const Flight& flight) const;
+  [[nodiscard]] bool may_go_in_clear(const Flight& flight) const;
+  [[nodiscard]] bool some_may_go_in_clear() const;
+  rt::Task<bool> plan_tls(const dns::Destination& destination, const dns::RouteResult& route,
+                          const dns::RouteHop& hop, TlsPlan* plan);
+  rt::Task<DaneDecision> ask_dane(TlsLevel level, TlsTarget target, const dns::RouteHop& hop);
+  void go_in_clear_if_due(const std::string& address, TlsPlan* plan);
+  void set_aside_who_must_not();
+  void set_aside_others();
+  bool note_broken_tls(const ClientSession& session, const dns::RouteHop& hop);
+  void log_tls(ClientSession& session);
+
   [[nodiscard]] size_t depth() const noexcept;
   void measure_service() noexcept;
   void tell_hop_failure(const Outcome& outcome);
@@ -79,6 +99,7 @@ class DeliveryRun final : private ClientSink {
   [[nodiscard]] bool wants_more(const ClientSession& session) const noexcept;
   void offer(ClientSession& session, std::unique_ptr<Flight> flight);
   void sort_landed();
+  void bring_back_next_servers();
   void finish_reported();
   rt::Task<void> part_with(std::unique_ptr<ClientSession> session);
   void suspend_pending();
@@ -96,13 +117,18 @@ class DeliveryRun final : private ClientSink {
   std::vector<std::unique_ptr<Flight>> flying_;  // with the machine
   std::vector<std::unique_ptr<Flight>> landed_;  // done with this server, to be sorted
   std::vector<std::unique_ptr<Flight>> next_server_;
+  std::vector<std::unique_ptr<Flight>> set_aside_;  // not for this session, or not for this route
   ClientSession* session_ = nullptr;
   MonoTime ready_at_{};
   std::string reused_relay_;   // the server of the session that was kept idle; empty if none was
   bool best_of_route_ = true;  // the session is to a best MX of the next hop itself
   bool has_next_server_ = false;
-  bool egress_spent_ = false;  // for want of warm-up messages some server was not tried
-  Outcome session_failure_;    // why the last connection gave nothing
+  bool login_applies_ = false;  // the server gets a password: never in clear instead of TLS
+  bool in_clear_ = false;       // the next connection is without TLS: the last handshake failed
+  bool other_policy_ = false;   // what is pending needs another promise than the session keeps
+  std::string session_key_;     // the promise that the session in use keeps
+  bool egress_spent_ = false;   // for want of warm-up messages some server was not tried
+  Outcome session_failure_;     // why the last connection gave nothing
 
   // Of the connection in use, to choose how far to pipeline.
   Duration round_trip_{};

@@ -162,7 +162,7 @@ void ClientMachine::refuse_locally(Transaction& t, Fate fate, DsnCode dsn, bool 
 
 void ClientMachine::on_bytes(std::string_view bytes) {
   BARID_ASSERT(!in_sink_);
-  while (!bytes.empty() && phase_ != Phase::kClosed) {
+  while (!bytes.empty() && phase_ != Phase::kClosed && phase_ != Phase::kSecuring) {
     switch (reader_.read(bytes)) {
       case ReplyReader::Status::kNeedMore:
         return;
@@ -199,6 +199,10 @@ void ClientMachine::on_reply(const Reply& reply) {
       return on_hello(reply);
     case Phase::kAuth:
       return on_auth_reply(reply);
+    case Phase::kStartTls:
+      return on_starttls(reply);
+    case Phase::kSecuring:
+      return;
     case Phase::kOpen:
     case Phase::kWindDown:
       break;
@@ -266,8 +270,58 @@ void ClientMachine::on_hello(const Reply& reply) {
                            .text = text_});
     }
   }
-  // TLS comes here: between EHLO and AUTH.
-  if (!start_auth()) establish();
+  if (!begin_tls() && !start_auth()) establish();
+}
+
+/// True if the session does not go on to its first message now.
+bool ClientMachine::begin_tls() {
+  if (secured_ || options_.tls == TlsUse::kNone || options_.tls == TlsUse::kSecured) return false;
+  if (capabilities_.has(Feature::kStartTls)) {
+    phase_ = Phase::kStartTls;
+    plan_.add_command("STARTTLS\r\n");
+    return true;
+  }
+  if (options_.tls == TlsUse::kMay) return false;
+  text_.assign("TLS is required, but was not offered by host ").append(options_.peer);
+  fail_session({.dsn = {4, 7, 4}, .try_next_server = true, .throttle = true, .text = text_});
+  return true;
+}
+
+void ClientMachine::on_starttls(const Reply& reply) {
+  if (reply.klass() == 2) {
+    phase_ = Phase::kSecuring;
+    return;
+  }
+  if (reply.code == 421) return refuse_session(reply.status());
+  if (options_.tls == TlsUse::kMay) {  // in clear, as if it was not offered
+    if (!start_auth()) establish();
+    return;
+  }
+  const std::string_view said = reader_.one_line();
+  text_.assign("TLS is required, but host ").append(options_.peer);
+  text_.append(" refused to start TLS: ").append(said);
+  fail_session({.dsn = {4, 7, 4},
+                .try_next_server = true,
+                .throttle = true,
+                .text = text_,
+                .diagnostic = said});
+}
+
+void ClientMachine::on_secured() {
+  BARID_ASSERT(!secured_ && (phase_ == Phase::kSecuring || phase_ == Phase::kGreeting));
+  secured_ = true;
+  login_encrypted_ = true;
+  if (phase_ == Phase::kGreeting) return;
+  reader_ = ReplyReader();  // RFC 3207 4.2: what was heard in clear is forgotten
+  capabilities_ = Capabilities();
+  phase_ = Phase::kEhlo;
+  put_hello(options_.lmtp ? "LHLO " : "EHLO ");
+}
+
+void ClientMachine::on_tls_failed(std::string_view text) {
+  BARID_ASSERT(!in_sink_);
+  text_.assign(text);
+  fail_session({.dsn = {4, 7, 5}, .try_next_server = true, .throttle = true, .text = text_});
 }
 
 void ClientMachine::establish() {

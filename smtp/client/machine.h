@@ -1,7 +1,8 @@
 // The client's side of one SMTP or LMTP connection, as a pure machine: reply bytes and write
 // progress in, bytes to write and per-recipient results out. It does the greeting, EHLO/HELO/LHLO,
 // and then a stream of messages with as much pipelining as the server's capabilities allow. Source:
-// RFC 5321 (SMTP), RFC 2033 (LMTP), RFC 2920 (PIPELINING), RFC 3030 (CHUNKING, BINARYMIME),
+// RFC 5321 (SMTP), RFC 2033 (LMTP), RFC 3207 (STARTTLS), RFC 2920 (PIPELINING), RFC 3030 (CHUNKING,
+// BINARYMIME),
 //         RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8), RFC 3461 (DSN).
 // Layer:  smtp/client, pure. No I/O, clock or coroutine; one thread at a time. Allocates when it is
 //         constructed and for reasons of failures, never per command or per message in steady
@@ -48,13 +49,22 @@
 
 namespace barid::smtp {
 
+/// What becomes of TLS on one connection.
+enum class TlsUse : uint8_t {
+  kNone,     ///< not even if it is offered
+  kMay,      ///< if it is offered
+  kMust,     ///< or the session fails
+  kSecured,  ///< before the greeting, by the caller
+};
+
 /// What is fixed for one connection. Copied; the strings are owned.
 struct ClientOptions {
   bool lmtp = false;
-  std::string helo_name;          ///< smtp_helo_name
-  std::string host;               ///< the server's name, for Remote-MTA
-  std::string peer;               ///< "host[address]" as logs show it, without the port
-  FeatureSet discard;             ///< smtp_discard_ehlo_keywords
+  std::string helo_name;  ///< smtp_helo_name
+  std::string host;       ///< the server's name, for Remote-MTA
+  std::string peer;       ///< "host[address]" as logs show it, without the port
+  FeatureSet discard;     ///< smtp_discard_ehlo_keywords
+  TlsUse tls = TlsUse::kNone;
   bool always_send_ehlo = true;   ///< smtp_always_send_ehlo
   bool never_send_ehlo = false;   ///< smtp_never_send_ehlo
   bool skip_5xx_greeting = true;  ///< smtp_skip_5xx_greeting
@@ -132,6 +142,7 @@ class ClientSink {
 enum class Stage : uint8_t {
   kGreeting,   ///< smtp_helo_timeout
   kHello,      ///< EHLO, HELO or LHLO: smtp_helo_timeout
+  kStartTls,   ///< STARTTLS and the handshake: smtp_starttls_timeout
   kIdle,       ///< nothing sent is unanswered: the caller's idle limit
   kReset,      ///< smtp_rset_timeout
   kForward,    ///< smtp_xforward_timeout
@@ -181,6 +192,17 @@ class ClientMachine {
   /// The caller gives the session up. What cannot have been taken was not attempted.
   void on_cancel() { end_from_outside(End::kCancelled); }
 
+  // ---- TLS (RFC 3207) ----
+
+  /// The server said 220 to STARTTLS: the caller does the handshake, then calls on_secured() or
+  /// on_tls_failed(). What came behind the 220 in clear is not looked at.
+  [[nodiscard]] bool wants_handshake() const noexcept { return phase_ == Phase::kSecuring; }
+  /// The connection is encrypted, and the server is who it has to be.
+  void on_secured();
+  /// It is not, or the server is somebody else (`text` says what, RFC 3463 4.7.5). Also before the
+  /// greeting.
+  void on_tls_failed(std::string_view text);
+
   // ---- bytes out ----
 
   /// What to write next, in order; empty when there is nothing now. The array and the bytes stay
@@ -214,6 +236,8 @@ class ClientMachine {
     kEhlo,  ///< or LHLO
     kHelo,
     kAuth,
+    kStartTls,
+    kSecuring,  ///< the caller does the handshake
     kOpen,
     kWindDown,  ///< the server said 421: read what comes, send nothing more
     kClosed,
@@ -267,6 +291,8 @@ class ClientMachine {
   void on_reply(const Reply& reply);
   void on_greeting(const Reply& reply);
   void on_hello(const Reply& reply);
+  void on_starttls(const Reply& reply);
+  [[nodiscard]] bool begin_tls();
   void establish();
   void refuse_session(DsnCode dsn);
   void fail_session(const Verdict& verdict);
@@ -336,6 +362,7 @@ class ClientMachine {
   Capabilities capabilities_;
   Phase phase_ = Phase::kGreeting;
   bool capabilities_known_ = false;
+  bool secured_ = false;
   bool pipelining_ = false;
   bool chunking_ = false;
   bool probe_wanted_ = false;

@@ -76,6 +76,9 @@ Stage ClientMachine::stage() const noexcept {
     case Phase::kHelo:
     case Phase::kAuth:
       return Stage::kHello;
+    case Phase::kStartTls:
+    case Phase::kSecuring:
+      return Stage::kStartTls;
     case Phase::kClosed:
       return Stage::kClosed;
     case Phase::kOpen:
@@ -176,9 +179,12 @@ void ClientMachine::end_from_outside(End end) {
 }
 
 void ClientMachine::end_handshake(End end) {
-  constexpr std::string_view kDoing[] = {
-      "receiving the initial server greeting", "performing the EHLO handshake",
-      "performing the HELO handshake", "performing the SASL authentication"};
+  constexpr std::string_view kDoing[] = {"receiving the initial server greeting",
+                                         "performing the EHLO handshake",
+                                         "performing the HELO handshake",
+                                         "performing the SASL authentication",
+                                         "sending STARTTLS",
+                                         "performing the TLS handshake"};
   const bool lhlo = options_.lmtp && phase_ == Phase::kEhlo;
   write_end_text(end, lhlo ? "performing the LHLO handshake" : kDoing[static_cast<size_t>(phase_)]);
   const bool given_up = end == End::kCancelled;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "shard/net/tls_engine.h"
+
 namespace barid::smtp {
 
 namespace {
@@ -13,15 +15,17 @@ constexpr size_t kWriteBytesMax = 64 * 1024;
 
 ClientSession::ClientSession(rt::Reactor& reactor, const ClientSettings& settings,
                              const ClientOptions& options, net::Stream stream, EgressSource egress,
-                             std::string relay, uint32_t log_pid)
+                             TlsPlan tls, std::string relay, uint32_t log_pid)
     : reactor_(reactor),
       settings_(settings),
       stream_(std::move(stream)),
       egress_(std::move(egress)),
+      tls_plan_(std::move(tls)),
       machine_(options, *this),
       opened_(reactor.now()),
       stage_since_(reactor.now()),
       relay_(std::move(relay)),
+      host_(options.host),
       log_pid_(log_pid) {}
 
 Duration ClientSession::stage_timeout() const noexcept {
@@ -30,6 +34,8 @@ Duration ClientSession::stage_timeout() const noexcept {
     case Stage::kGreeting:
     case Stage::kHello:
       return limits.hello;
+    case Stage::kStartTls:
+      return settings_.tls.timeout;
     case Stage::kIdle:
       return settings_.idle_limit;
     case Stage::kReset:
@@ -72,6 +78,7 @@ void ClientSession::start_pending_write() {
 }
 
 rt::Task<void> ClientSession::step() {
+  if (tls_plan_.wrapper && !secured_ && !machine_.closed()) co_return co_await secure();
   start_pending_write();
   if (machine_.closed()) co_return;
   if (const Stage stage = machine_.stage(); stage != stage_) {
@@ -90,6 +97,7 @@ rt::Task<void> ClientSession::step() {
     machine_.on_bytes(input);
     stream_.consume(input.size());
     stage_since_ = reactor_.now();  // limits are per reply
+    if (machine_.wants_handshake()) co_return co_await secure();
   }
   if (status.ok()) co_return;
   co_await abandon_write();
@@ -100,6 +108,45 @@ rt::Task<void> ClientSession::step() {
   } else {
     machine_.on_lost();
   }
+}
+
+/// The handshake, and what the machine is told about it.
+rt::Task<void> ClientSession::secure() {
+  const MonoTime deadline = reactor_.now() + settings_.tls.timeout;
+  if (writing_) {
+    const Status flushed = co_await stream_.flush(deadline);
+    if (!flushed.ok()) {
+      co_await abandon_write();
+      co_return machine_.on_lost();
+    }
+    writing_ = false;
+    machine_.on_written(write_bytes_);
+  }
+  if (!stream_.start_tls_client(*tls_plan_.context, tls_plan_.peer)) {
+    handshake_problem_ = "cannot be set up";
+    co_return machine_.on_tls_failed("Cannot start TLS: handshake failure");
+  }
+  const Status status = co_await stream_.handshake(deadline);
+  if (status.ok()) co_return judge_server();
+  if (status.error().code == Code::kCancelled) co_return machine_.on_cancel();
+  handshake_problem_ = stream_.tls()->problem();
+  if (handshake_problem_.empty()) {
+    handshake_problem_ = status.error().code == Code::kTimeout ? "timeout" : "lost connection";
+  }
+  machine_.on_tls_failed("Cannot start TLS: handshake failure");
+}
+
+void ClientSession::judge_server() {
+  secured_ = true;
+  stage_since_ = reactor_.now();
+  auto facts = std::make_unique<const net::TlsFacts>(stream_.tls()->facts());
+  const bool proven =
+      tls_plan_.peer.proof == net::TlsProof::kNone || tls_plan_.advisory || facts->peer_verified();
+  const bool trusted = facts->peer_trusted;
+  tls_facts_ = std::move(facts);
+  if (proven) return machine_.on_secured();
+  machine_.on_tls_failed(trusted ? "Server certificate not verified"
+                                 : "Server certificate not trusted");
 }
 
 rt::Task<void> ClientSession::abandon_write() {

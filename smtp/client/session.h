@@ -19,7 +19,8 @@ class ClientSession final : private ClientSink {
  public:
   /// `settings` must outlive the session.
   ClientSession(rt::Reactor& reactor, const ClientSettings& settings, const ClientOptions& options,
-                net::Stream stream, EgressSource egress, std::string relay, uint32_t log_pid);
+                net::Stream stream, EgressSource egress, TlsPlan tls, std::string relay,
+                uint32_t log_pid);
 
   /// Who gets results: the lease that uses the session now; null while it is idle.
   void set_sink(ClientSink* sink) noexcept { sink_ = sink; }
@@ -29,6 +30,17 @@ class ClientSession final : private ClientSink {
   /// One step: starts a pending write, waits for input, write progress or the stage's deadline, and
   /// feeds the machine. After it, results may have been given to the sink.
   rt::Task<void> step();
+
+  /// The server's name.
+  [[nodiscard]] const std::string& host() const noexcept { return host_; }
+  [[nodiscard]] const TlsPlan& tls_plan() const noexcept { return tls_plan_; }
+  /// What the handshake agreed on, once; then null.
+  [[nodiscard]] std::unique_ptr<const net::TlsFacts> take_tls_facts() noexcept {
+    return std::move(tls_facts_);
+  }
+  [[nodiscard]] bool secured() const noexcept { return secured_; }
+  /// Why there is no TLS although the server offered it, in the library's words; else empty.
+  [[nodiscard]] const std::string& handshake_problem() const noexcept { return handshake_problem_; }
 
   /// Nothing is being written and nothing waits to be.
   [[nodiscard]] bool write_idle() noexcept { return !writing_ && machine_.output().empty(); }
@@ -60,6 +72,8 @@ class ClientSession final : private ClientSink {
     sink_->on_message_done(message);
   }
   void start_pending_write();
+  rt::Task<void> secure();
+  void judge_server();
   [[nodiscard]] Duration stage_timeout() const noexcept;
   rt::Task<void> abandon_write();
 
@@ -67,6 +81,7 @@ class ClientSession final : private ClientSink {
   const ClientSettings& settings_;
   net::Stream stream_;
   EgressSource egress_;
+  const TlsPlan tls_plan_;
   ClientMachine machine_;
   std::vector<iovec> vectors_;
   size_t write_bytes_ = 0;
@@ -75,7 +90,11 @@ class ClientSession final : private ClientSink {
   MonoTime stage_since_;
   Stage stage_ = Stage::kGreeting;
   const std::string relay_;
+  const std::string host_;
   const uint32_t log_pid_;
+  std::unique_ptr<const net::TlsFacts> tls_facts_;
+  std::string handshake_problem_;
+  bool secured_ = false;
   uint32_t uses_count_ = 0;
   ClientSink* sink_ = nullptr;
 };

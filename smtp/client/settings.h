@@ -15,6 +15,7 @@
 #include "shard/net/socket_address.h"
 #include "smtp/client/login.h"
 #include "smtp/client/machine.h"
+#include "smtp/client/tls_plan.h"
 
 namespace barid::smtp {
 
@@ -39,6 +40,7 @@ struct ClientSettings {
   std::vector<dns::Destination> fallback;      ///< smtp_fallback_relay, lmtp_fallback_relay
   std::shared_ptr<const ClientLogins> logins;  ///< null: smtp_sasl_auth_enable = no
   bool soft_bounce = false;
+  ClientTls tls;
   std::string best_mx_transport;  ///< transport:nexthop for mail that loops back to us; or empty
   std::string relayhost;          ///< a next hop that is this is our own configuration
   ClientTimeouts timeouts;

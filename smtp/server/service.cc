@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "shard/net/proxy_header.h"
+
 namespace barid::smtp {
 namespace {
 constexpr uint32_t kSessionsMax = 20'000;  // of one shard and service; 8 KiB each
@@ -75,11 +77,40 @@ void SmtpService::warn(const Admission& admission, std::string_view what, uint32
 }
 
 void SmtpService::on_connection(int fd, const net::SocketAddress& peer) {
+  if (settings_->proxy_timeout > Duration::zero()) {
+    if (sessions_.tasks_count() < kSessionsMax) {
+      sessions_.spawn(serve_behind_proxy(net::Stream(env_.reactor, fd, peer)));
+    } else {
+      env_.counters.reach(Limit::kSessions);
+      env_.reactor.io().close(fd);
+    }
+    return;
+  }
   Admission admission = admit(peer);
   std::string client_key = admission.client_key;
   auto session = std::make_unique<ServerSession>(
       env_, settings_, net::Stream(env_.reactor, fd, peer), std::move(admission));
   sessions_.spawn(serve(std::move(session), std::move(client_key)));
+}
+
+/// The client is whom the PROXY header names: limits, log and policy never see the balancer.
+rt::Task<void> SmtpService::serve_behind_proxy(net::Stream stream) {
+  const std::string balancer = stream.peer().is_ip() ? stream.peer().ip_text() : "local";
+  const bool taken =
+      co_await net::take_proxy_header(stream, env_.reactor.now() + settings_->proxy_timeout);
+  if (!taken) {
+    env_.log.write(
+        LogOrigin{.pid = log_pids_.fetch_add(1) + 1, .syslog_name = settings_->syslog_name},
+        LogNote{.program = LogProgram::kSmtpd,
+                .severity = LogSeverity::kWarning,
+                .text = fmt::format("no valid PROXY header from {}", balancer)});
+    co_return;
+  }
+  Admission admission = admit(stream.peer());
+  std::string client_key = admission.client_key;
+  auto session =
+      std::make_unique<ServerSession>(env_, settings_, std::move(stream), std::move(admission));
+  co_await serve(std::move(session), std::move(client_key));
 }
 
 rt::Task<void> SmtpService::serve(std::unique_ptr<ServerSession> session, std::string client_key) {

@@ -36,6 +36,7 @@ class SmtpService final : private net::ConnectionHandler {
  private:
   void on_connection(int fd, const net::SocketAddress& peer) override;
   rt::Task<void> serve(std::unique_ptr<ServerSession> session, std::string client_key);
+  rt::Task<void> serve_behind_proxy(net::Stream stream);
   [[nodiscard]] Admission admit(const net::SocketAddress& peer);
   void warn(const Admission& admission, std::string_view what, uint32_t count,
             const lookup::IpAddress& address);

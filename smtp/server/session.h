@@ -67,6 +67,7 @@ struct ServerSettings {
   std::string service = "smtp";  ///< name in master.cf
   ServerTls tls;
   AuthSettings auth;
+  Duration proxy_timeout{};  ///< smtpd_upstream_proxy_timeout; 0 = no PROXY header is expected
   ClientLimits client_limits;
   lookup::AddressList client_limit_exceptions;
 };

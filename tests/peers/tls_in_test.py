@@ -2,6 +2,7 @@
 """Goal: TLS towards clients works with the clients of others and is refused where it must be.
 Method: the real program; Python's ssl, openssl s_client, swaks and sslscan as clients."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -324,6 +325,52 @@ class TlsIn(Scenario):
         with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as raw:
             raw.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
             self.assertNotIn(b"HTTP/1.1", raw.recv(1000))
+
+
+class BehindProxy(Scenario):
+    """smtpd_upstream_proxy_protocol: the header names the client."""
+
+    V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x07\xc6\x33\x64\x01\xdc\x04\x00\x19"
+
+    def test_both_versions(self):
+        server = self.barid(smtpd_upstream_proxy_protocol="haproxy")
+        for header, address in ((b"PROXY TCP4 192.0.2.1 127.0.0.1 56324 25\r\n", "192.0.2.1"), (self.V2, "192.0.2.7"),
+                                (b"PROXY TCP6 2001:db8::1 ::1 1 25\r\n", "2001:db8::1"),
+                                (b"PROXY UNKNOWN\r\n", "127.0.0.1")):
+            with self.subTest(address):
+                client = RawClient(server.port, greet=False)
+                self.addCleanup(client.close)
+                client.send(header)
+                client.expect(220)
+                client.command("EHLO client.example", 250)
+                client.command("MAIL FROM:<a@client.example>", 250)
+                # Only the balancer is in mynetworks.
+                expected = 250 if address == "127.0.0.1" else 454
+                self.assertEqual(client.command("RCPT TO:<b@far.example>")[0], expected)
+                server.wait_log(rf"connect from \S+\[{re.escape(address)}\]")
+
+    def test_no_header_no_service(self):
+        server = self.barid(smtpd_upstream_proxy_protocol="haproxy", smtpd_upstream_proxy_timeout="1s")
+        client = RawClient(server.port, greet=False)
+        self.addCleanup(client.close)
+        client.send(b"EHLO client.example\r\n")
+        with contextlib.suppress(ConnectionError):
+            self.assertEqual(client.reply(), (0, ""))
+        silent = RawClient(server.port, greet=False)
+        self.addCleanup(silent.close)
+        self.assertEqual(silent.reply(), (0, ""))
+        server.wait_log(r"warning: no valid PROXY header from 127\.0\.0\.1", count=2)
+
+    def test_clients_are_counted_by_their_own_address(self):
+        server = self.barid(smtpd_upstream_proxy_protocol="haproxy", smtpd_client_connection_count_limit="1",
+                            smtpd_client_event_limit_exceptions="")
+        codes = []
+        for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
+            client = RawClient(server.port, greet=False)
+            self.addCleanup(client.close)
+            client.send(f"PROXY TCP4 {address} 127.0.0.1 1 25\r\n".encode())
+            codes.append(client.reply()[0])
+        self.assertEqual(codes, [220, 220, 421])
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Keys, certificates and small authorities for tests, made by the openssl command."""
 
+import contextlib
 import os
 import pathlib
+import ssl
 import subprocess
 
-from barid_harness import find_program
+from barid_harness import Sink, SinkSession, find_program
 
 
 def openssl(*arguments, **options):
@@ -83,3 +85,74 @@ class Identity:
         public = openssl("x509", "-in", self.certificate, "-noout", "-pubkey")
         der = openssl("pkey", "-pubin", "-outform", "DER", input=public)
         return openssl("dgst", "-sha256", "-r", input=der).decode().split()[0]
+
+
+class TlsSinkSession(SinkSession):
+    """Offers STARTTLS, or begins with TLS."""
+
+    def run(self):
+        try:
+            if self.sink.wrapper:
+                self.wrap()
+        except OSError:
+            self.sink.failures.append("handshake")
+            self.connection.close()
+            return
+        super().run()
+
+    def wrap(self):
+        if self.sink.broken:
+            self.connection.sendall(b"this is no handshake\r\n")
+            raise ConnectionError
+        self.input.close()
+        try:
+            self.connection = self.sink.context.wrap_socket(self.connection, server_side=True)
+        except OSError:
+            self.sink.failures.append("handshake")
+            raise
+        self.sink.tls_sessions.append(self)
+        self.input = self.connection.makefile("rb")
+
+    @property
+    def secured(self):
+        return isinstance(self.connection, ssl.SSLSocket)
+
+    def on_ehlo(self, argument):
+        offers = self.sink.offers
+        self.sink.offers = tuple(o for o in offers if o != "STARTTLS" or not self.secured)
+        try:
+            super().on_ehlo(argument)
+        finally:
+            self.sink.offers = offers
+
+    def on_starttls(self, argument):
+        if self.answer("starttls", argument, "220 2.0.0 go ahead"):
+            self.wrap()
+
+    def finish(self, content, bdat):
+        count = len(self.sink.messages)
+        super().finish(content, bdat)
+        for message in self.sink.messages[count:]:
+            message.secured = self.secured
+
+
+class TlsSink(Sink):
+    """A Sink with a certificate; `messages` know whether they came `secured`."""
+
+    def __init__(self, identity, script=None, wrapper=False, broken=False, client_ca=None, offers=None, **options):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(identity.certificate, identity.key)
+        if client_ca is not None:
+            self.context.load_verify_locations(client_ca)
+            self.context.verify_mode = ssl.CERT_REQUIRED
+        self.wrapper, self.broken = wrapper, broken
+        self.tls_sessions, self.failures = [], []
+        super().__init__(script, offers=offers or (*Sink.OFFERS, "STARTTLS"), **options)
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, address = self.listener.accept()
+                session = TlsSinkSession(self, connection, address)
+                self.sessions.append(session)
+                session.start()

@@ -65,6 +65,7 @@ class Server {
   std::unique_ptr<rt::OffloadPool> offload_;
   smtp::ClientTable clients_;
   net::TlsTicketKeys tickets_;
+  std::unique_ptr<StsStore> sts_store_;
   policy::WarmupCounts warmup_;
   std::atomic<uint32_t> log_pids_{0};
   std::vector<std::vector<OpenedPartition>> opened_;
@@ -116,6 +117,11 @@ void let_go_of_terminal() {
   if (null < 0) return;
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
   ::close(null);
+}
+
+StsSettings sts_settings(const config::Configuration& configuration) {
+  return {.ca_file = configuration.get("mta_sts_CAfile"),
+          .port = static_cast<uint16_t>(configuration.get_int("mta_sts_port"))};
 }
 
 void Server::print(const config::Diagnostics& diagnostics) const {
@@ -198,11 +204,14 @@ bool Server::open_log() {
 
 bool Server::start_shards() {
   mesh_ = std::make_unique<rt::Mesh>(process_.shards_count);
+  sts_store_ = std::make_unique<StsStore>(process_.queue_directory);
+  sts_store_->set_settings(sts_settings(*configuration_));
   offload_ = std::make_unique<rt::OffloadPool>(process_.offload_threads, 1024);
   const ShardCommons commons{.process = process_,
                              .mesh = *mesh_,
                              .offload = *offload_,
                              .clients = clients_,
+                             .sts_store = *sts_store_,
                              .tickets = tickets_,
                              .warmup = warmup_,
                              .log_pids = log_pids_,
@@ -316,6 +325,7 @@ void Server::reload() {
   }
   configuration_ = std::move(loaded.configuration);
   watch_.set(settings.front()->watched_files);
+  sts_store_->set_settings(sts_settings(*configuration_));
   for (size_t i = 0; i < shards_.size(); ++i) {
     shards_[i]->post(
         [one = settings[i]](Shard::Inside& inside) { shard_reload(inside, std::move(*one)); });

@@ -172,7 +172,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
       address_classes(configuration, configuration.global(), context),
       routing_rules(configuration, pools, context));
   settings.site_rules = site_rules(configuration, context);
-  settings.transports = all_transports(configuration, shards_count, problems);
+  settings.transports = all_transports(configuration, shards_count, context, problems);
   for (TransportSettings& transport : settings.transports) transport.client.pools = pools;
   check_pools(configuration, *pools, *settings.site_rules, settings.transports, problems);
   if (const std::string relayhost = configuration.get("relayhost"); !relayhost.empty()) {
@@ -203,6 +203,10 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
   settings.notices = notice_settings(configuration, problems);
   settings.dkim = dkim_settings(configuration, context);
   settings.dns = dns_options(configuration, problems);
+  for (const TransportSettings& transport : settings.transports) {
+    const std::vector<std::string>& files = transport.client.tls.files;
+    settings.watched_files.insert(settings.watched_files.end(), files.begin(), files.end());
+  }
   drop_repeated(&settings.watched_files);
   drop_repeated(&problems->errors);  // each service sees the same values
   drop_repeated(&problems->warnings);

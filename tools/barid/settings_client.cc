@@ -111,7 +111,8 @@ const std::vector<net::SocketAddress>& own_socket_addresses(const Configuration&
 }
 
 smtp::ClientSettings client_settings(const Configuration& configuration,
-                                     const config::ServiceEntry& entry, Problems* problems) {
+                                     const config::ServiceEntry& entry,
+                                     const lookup::OpenContext& context, Problems* problems) {
   const ConfigurationScope scope = configuration.service(entry);
   const bool lmtp = entry.command == "lmtp";
   const std::string prefix = lmtp ? "lmtp_" : "smtp_";
@@ -152,6 +153,7 @@ smtp::ClientSettings client_settings(const Configuration& configuration,
     }
     settings.fallback = std::move(parsed.destinations);
   }
+  settings.tls = client_tls(configuration, scope, lmtp ? "lmtp" : "smtp", context, problems);
   settings.timeouts = client_timeouts(scope, prefix);
   settings.source_v4 =
       bind_address(configuration, scope, prefix + "bind_address", AF_INET, problems);
@@ -176,7 +178,7 @@ smtp::ClientSettings client_settings(const Configuration& configuration,
 
 TransportSettings transport_settings(const Configuration& configuration,
                                      const config::ServiceEntry& entry, uint16_t shards_count,
-                                     Problems* problems) {
+                                     const lookup::OpenContext& context, Problems* problems) {
   TransportSettings transport{
       .name = entry.name,
       .command = entry.command,
@@ -184,7 +186,7 @@ TransportSettings transport_settings(const Configuration& configuration,
       .setting_origins = setting_origins(configuration, entry.name)};
   if (entry.command == "relay") transport.command = "smtp";  // the same agent, other limits
   if (transport.command == "smtp" || transport.command == "lmtp") {
-    transport.client = client_settings(configuration, entry, problems);
+    transport.client = client_settings(configuration, entry, context, problems);
   }
   return transport;
 }
@@ -192,7 +194,9 @@ TransportSettings transport_settings(const Configuration& configuration,
 }  // namespace
 
 std::vector<TransportSettings> all_transports(const Configuration& configuration,
-                                              uint16_t shards_count, Problems* problems) {
+                                              uint16_t shards_count,
+                                              const lookup::OpenContext& context,
+                                              Problems* problems) {
   constexpr std::string_view kServed[] = {"smtp", "relay", "lmtp", "error", "retry", "discard"};
   std::vector<TransportSettings> transports;
   const auto add = [&](const config::ServiceEntry& entry) {
@@ -202,7 +206,8 @@ std::vector<TransportSettings> all_transports(const Configuration& configuration
         std::any_of(transports.begin(), transports.end(),
                     [&](const TransportSettings& t) { return t.name == entry.name; });
     if (!known)
-      transports.push_back(transport_settings(configuration, entry, shards_count, problems));
+      transports.push_back(
+          transport_settings(configuration, entry, shards_count, context, problems));
   };
   for (const config::ServiceEntry& entry : configuration.services()) {
     if (!entry.is_inet()) add(entry);

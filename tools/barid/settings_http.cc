@@ -79,6 +79,7 @@ std::vector<HttpListenSettings> http_listeners(const config::Configuration& conf
     listen.engine.idle_timeout = scope.get_time("http_idle_timeout");
     listen.engine.connections_max = static_cast<uint32_t>(
         share_of(static_cast<uint64_t>(scope.get_int("http_connection_limit")), shards_count));
+    listen.engine.proxy_timeout = proxy_timeout(scope, problems);
     listen.engine.tls =
         https(scope, entry.id(), context, shards_count, &listen.tls_files, problems);
     listen.api.hostname = scope.get("myhostname");

@@ -28,6 +28,10 @@ using ConfigurationScope = config::Configuration::Scope;
 // settings_tls.cc
 enum class ServerTlsLevel : uint8_t { kNone, kMay, kEncrypt };
 [[nodiscard]] ServerTlsLevel server_tls_level(const ConfigurationScope& scope, Problems* problems);
+/// "FILE, line 3: parameter: …" for an error that starts with its parameter.
+[[nodiscard]] std::string located(const ConfigurationScope& scope, const std::string& error);
+[[nodiscard]] net::TlsVersions versions_of(const ConfigurationScope& scope,
+                                           const std::string& parameter, Problems* problems);
 /// `<prefix>_tls_chain_files` and its kin.
 [[nodiscard]] net::TlsIdentity tls_identity(const ConfigurationScope& scope,
                                             const std::string& prefix);
@@ -47,6 +51,15 @@ enum class ServerTlsLevel : uint8_t { kNone, kMay, kEncrypt };
                                          const std::string& service,
                                          const lookup::OpenContext& context, uint16_t shards_count,
                                          smtp::ServerPolicy* protocol, Problems* problems);
+
+/// How long a PROXY header is waited for (smtpd_upstream_proxy_protocol); 0 = there is none.
+[[nodiscard]] Duration proxy_timeout(const ConfigurationScope& scope, Problems* problems);
+
+// settings_client_tls.cc
+/// `prefix` is "smtp" or "lmtp".
+[[nodiscard]] smtp::ClientTls client_tls(const config::Configuration& configuration,
+                                         const ConfigurationScope& scope, const std::string& prefix,
+                                         const lookup::OpenContext& context, Problems* problems);
 
 // settings_server.cc
 [[nodiscard]] std::shared_ptr<const smtp::ServerSettings> server_settings(
@@ -107,7 +120,8 @@ void check_pools(const config::Configuration& configuration, const policy::Egres
 
 // settings_client.cc
 [[nodiscard]] std::vector<TransportSettings> all_transports(
-    const config::Configuration& configuration, uint16_t shards_count, Problems* problems);
+    const config::Configuration& configuration, uint16_t shards_count,
+    const lookup::OpenContext& context, Problems* problems);
 
 // settings_notices.cc
 [[nodiscard]] NoticeSettings notice_settings(const config::Configuration& configuration,

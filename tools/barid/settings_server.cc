@@ -186,6 +186,19 @@ smtp::ClientLimits client_limits(const ConfigurationScope& scope) {
           .ipv6_prefix = number("smtpd_client_ipv6_prefix_length")};
 }
 
+}  // namespace
+
+Duration proxy_timeout(const ConfigurationScope& scope, Problems* problems) {
+  const std::string name = scope.get("smtpd_upstream_proxy_protocol");
+  if (name.empty()) return {};
+  if (name == "haproxy") return scope.get_time("smtpd_upstream_proxy_timeout");
+  problems->errors.push_back(fmt::format("{}smtpd_upstream_proxy_protocol: \"{}\" is not haproxy",
+                                         scope.place_of("smtpd_upstream_proxy_protocol"), name));
+  return {};
+}
+
+namespace {
+
 smtp::BareNewline bare_newline_mode(const ConfigurationScope& scope, Problems* problems) {
   const std::string value = scope.get("smtpd_forbid_bare_newline");
   if (value == "no") return smtp::BareNewline::kNo;
@@ -243,6 +256,7 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
       .service = entry.name,
       .tls = std::move(tls),
       .auth = std::move(auth),
+      .proxy_timeout = proxy_timeout(scope, problems),
       .client_limits = client_limits(scope),
       .client_limit_exceptions =
           address_list(configuration, scope, "smtpd_client_event_limit_exceptions", context)});

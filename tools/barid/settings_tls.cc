@@ -9,21 +9,6 @@
 namespace barid::tools {
 namespace {
 
-/// "FILE, line 3: parameter: …" for an error that starts with its parameter.
-std::string located(const ConfigurationScope& scope, const std::string& error) {
-  return scope.place_of(error.substr(0, error.find(':'))) + error;
-}
-
-net::TlsVersions versions_of(const ConfigurationScope& scope, const std::string& parameter,
-                             Problems* problems) {
-  net::TlsVersions versions = net::parse_tls_versions(scope.get(parameter));
-  if (!versions.error.empty()) {
-    problems->errors.push_back(
-        fmt::format("{}{}: {}", scope.place_of(parameter), parameter, versions.error));
-  }
-  return versions;
-}
-
 /// A certificate and its key under one pair of names; nothing if no certificate is named.
 void add_pair(const ConfigurationScope& scope, const std::string& prefix, std::string_view kind,
               net::TlsIdentity* identity) {
@@ -38,6 +23,20 @@ void add_pair(const ConfigurationScope& scope, const std::string& prefix, std::s
 }
 
 }  // namespace
+
+std::string located(const ConfigurationScope& scope, const std::string& error) {
+  return scope.place_of(error.substr(0, error.find(':'))) + error;
+}
+
+net::TlsVersions versions_of(const ConfigurationScope& scope, const std::string& parameter,
+                             Problems* problems) {
+  net::TlsVersions versions = net::parse_tls_versions(scope.get(parameter));
+  if (!versions.error.empty()) {
+    problems->errors.push_back(
+        fmt::format("{}{}: {}", scope.place_of(parameter), parameter, versions.error));
+  }
+  return versions;
+}
 
 net::TlsIdentity tls_identity(const ConfigurationScope& scope, const std::string& prefix) {
   net::TlsIdentity identity{.chain_parameter = prefix + "_tls_chain_files"};

@@ -141,6 +141,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   schedule::QueueManager queue;
   std::vector<std::unique_ptr<queue::Partition>> partitions;
   std::unique_ptr<dns::UnboundResolver> resolver;
+  std::unique_ptr<smtp::StsPolicies> sts;
   dns::NativeHostLookup native_lookup;
   TextAgent error_agent;
   TextAgent retry_agent;
@@ -251,7 +252,8 @@ void Shard::Inside::apply_transports(std::vector<TransportSettings> transports,
                                  .counters = counters,
                                  .next_log_pid = log_pid,
                                  .warmup = shard.commons_.warmup,
-                                 .signer = &signer};
+                                 .signer = &signer,
+                                 .sts = sts.get()};
         smtp_agents.emplace_back(
             transport.name, std::make_unique<smtp::SmtpAgent>(env, std::move(transport.client)));
         found = smtp_agents.end() - 1;
@@ -330,6 +332,8 @@ std::string Shard::set_up() {
   dns::CreatedUnbound resolver = dns::UnboundResolver::create(inside.reactor, settings_.dns);
   if (!resolver.resolver) return "dns: " + resolver.error;
   inside.resolver = std::move(resolver.resolver);
+  inside.sts = std::make_unique<smtp::StsPolicies>(inside.reactor, *inside.resolver, inside.offload,
+                                                   commons_.sts_store, inside.log);
   inside.router.set(std::move(settings_.router));
   inside.fates.set_bounce_rules(std::move(settings_.bounce_rules));
   inside.feedback_agent.set_return_paths(std::move(settings_.return_paths));

@@ -25,6 +25,7 @@
 #include "shard/schedule/views.h"
 #include "smtp/server/client_table.h"
 #include "tools/barid/settings.h"
+#include "tools/barid/sts_store.h"
 #include "tools/barid/suspension_file.h"
 
 namespace barid::tools {
@@ -38,6 +39,7 @@ struct ShardCommons {
   rt::Mesh& mesh;
   rt::OffloadPool& offload;
   smtp::ClientTable& clients;
+  const StsStore& sts_store;
   net::TlsTicketKeys& tickets;
   policy::WarmupCounts& warmup;
   std::atomic<uint32_t>& log_pids;
