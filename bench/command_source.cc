@@ -23,6 +23,7 @@ struct Arguments {
   std::string target;
   std::string size = "5k";
   std::string mode = "pipeline";
+  std::string tls = "none";
   std::string duration, warmup, reply_timeout = "60s", stall_timeout = "90s", retry_delay = "1s";
   SourceOptions options;
   bool json = false;
@@ -42,6 +43,8 @@ Status finish_options(Arguments& arguments) {
   BARID_TRY(options.reply_timeout, parse_duration(arguments.reply_timeout));
   BARID_TRY(options.stall_timeout, parse_duration(arguments.stall_timeout));
   BARID_TRY(options.retry_delay, parse_duration(arguments.retry_delay));
+  if (arguments.tls == "starttls") options.tls = SourceTls::kStarttls;
+  if (arguments.tls == "implicit") options.tls = SourceTls::kImplicit;
   if (arguments.mode == "sequential")
     options.mode = SourceMode::kSequential;
   else if (arguments.mode == "bdat")
@@ -92,6 +95,7 @@ std::function<int()> add_source_command(CLI::App& app) {
       "  barid-bench source 127.0.0.1:2525 --messages 100000\n"
       "  barid-bench source 127.0.0.1:2525 --mode sequential --sessions 200 "
       "--duration 10s --warmup 2s\n"
+      "  barid-bench source 127.0.0.1:2525 --tls starttls --tls-fresh --messages-per-session 1\n"
       "  barid-bench source 127.0.0.1:2525 --mode bdat --depth 8 --rate 5000 "
       "--duration 30s --json");
   command->add_option("target", arguments->target, "address:port, numeric")->required();
@@ -105,6 +109,12 @@ std::function<int()> add_source_command(CLI::App& app) {
   command->add_option("--mode", arguments->mode, "sequential, pipeline or bdat")
       ->capture_default_str()
       ->check(CLI::IsMember({"sequential", "pipeline", "bdat"}));
+  command
+      ->add_option("--tls", arguments->tls, "none, starttls or implicit; any certificate will do")
+      ->check(CLI::IsMember({"none", "starttls", "implicit"}))
+      ->capture_default_str();
+  command->add_flag("!--tls-fresh", options.tls_resume,
+                    "a new key exchange for each connection, no session resumed");
   command->add_option("--depth", options.depth, "messages in flight per session with bdat")
       ->capture_default_str()
       ->check(CLI::Range(1u, 1024u));

@@ -37,6 +37,8 @@ void write_json(const SourceReport& report, std::string_view run, JsonWriter& js
       .field("connections", counts.connections)
       .field("connections_failed", counts.connections_failed)
       .field("connections_broken", counts.connections_broken)
+      .field("tls_sessions", counts.tls_sessions)
+      .field("tls_resumed", counts.tls_resumed)
       .field("cpu_seconds", report.cpu_seconds)
       .field("cpu_micros_per_message", micros_each(report.cpu_seconds, counts.accepted))
       .field("first_refusal", counts.first_refusal)

@@ -13,11 +13,15 @@
 #include <memory>
 #include <vector>
 
+#include "shard/net/tls_client_context.h"
+#include "shard/net/tls_engine.h"
+
 namespace barid::bench {
 namespace {
 
 constexpr int kEventsMax = 128;
 constexpr size_t kVectorsMax = 64;
+constexpr size_t kSealedBytesMax = 256 * 1024;
 constexpr size_t kReceiveBytes = 64 * 1024;
 constexpr Duration kSweepInterval = std::chrono::milliseconds(200);
 constexpr Duration kReconnectDelay = std::chrono::milliseconds(100);
@@ -44,6 +48,9 @@ class Generator {
   struct Slot {
     explicit Slot(SourceContext& context) : session(context) {}
     SourceSession session;
+    std::string sealed;  ///< records for the wire; before the engine that writes to it
+    size_t sealed_sent = 0;
+    std::unique_ptr<net::TlsEngine> tls;
     int fd = -1;
     bool connecting = false;
     bool listed_idle = false;
@@ -56,6 +63,10 @@ class Generator {
   void on_event(Slot& slot, uint32_t events);
   void receive(Slot& slot, MonoTime now);
   void flush(Slot& slot, MonoTime now);
+  [[nodiscard]] Status make_tls();
+  [[nodiscard]] bool start_tls(Slot& slot);
+  [[nodiscard]] bool open_bytes(Slot& slot, std::string_view bytes, MonoTime now);
+  void flush_sealed(Slot& slot, MonoTime now);
   void after(Slot& slot, MonoTime now);
   void drop(Slot& slot, MonoTime now, Duration reconnect_after);
   void dispatch_due(MonoTime now);
@@ -70,6 +81,7 @@ class Generator {
   const MessageFactory factory_;
   std::unique_ptr<WorkSupply> supply_;
   std::unique_ptr<LedgerWriter> ledger_;
+  std::unique_ptr<const net::TlsClientContext> tls_;
   SourceContext context_;
   SourceReport report_;
   std::vector<char> buffer_;
@@ -95,6 +107,8 @@ Status Generator::open() {
     if (!ledger.ok()) return ledger.error();
     ledger_ = *std::move(ledger);
   }
+  if (options_.tls != SourceTls::kNone) BARID_TRY_VOID(make_tls());
+  context_.tls = options_.tls;
   context_.factory = &factory_;
   context_.counts = &report_.counts;
   context_.latency = &report_.latency;
@@ -220,7 +234,10 @@ void Generator::on_event(Slot& slot, uint32_t events) {
       return drop(slot, now, kReconnectDelay);
     }
     slot.session.on_connected(now);
-    return set_events(slot, EPOLLIN);
+    set_events(slot, EPOLLIN);
+    if (options_.tls != SourceTls::kImplicit) return;
+    if (!start_tls(slot)) return drop(slot, now, kReconnectDelay);
+    return flush(slot, now);
   }
   if ((events & EPOLLOUT) != 0) flush(slot, now);
   if (slot.fd >= 0 && (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) receive(slot, now);
@@ -231,7 +248,15 @@ void Generator::receive(Slot& slot, MonoTime now) {
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return drop(slot, now, kReconnectDelay);
   const bool quitting = slot.session.phase() == SourceSession::Phase::kQuitting;
-  slot.session.on_bytes(std::string_view(buffer_.data(), static_cast<size_t>(got)), now);
+  const std::string_view bytes(buffer_.data(), static_cast<size_t>(got));
+  if (slot.tls == nullptr) {
+    slot.session.on_bytes(bytes, now);
+    if (slot.session.phase() == SourceSession::Phase::kSecuring && !start_tls(slot)) {
+      return drop(slot, now, kReconnectDelay);
+    }
+  } else if (!open_bytes(slot, bytes, now)) {
+    return drop(slot, now, kReconnectDelay);
+  }
   if (ledger_ != nullptr && !ledger_->flush().ok()) {
     report_.stopped_by = "the ledger cannot be written";
     return;
@@ -245,7 +270,7 @@ void Generator::receive(Slot& slot, MonoTime now) {
 
 /// What a session's step may have left to do: bytes to send, a place among the idle.
 void Generator::after(Slot& slot, MonoTime now) {
-  if (!slot.session.output().empty()) flush(slot, now);
+  if (!slot.session.output().empty() || !slot.sealed.empty()) flush(slot, now);
   if (slot.fd >= 0 && !slot.listed_idle && slot.session.idle()) {
     slot.listed_idle = true;
     idle_.push_back(&slot);
@@ -253,7 +278,82 @@ void Generator::after(Slot& slot, MonoTime now) {
   }
 }
 
+Status Generator::make_tls() {
+  std::string error;
+  std::vector<std::string> warnings;
+  tls_ = net::TlsClientContext::create({.cipher_parameter = "ciphers",
+                                        .ciphers = "HIGH",
+                                        .digest_parameter = "digest",
+                                        .resume = options_.tls_resume},
+                                       &error, &warnings);
+  if (tls_ == nullptr) return Error{.code = Code::kUnsupported, .text = "TLS"};
+  return {};
+}
+
+/// The target is measured, not judged: any certificate will do.
+bool Generator::start_tls(Slot& slot) {
+  slot.sealed.clear();
+  slot.sealed_sent = 0;
+  slot.tls = net::TlsEngine::connect(*tls_, {.session_key = options_.tls_resume ? "target" : ""},
+                                     slot.sealed);
+  return slot.tls != nullptr;
+}
+
+/// False: the connection is over.
+bool Generator::open_bytes(Slot& slot, std::string_view bytes, MonoTime now) {
+  using State = net::TlsEngine::State;
+  const bool was_shaking = slot.tls->state() == State::kHandshake;
+  std::array<char, net::TlsEngine::kRecordBytesMax> plain;
+  slot.tls->set_input(bytes);
+  bool secured = !was_shaking;
+  for (;;) {
+    const size_t got = slot.tls->read(plain.data(), plain.size());
+    if (!secured && slot.tls->state() == State::kOpen) {
+      secured = true;
+      ++report_.counts.tls_sessions;
+      if (slot.tls->resumed()) ++report_.counts.tls_resumed;
+      slot.session.on_secured(now);
+    }
+    if (got == 0) break;
+    slot.session.on_bytes({plain.data(), got}, now);
+  }
+  const bool quitting = slot.session.phase() == SourceSession::Phase::kClosed;
+  return slot.tls->state() != State::kFailed && (quitting || slot.tls->state() != State::kEnded);
+}
+
+/// Records hold what several writes would: as much as there is.
+void Generator::flush_sealed(Slot& slot, MonoTime now) {
+  OutputQueue& output = slot.session.output();
+  std::string record;
+  for (;;) {
+    while (slot.tls->state() == net::TlsEngine::State::kOpen && !output.empty() &&
+           slot.sealed.size() - slot.sealed_sent < kSealedBytesMax) {
+      std::array<iovec, kVectorsMax> vectors;
+      const size_t count = output.vectors(vectors);
+      record.clear();
+      for (size_t i = 0; i < count && record.size() < net::TlsEngine::kRecordBytesMax; ++i) {
+        record.append(
+            static_cast<const char*>(vectors[i].iov_base),
+            std::min(vectors[i].iov_len, net::TlsEngine::kRecordBytesMax - record.size()));
+      }
+      slot.tls->write(record);
+      output.consume(record.size());
+    }
+    if (slot.sealed_sent == slot.sealed.size()) break;
+    const ssize_t sent = ::send(slot.fd, slot.sealed.data() + slot.sealed_sent,
+                                slot.sealed.size() - slot.sealed_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && errno == EAGAIN) return set_events(slot, EPOLLIN | EPOLLOUT);
+    if (sent < 0) return drop(slot, now, kReconnectDelay);
+    slot.sealed_sent += static_cast<size_t>(sent);
+  }
+  slot.sealed.clear();
+  slot.sealed_sent = 0;
+  set_events(slot, EPOLLIN);
+}
+
 void Generator::flush(Slot& slot, MonoTime now) {
+  if (slot.tls != nullptr) return flush_sealed(slot, now);
   OutputQueue& output = slot.session.output();
   while (!output.empty()) {
     std::array<iovec, kVectorsMax> vectors;
@@ -278,6 +378,9 @@ void Generator::set_events(Slot& slot, uint32_t wanted) {
 
 void Generator::drop(Slot& slot, MonoTime now, Duration reconnect_after) {
   slot.session.on_disconnect(now);
+  slot.tls.reset();
+  slot.sealed.clear();
+  slot.sealed_sent = 0;
   ::close(slot.fd);
   slot.fd = -1;
   slot.connecting = false;

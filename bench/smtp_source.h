@@ -22,6 +22,8 @@ struct SourceOptions {
   uint64_t message_count = 0;         ///< 0: until `duration`
   uint64_t messages_per_session = 0;  ///< then QUIT and reconnect; 0: no limit
   SourceMode mode = SourceMode::kPipeline;
+  SourceTls tls = SourceTls::kNone;
+  bool tls_resume = true;  ///< sessions of earlier connections
   bool fall_back = false;  ///< to kSequential, if the target lacks what `mode` needs
   uint32_t depth = 4;      ///< messages in flight per session with kBdat
   MessageShape shape;

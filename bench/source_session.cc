@@ -71,6 +71,7 @@ SourceSession::SourceSession(SourceContext& context) : context_(context) {
 }
 
 void SourceSession::on_connected(MonoTime now) {
+  secured_ = false;
   phase_ = Phase::kGreeting;
   resetting_ = collateral_ = false;
   begun_count_ = 0;
@@ -117,6 +118,7 @@ void SourceSession::on_line(std::string_view line, MonoTime now) {
     const std::string_view keyword = line.substr(4);
     if (keyword.starts_with("PIPELINING")) offers_pipelining_ = true;
     if (keyword.starts_with("CHUNKING")) offers_chunking_ = true;
+    if (keyword.starts_with("STARTTLS")) offers_starttls_ = true;
   }
   if (last) on_reply(code, line, now);
 }
@@ -125,10 +127,7 @@ void SourceSession::on_reply(uint16_t code, std::string_view line, MonoTime now)
   switch (phase_) {
     case Phase::kGreeting:
       if (is_positive(code)) {
-        phase_ = Phase::kHello;
-        offers_pipelining_ = offers_chunking_ = false;
-        fmt::format_to(std::back_inserter(output_.text()), "EHLO {}\r\n", context_.helo_name);
-        return;
+        return say_hello();
       }
       ++context_.counts->connections_failed;
       ++context_.counts->replies_refusing[code];
@@ -137,6 +136,12 @@ void SourceSession::on_reply(uint16_t code, std::string_view line, MonoTime now)
       return;
     case Phase::kHello:
       return on_hello_reply(code, now);
+    case Phase::kStarttls:
+      phase_ = is_positive(code) ? Phase::kSecuring : Phase::kClosed;
+      if (phase_ == Phase::kClosed) ++context_.counts->connections_failed;
+      return;
+    case Phase::kSecuring:
+      return;
     case Phase::kQuitting:
     case Phase::kClosed:
       phase_ = Phase::kClosed;
@@ -160,11 +165,33 @@ void SourceSession::on_reply(uint16_t code, std::string_view line, MonoTime now)
   on_flight_reply(front(), code, line, now);
 }
 
+void SourceSession::say_hello() {
+  phase_ = Phase::kHello;
+  offers_pipelining_ = offers_chunking_ = offers_starttls_ = false;
+  fmt::format_to(std::back_inserter(output_.text()), "EHLO {}\r\n", context_.helo_name);
+}
+
+void SourceSession::on_secured(MonoTime now) {
+  secured_ = true;
+  last_active_ = now;
+  carry_.clear();
+  if (phase_ == Phase::kSecuring) say_hello();
+}
+
 void SourceSession::on_hello_reply(uint16_t code, MonoTime now) {
   if (!is_positive(code)) {
     ++context_.counts->connections_failed;
     ++context_.counts->replies_refusing[code];
     phase_ = Phase::kClosed;
+    return;
+  }
+  if (context_.tls == SourceTls::kStarttls && !secured_) {
+    if (!offers_starttls_) {
+      context_.fatal = "the target does not offer STARTTLS";
+      return;
+    }
+    phase_ = Phase::kStarttls;
+    output_.text() += "STARTTLS\r\n";
     return;
   }
   const bool needs_pipelining = context_.mode != SourceMode::kSequential;

@@ -28,6 +28,9 @@ enum class SourceMode : uint8_t {
   kBdat,        ///< whole messages with BDAT LAST, several in flight
 };
 
+/// How a source's connections are encrypted.
+enum class SourceTls : uint8_t { kNone, kStarttls, kImplicit };
+
 struct SourceCounts {
   uint64_t accepted = 0;            ///< messages with a final 250
   uint64_t accepted_in_window = 0;  ///< of those, after the warm-up
@@ -41,6 +44,8 @@ struct SourceCounts {
   uint64_t connections = 0;
   uint64_t connections_failed = 0;
   uint64_t connections_broken = 0;
+  uint64_t tls_sessions = 0;                      ///< handshakes that ended well,
+  uint64_t tls_resumed = 0;                       ///< of those, without a new key exchange
   std::map<uint16_t, uint64_t> replies_refusing;  ///< by code
   std::string first_refusal;                      ///< text of the first refusing reply
 };
@@ -53,6 +58,7 @@ struct SourceContext {
   Histogram* latency = nullptr;
   LedgerWriter* ledger = nullptr;  ///< may be null
   SourceMode mode = SourceMode::kPipeline;
+  SourceTls tls = SourceTls::kNone;
   uint32_t depth = 1;                 ///< messages in flight per session with kBdat
   uint64_t messages_per_session = 0;  ///< 0: no limit
   bool with_size = false;
@@ -96,13 +102,23 @@ class OutputQueue {
 
 class SourceSession {
  public:
-  enum class Phase : uint8_t { kGreeting, kHello, kReady, kQuitting, kClosed };
+  enum class Phase : uint8_t {
+    kGreeting,
+    kHello,
+    kStarttls,
+    kSecuring,  ///< the owner of the connection does the handshake, then calls on_secured()
+    kReady,
+    kQuitting,
+    kClosed,
+  };
 
   explicit SourceSession(SourceContext& context);
 
   /// A new connection is up: expects the greeting.
   void on_connected(MonoTime now);
   void on_bytes(std::string_view bytes, MonoTime now);
+  /// The connection is encrypted; also before the greeting.
+  void on_secured(MonoTime now);
   /// The connection is gone; messages in flight are settled.
   void on_disconnect(MonoTime now);
   /// Begins as many messages as mode, limits and supply allow.
@@ -135,6 +151,7 @@ class SourceSession {
 
   void on_line(std::string_view line, MonoTime now);
   void on_reply(uint16_t code, std::string_view line, MonoTime now);
+  void say_hello();
   void on_hello_reply(uint16_t code, MonoTime now);
   void on_flight_reply(Flight& flight, uint16_t code, std::string_view line, MonoTime now);
   void on_mail_reply(Flight& flight, MonoTime now);
@@ -163,6 +180,8 @@ class SourceSession {
   bool collateral_ = false;  ///< a pipelined message failed: those behind it were not judged
   bool offers_pipelining_ = false;
   bool offers_chunking_ = false;
+  bool offers_starttls_ = false;
+  bool secured_ = false;
   uint64_t begun_count_ = 0;  ///< on this connection
   MonoTime last_active_{};
   std::vector<Flight> flights_;  ///< ring

@@ -162,6 +162,8 @@ void TlsEngine::close() {
   ERR_clear_error();
 }
 
+bool TlsEngine::resumed() const noexcept { return SSL_session_reused(ssl_) == 1; }
+
 std::string TlsEngine::export_key(std::string_view label, size_t bytes) const {
   std::string key(bytes, '\0');
   const int done =

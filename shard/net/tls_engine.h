@@ -62,6 +62,8 @@ class TlsEngine {
   /// Appends the notice that no more will be sent. Once.
   void close();
 
+  /// After the handshake: no new key exchange was needed.
+  [[nodiscard]] bool resumed() const noexcept;
   /// After the handshake. Computed now: keep it, if it is needed twice.
   [[nodiscard]] TlsFacts facts() const;
   /// Keying material of this connection alone (RFC 5705, RFC 9266 with "EXPORTER-Channel-Binding").

@@ -3,6 +3,7 @@
 Method: the real program; Python's ssl, openssl s_client, swaks and sslscan as clients."""
 
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -14,7 +15,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from barid_harness import PATIENCE, RawClient, Scenario, free_port, listening, wait_until  # noqa: E402
+from barid_harness import BENCH, PATIENCE, RawClient, Scenario, free_port, listening, wait_until  # noqa: E402
 from tls_support import Authority  # noqa: E402
 
 ESTABLISHED = r"TLS connection established from localhost\[127\.0\.0\.1\] to mx\.barid\.example: (TLSv1\.\d) with cipher (\S+)"
@@ -125,6 +126,22 @@ class TlsIn(Scenario):
             session = client.connection.session
             client.command("QUIT", 221)
         self.assertEqual(resumed, 11)
+
+    def test_the_load_generator(self):
+        server = self.server(relayhost=self.sink().relayhost, shard_count="1", smtpd_client_connection_count_limit="0")
+        for options, resumed in ((["--tls-fresh"], 0), ([], None)):
+            done = subprocess.run(
+                [BENCH, "source", f"127.0.0.1:{server.port}", "--tls", "starttls", "--messages", "60", "--sessions", "3",
+                 "--messages-per-session", "5", "--recipient", "r@sink.example", "--json", *options],
+                capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            report = json.loads(done.stdout)
+            self.assertEqual(report["accepted"], 60)
+            self.assertGreaterEqual(report["tls_sessions"], 12)
+            if resumed is None:
+                self.assertGreater(report["tls_resumed"], 0)
+            else:
+                self.assertEqual(report["tls_resumed"], resumed)
 
     def test_swaks(self):
         swaks = self.need("swaks", "swaks")
