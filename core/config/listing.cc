@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "core/lookup/split.h"
 #include "core/text/utf8.h"
 
@@ -60,8 +63,26 @@ std::string json_string(std::string_view text) {
   return out;
 }
 
-std::string format_setting(std::string_view name, std::string_view value,
+std::string without_secrets(std::string_view name, std::string_view value) {
+  constexpr std::string_view kTables[] = {"sasl_password_maps", "sasl_passwd_maps"};
+  const bool secret = std::any_of(std::begin(kTables), std::end(kTables),
+                                  [&](std::string_view table) { return name.ends_with(table); });
+  if (!secret) return std::string(value);
+  std::string shown;
+  for (const std::string_view item : lookup::split_list(value)) {
+    if (!shown.empty()) shown += ", ";
+    const size_t colon = std::min(item.find(':'), item.size());
+    const std::string_view type = item.substr(0, colon);
+    const bool holds_values = type == "inline" || type == "static";
+    shown.append(holds_values ? type : item);
+    if (holds_values) shown += ":(hidden)";
+  }
+  return shown;
+}
+
+std::string format_setting(std::string_view name, std::string_view full_value,
                            const ListingStyle& style) {
+  const std::string value = without_secrets(name, full_value);
   if (style.json) return fmt::format("{{{}: {}}}\n", json_string(name), json_string(value));
   std::string line;
   if (!style.hide_name) line += name;

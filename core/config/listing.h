@@ -14,7 +14,11 @@ struct ListingStyle {
   bool json = false;  ///< {"name": "value"}
 };
 
-/// One setting, newline included.
+/// A value as it may be shown: of tables that hold passwords and stand in the value itself
+/// (`inline:{…}`, `static:…`) only the type.
+[[nodiscard]] std::string without_secrets(std::string_view name, std::string_view value);
+
+/// One setting, newline included, without secrets.
 [[nodiscard]] std::string format_setting(std::string_view name, std::string_view value,
                                          const ListingStyle& style);
 

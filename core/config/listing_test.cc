@@ -32,5 +32,25 @@ TEST(FormatSetting, Styles) {
   for (const Case& c : cases) EXPECT_EQ(format_setting(c.name, c.value, c.style), c.out);
 }
 
+TEST(Listing, SecretsAreNotShown) {
+  const struct {
+    const char* name;
+    const char* value;
+    const char* shown;
+  } kRows[] = {
+      {"smtp_sasl_password_maps", "inline:{ mx=me:secret }", "inline:(hidden)"},
+      {"smtp_sasl_password_maps", "texthash:/etc/p, static:me:secret",
+       "texthash:/etc/p, static:(hidden)"},
+      {"lmtp_sasl_password_maps", "inline:{ { a = me:secret, b } }", "inline:(hidden)"},
+      {"smtpd_sasl_passwd_maps", "texthash:/etc/users", "texthash:/etc/users"},
+      {"transport_maps", "inline:{ a=b: }", "inline:{ a=b: }"},
+  };
+  for (const auto& row : kRows) {
+    EXPECT_EQ(without_secrets(row.name, row.value), row.shown);
+    const std::string line = format_setting(row.name, row.value, {});
+    EXPECT_EQ(line.find("secret"), std::string::npos) << line;
+  }
+}
+
 }  // namespace
 }  // namespace barid::config
