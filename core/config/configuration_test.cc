@@ -105,7 +105,7 @@ TEST(Configuration, ErrorsHaveFileAndLine) {
       {"my_limit = 0\nsmtpd_recipient_limit = $my_limit\n",
        "E /c/main.cf, line 2: invalid smtpd_recipient_limit parameter value 0 < 1\n"},
       {"compatibility_level = new\n",
-       "E /c/main.cf, line 1: malformed compatibility level: \"new\" <level \"3.6\"\n"},
+       "E /c/main.cf, line 1: malformed compatibility level: \"new\" <level \"2\"\n"},
       {"myorigin = $mydomain\nmydomain = $myorigin\n",
        "E /c/main.cf, line 2: parameter mydomain: expansion loop: mydomain -> myorigin -> "
        "mydomain\n"

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/base/assert.h"
+#include "core/config/schema.h"
 #include "core/config/values.h"
 #include "core/lookup/logical_lines.h"
 #include "core/lookup/split.h"
@@ -193,11 +194,10 @@ class EntryParser {
   std::string unknown_command() const {
     std::string text =
         fmt::format("field \"command name\": unknown command: \"{}\"", entry_.command);
-    for (const CommandInfo& known : kCommands) {
-      if (lookup::equals_ignore_case(known.name, entry_.command)) {
-        text += fmt::format("; did you mean {}?", known.name);
-      }
-    }
+    std::vector<std::string_view> names;
+    for (const CommandInfo& known : kCommands) names.push_back(known.name);
+    const std::string_view near = nearest_of(lookup::lower(entry_.command), names);
+    if (!near.empty()) text += fmt::format("; did you mean {}?", near);
     return text;
   }
 

@@ -42,7 +42,7 @@ TEST(MasterCf, BadFields) {
       {"[::1]25 inet n - n - - smtpd\n",
        "E m, line 1: field \"service name\": bad value: \"[::1]25\"\n"},
       {"smtp inet n - n - - smtpx\n",
-       "E m, line 1: field \"command name\": unknown command: \"smtpx\"\n"},
+       "E m, line 1: field \"command name\": unknown command: \"smtpx\"; did you mean smtpd?\n"},
       {"smtp inet n - n - - SMTPD\n",
        "E m, line 1: field \"command name\": unknown command: \"SMTPD\"; did you mean smtpd?\n"},
       {"smtp inet n - n - 1 postscreen\n",

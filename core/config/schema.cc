@@ -69,6 +69,25 @@ size_t edit_distance(std::string_view a, std::string_view b, size_t limit) {
   return row[b.size()];
 }
 
+class Nearest {
+ public:
+  explicit Nearest(std::string_view name)
+      : name_(name), limit_(std::clamp<size_t>(name.size() / 4, 1, 4)), distance_(limit_ + 1) {}
+  void consider(std::string_view candidate) {
+    const size_t distance = edit_distance(name_, candidate, limit_);
+    if (distance >= distance_) return;
+    distance_ = distance;
+    best_ = candidate;
+  }
+  [[nodiscard]] std::string_view best() const noexcept { return best_; }
+
+ private:
+  std::string_view name_;
+  std::string_view best_;
+  size_t limit_;
+  size_t distance_;
+};
+
 }  // namespace
 
 std::span<const Parameter> all_parameters() noexcept { return kParameters; }
@@ -82,20 +101,17 @@ const Parameter* find_parameter(std::string_view name) noexcept {
 
 std::span<const TransportParameter> transport_parameters() noexcept { return kTransportParameters; }
 
+std::string_view nearest_of(std::string_view name, std::span<const std::string_view> names) {
+  Nearest nearest(name);
+  for (const std::string_view candidate : names) nearest.consider(candidate);
+  return nearest.best();
+}
+
 std::string_view nearest_name(std::string_view name, std::span<const std::string> more_names) {
-  const size_t limit = std::clamp<size_t>(name.size() / 4, 1, 4);
-  std::string_view best;
-  size_t best_distance = limit + 1;
-  const auto consider = [&](std::string_view candidate) {
-    const size_t distance = edit_distance(name, candidate, limit);
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = candidate;
-    }
-  };
-  for (const Parameter& parameter : kParameters) consider(parameter.name);
-  for (const std::string& candidate : more_names) consider(candidate);
-  return best;
+  Nearest nearest(name);
+  for (const Parameter& parameter : kParameters) nearest.consider(parameter.name);
+  for (const std::string& candidate : more_names) nearest.consider(candidate);
+  return nearest.best();
 }
 
 std::vector<std::string_view> split_choices(std::string_view choices) {

@@ -63,8 +63,10 @@ struct TransportParameter {
 };
 [[nodiscard]] std::span<const TransportParameter> transport_parameters() noexcept;
 
-/// The known name closest to `name` by edit distance, or empty when none is near.
-/// `more_names` are candidates besides the schema's.
+/// The one of `names` closest to `name` by edit distance, or empty when none is near.
+[[nodiscard]] std::string_view nearest_of(std::string_view name,
+                                          std::span<const std::string_view> names);
+/// The same among the schema's names and `more_names`.
 [[nodiscard]] std::string_view nearest_name(std::string_view name,
                                             std::span<const std::string> more_names = {});
 

@@ -267,9 +267,10 @@ struct TypeEntry {
                                  const OpenContext& context);
 };
 constexpr TypeEntry kTypes[] = {
-    {"aliases", open_aliases}, {"cidr", open_cidr_table}, {"fail", open_fail},
-    {"inline", open_inline},   {"static", open_static},   {"texthash", open_texthash},
-    {"unionmap", open_union},  {"unix", open_unix},
+    {"aliases", open_aliases}, {"cidr", open_cidr_table},   {"fail", open_fail},
+    {"inline", open_inline},   {"pcre", open_pcre_table},   {"regexp", open_regexp_table},
+    {"static", open_static},   {"texthash", open_texthash}, {"unionmap", open_union},
+    {"unix", open_unix},
 };
 
 }  // namespace

@@ -97,6 +97,7 @@ struct OpenContext {
   FileReader read_file = read_no_file;
   std::vector<std::string>* warnings = nullptr;  ///< may be null: warnings are dropped
   std::vector<std::string>* errors = nullptr;    ///< values that cannot be meant; null: as warnings
+  bool literal_results = false;  ///< $1 in regexp and pcre is refused: what a peer wrote would act
 
   void error(std::string text) const {
     if (errors == nullptr) return warn(std::move(text));

@@ -19,4 +19,10 @@ namespace barid::lookup {
 [[nodiscard]] std::unique_ptr<Table> open_cidr_table(std::string_view spec, std::string_view name,
                                                      const OpenContext& context);
 
+/// `pcre:/file`, `pcre:{ {rule}, {rule} }`, and the same for regexp.
+[[nodiscard]] std::unique_ptr<Table> open_pcre_table(std::string_view spec, std::string_view name,
+                                                     const OpenContext& context);
+[[nodiscard]] std::unique_ptr<Table> open_regexp_table(std::string_view spec, std::string_view name,
+                                                       const OpenContext& context);
+
 }  // namespace barid::lookup

@@ -8,12 +8,25 @@
 #include "core/lookup/split.h"
 
 namespace barid::lookup {
+namespace {
+
+/// A part of an address that a stranger chose would name a host, a program or a file.
+constexpr std::array<std::string_view, 10> kLiteralResults = {
+    "alias_maps",           "transport_maps",         "sender_dependent_relayhost_maps",
+    "virtual_uid_maps",     "virtual_gid_maps",       "sender_dependent_default_transport_maps",
+    "virtual_mailbox_maps", "mailbox_transport_maps", "fallback_transport_maps",
+    "mailbox_command_maps"};
+
+}  // namespace
 
 TableList::TableList(std::string_view parameter_name, std::string_view value,
                      const OpenContext& context)
     : parameter_name_(parameter_name) {
+  OpenContext own = context;
+  own.literal_results = std::find(kLiteralResults.begin(), kLiteralResults.end(), parameter_name) !=
+                        kLiteralResults.end();
   for (const std::string_view spec : split_list(value)) {
-    tables_.push_back(open_table(spec, context));
+    tables_.push_back(open_table(spec, own));
   }
 }
 

@@ -196,8 +196,8 @@ TEST(Cidr, RulesIfAndErrors) {
 }
 
 TEST(TableTypes, Sorted) {
-  EXPECT_THAT(table_types(), ElementsAre("aliases", "cidr", "fail", "inline", "static", "texthash",
-                                         "unionmap", "unix"));
+  EXPECT_THAT(table_types(), ElementsAre("aliases", "cidr", "fail", "inline", "pcre", "regexp",
+                                         "static", "texthash", "unionmap", "unix"));
 }
 
 }  // namespace

@@ -714,6 +714,10 @@ void DeliveryRun::report(Work& work, uint32_t recipient, Outcome outcome) {
   BARID_ASSERT(work.unreported > 0);
   outcome.delays = delays_of(work);
   outcome.agent = settings_->agent;
+  if (settings_->status_filter) {
+    const std::string complaint = settings_->status_filter->apply(outcome);
+    if (!complaint.empty()) note(LogSeverity::kWarning, work.job.message->id, complaint);
+  }
   outcome.log_pid = session_ != nullptr ? session_->log_pid() : ++env_.next_log_pid;
   lease_.report(work.job, recipient, outcome);
   --work.unreported;

@@ -41,7 +41,8 @@ ClientMachine::ClientMachine(const ClientOptions& options, ClientSink& sink)
     : options_(options),
       sink_(sink),
       slots_(std::max(options.pipeline_messages_limit, 1u)),
-      plan_(std::max(options.pipeline_messages_limit, 1u)) {
+      plan_(std::max(options.pipeline_messages_limit, 1u)),
+      reader_(options_.reply_filter) {
   BARID_ASSERT(!options_.helo_name.empty());
 }
 
@@ -191,6 +192,7 @@ void ClientMachine::on_written(size_t bytes) {
 // ---- greeting and EHLO, HELO, LHLO ----
 
 void ClientMachine::on_reply(const Reply& reply) {
+  ++replies_count_;
   switch (phase_) {
     case Phase::kGreeting:
       return on_greeting(reply);

@@ -65,12 +65,13 @@ struct ClientOptions {
   std::string peer;       ///< "host[address]" as logs show it, without the port
   FeatureSet discard;     ///< smtp_discard_ehlo_keywords
   TlsUse tls = TlsUse::kNone;
-  bool always_send_ehlo = true;   ///< smtp_always_send_ehlo
-  bool never_send_ehlo = false;   ///< smtp_never_send_ehlo
-  bool skip_5xx_greeting = true;  ///< smtp_skip_5xx_greeting
-  bool pix_disable_esmtp = true;  ///< HELO only when the banner is masked ("220 ****")
-  bool convert_8bit = true;       ///< not disable_mime_output_conversion
-  bool send_xforward = false;     ///< smtp_send_xforward_command
+  bool always_send_ehlo = true;               ///< smtp_always_send_ehlo
+  bool never_send_ehlo = false;               ///< smtp_never_send_ehlo
+  bool skip_5xx_greeting = true;              ///< smtp_skip_5xx_greeting
+  bool pix_disable_esmtp = true;              ///< HELO only when the banner is masked ("220 ****")
+  bool convert_8bit = true;                   ///< not disable_mime_output_conversion
+  bool send_xforward = false;                 ///< smtp_send_xforward_command
+  const ReplyFilter* reply_filter = nullptr;  ///< smtp_reply_filter; outlives the machine
 
   // "Mail loops back to myself": checked when own_name is not empty (spec: only on port 25).
   std::string own_name;  ///< myhostname
@@ -214,6 +215,8 @@ class ClientMachine {
   // ---- state ----
 
   [[nodiscard]] Stage stage() const noexcept;
+  /// Whole replies so far.
+  [[nodiscard]] uint64_t replies_count() const noexcept { return replies_count_; }
   /// The greeting and EHLO/HELO/LHLO went well.
   [[nodiscard]] bool established() const noexcept { return capabilities_known_; }
   /// Idle and fit for further messages, now or later from a cache.
@@ -388,6 +391,7 @@ class ClientMachine {
 
   OutputPlan plan_;
   ReplyReader reader_;
+  uint64_t replies_count_ = 0;
   std::string text_;  ///< the reason being given; capacity is kept
   std::string failure_text_;
   DsnCode failure_dsn_;

@@ -74,7 +74,21 @@ void ClientSession::start_pending_write() {
   }
   writing_ = true;
   stream_.start_write(vectors_);
-  stage_since_ = reactor_.now();
+  if (!settings_.request_deadline || machine_.stage() != Stage::kBody) {
+    stage_since_ = reactor_.now();
+  }
+}
+
+/// Without a deadline for the whole, each write has the time of its stage.
+void ClientSession::count_written() {
+  const MonoTime now = reactor_.now();
+  if (!settings_.request_deadline) {
+    stage_since_ = now;
+    return;
+  }
+  const auto earned =
+      std::chrono::nanoseconds(uint64_t{write_bytes_} * 1'000'000'000u / settings_.data_rate_min);
+  stage_since_ = std::min(now, stage_since_ + earned);
 }
 
 rt::Task<void> ClientSession::step() {
@@ -91,12 +105,14 @@ rt::Task<void> ClientSession::step() {
   if (writing_ && stream_.written()) {
     writing_ = false;
     machine_.on_written(write_bytes_);
-    stage_since_ = reactor_.now();
+    count_written();
   }
   if (const std::string_view input = stream_.input(); !input.empty()) {
+    const uint64_t replies = machine_.replies_count();
     machine_.on_bytes(input);
     stream_.consume(input.size());
-    stage_since_ = reactor_.now();  // limits are per reply
+    const bool any_bytes_will_do = !settings_.request_deadline;
+    if (any_bytes_will_do || machine_.replies_count() != replies) stage_since_ = reactor_.now();
     if (machine_.wants_handshake()) co_return co_await secure();
   }
   if (status.ok()) co_return;

@@ -76,6 +76,7 @@ class ClientSession final : private ClientSink {
   void judge_server();
   [[nodiscard]] Duration stage_timeout() const noexcept;
   rt::Task<void> abandon_write();
+  void count_written();
 
   rt::Reactor& reactor_;
   const ClientSettings& settings_;

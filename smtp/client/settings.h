@@ -12,6 +12,7 @@
 #include "dns/destination.h"
 #include "dns/router.h"
 #include "policy/egress_pools.h"
+#include "policy/status_filter.h"
 #include "shard/net/socket_address.h"
 #include "smtp/client/login.h"
 #include "smtp/client/machine.h"
@@ -41,6 +42,10 @@ struct ClientSettings {
   std::shared_ptr<const ClientLogins> logins;  ///< null: smtp_sasl_auth_enable = no
   bool soft_bounce = false;
   ClientTls tls;
+  bool request_deadline = false;  ///< smtp_per_request_deadline: timeouts are for whole requests
+  uint32_t data_rate_min = 500;   ///< smtp_min_data_rate, bytes a second: content extends the time
+  std::unique_ptr<const ReplyFilter> reply_filter;            ///< of machine.reply_filter
+  std::unique_ptr<const policy::StatusFilter> status_filter;  ///< null = none
   std::string best_mx_transport;  ///< transport:nexthop for mail that loops back to us; or empty
   std::string relayhost;          ///< a next hop that is this is our own configuration
   ClientTimeouts timeouts;

@@ -120,6 +120,7 @@ TEST(ParseMail, Refuses) {
       {"FROM:<\xc3\xa9@b>", Fault::kAddress, "<\xc3\xa9@b>", kKeywordDsn},
       {"FROM:<a@b> RET=ALL", Fault::kRet, "RET=ALL"},
       {"FROM:<a@b> RET", Fault::kRet, "RET"},
+      {"FROM:<a@b> ENVID", Fault::kEnvid, "ENVID"},
       {"FROM:<a@b> ENVID=", Fault::kEnvid, "ENVID="},
       {"FROM:<a@b> ENVID=a+ZZ", Fault::kEnvid, "ENVID=a+ZZ"},
       {"FROM:<a@b> ENVID=a+0D+0A", Fault::kEnvid, "ENVID=a+0D+0A"},

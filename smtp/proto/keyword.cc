@@ -69,6 +69,33 @@ Result<KeywordSet> parse_keyword_list(std::string_view list) noexcept {
   return set;
 }
 
+std::string keyword_list(KeywordSet set) {
+  static constexpr std::array kOrder = {kKeyword8BitMime,
+                                        kKeywordAuth,
+                                        kKeywordEtrn,
+                                        kKeywordPipelining,
+                                        kKeywordSize,
+                                        kKeywordXverp,
+                                        kKeywordVrfy,
+                                        kKeywordXclient,
+                                        kKeywordXforward,
+                                        kKeywordStarttls,
+                                        kKeywordEnhancedStatusCodes,
+                                        kKeywordDsn,
+                                        kKeywordSmtpUtf8,
+                                        kKeywordChunking,
+                                        kKeywordRequireTls,
+                                        kKeywordBinaryMime,
+                                        kKeywordMtPriority};
+  std::string list;
+  for (const Keyword keyword : kOrder) {
+    if ((set & keyword) == 0) continue;
+    if (!list.empty()) list += ' ';
+    list += keyword == kKeywordXverp ? "VERP" : keyword_name(keyword);
+  }
+  return list;
+}
+
 std::string_view keyword_name(Keyword keyword) noexcept {
   for (const NamedKeyword& known : kNamedKeywords) {
     if (known.keyword == keyword) return known.name;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "core/base/result.h"
@@ -46,6 +47,9 @@ inline constexpr KeywordSet kKeywordsServed =
 /// Parses a list separated by blanks or commas, e.g. "dsn, silent-discard"; case does not matter.
 /// Errors: kMalformed for an unknown word; `detail` is the word's offset in `list`.
 [[nodiscard]] Result<KeywordSet> parse_keyword_list(std::string_view list) noexcept;
+
+/// The names of `set` as Postfix logs those that it discards, e.g. "ETRN VERP DSN".
+[[nodiscard]] std::string keyword_list(KeywordSet set);
 
 /// The name as announced, e.g. "8BITMIME"; empty for anything that is not exactly one keyword.
 [[nodiscard]] std::string_view keyword_name(Keyword keyword) noexcept;

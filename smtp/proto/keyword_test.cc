@@ -68,5 +68,11 @@ TEST(Verb, FoundByWholeNameInAnyCase) {
   }
 }
 
+TEST(Keyword, ListAsLogged) {
+  EXPECT_EQ(keyword_list(*parse_keyword_list("dsn, etrn verp chunking silent-discard")),
+            "ETRN VERP DSN CHUNKING");
+  EXPECT_EQ(keyword_list(0), "");
+}
+
 }  // namespace
 }  // namespace barid::smtp

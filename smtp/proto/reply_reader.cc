@@ -38,6 +38,10 @@ ReplyReader::Status ReplyReader::read(std::string_view& bytes) {
 }
 
 ReplyReader::Status ReplyReader::take_line(std::string_view line) {
+  if (filter_ != nullptr && filter_->rewrite(line, rewritten_)) {
+    if (rewritten_.size() > kReplyLineBytesMax) return fail(Code::kTooLong);
+    line = rewritten_;
+  }
   const Result<ReplyLine> parsed = parse_reply_line(line);
   if (!parsed.ok()) return fail(parsed.error().code);
   if (!open_) {

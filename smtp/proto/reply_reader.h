@@ -22,8 +22,20 @@ inline constexpr size_t kReplyTextBytesMax = 4096;   ///< kept of one reply; the
 inline constexpr size_t kReplyBytesMax = 64u << 10;  ///< of one reply, over all its lines
 inline constexpr uint32_t kReplyLinesMax = 512;
 
+/// smtp_reply_filter: what is to be read instead of a line.
+class ReplyFilter {
+ public:
+  virtual ~ReplyFilter() = default;
+  /// True if `out` is what is read instead of `line`.
+  [[nodiscard]] virtual bool rewrite(std::string_view line, std::string& out) const = 0;
+};
+
 class ReplyReader {
  public:
+  ReplyReader() = default;
+  /// `filter` may be null, else it outlives the reader.
+  explicit ReplyReader(const ReplyFilter* filter) noexcept : filter_(filter) {}
+
   enum class Status : uint8_t { kNeedMore, kReply, kFailed };
 
   /// Takes bytes up to the end of one reply and moves `bytes` past them.
@@ -45,6 +57,8 @@ class ReplyReader {
   Status take_line(std::string_view line);
   void keep_text(std::string_view line);
 
+  const ReplyFilter* filter_ = nullptr;
+  std::string rewritten_;
   std::string partial_;  ///< the start of a line whose end has not come
   std::string text_;     ///< what reply_.lines borrows
   Reply reply_;

@@ -216,5 +216,27 @@ TEST(ReplyReader, TakesExactlyOneReply) {
   EXPECT_TRUE(reader.in_reply());
 }
 
+/// The second one of a server that speaks in riddles.
+struct Solving final : ReplyFilter {
+  bool rewrite(std::string_view line, std::string& out) const override {
+    if (!line.starts_with("550 ")) return false;
+    out = line.ends_with("long") ? std::string(3000, '4') : "450 4.0.0 later";
+    return true;
+  }
+};
+
+TEST(ReplyReader, FilterRewritesLines) {
+  const Solving filter;
+  ReplyReader reader(&filter);
+  std::string_view bytes = "250 fine\r\n550 never\r\n";
+  ASSERT_EQ(reader.read(bytes), ReplyReader::Status::kReply);
+  EXPECT_EQ(reader.one_line(), "250 fine");
+  ASSERT_EQ(reader.read(bytes), ReplyReader::Status::kReply);
+  EXPECT_EQ(reader.one_line(), "450 4.0.0 later");
+  EXPECT_EQ(reader.reply().code, 450);
+  bytes = "550 long\r\n";
+  EXPECT_EQ(reader.read(bytes), ReplyReader::Status::kFailed);
+}
+
 }  // namespace
 }  // namespace barid::smtp

@@ -1,5 +1,6 @@
 #include "smtp/server/machine.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/base/assert.h"
@@ -103,7 +104,7 @@ bool ServerMachine::take_note(Action& action) {
   action.kind = ActionKind::kNote;
   action.note = notes_[0].kind;
   action.bytes = std::string_view(note_text_).substr(bytes.offset, bytes.length);
-  notes_[0] = notes_[1];
+  std::move(notes_.begin() + 1, notes_.end(), notes_.begin());
   --notes_count_;
   return true;
 }
@@ -236,13 +237,14 @@ void ServerMachine::run_line(std::string_view line, std::string_view behind) {
     ++error_count_;
     return;
   }
+  if (!policy_.command_filter.empty() && !filter_line(line)) return;
   const CommandLine command = split_command(line);
   if (command.word.empty()) {
     reply(replies::kBadSyntax);
     ++error_count_;
     return;
   }
-  if (is_listed(policy_.noop_commands, command.word)) {
+  if (!policy_.noop_commands.empty() && policy_.noop_commands.match(command.word).yes()) {
     reply(replies::kOk);
     count_junk();
     return;
@@ -271,9 +273,7 @@ void ServerMachine::run_line(std::string_view line, std::string_view behind) {
 }
 
 void ServerMachine::run_unknown(const CommandLine& command, std::string_view line) {
-  const bool letter_first = text::kLetters.has(command.word.front());
-  if (looks_like_header(command.word) || is_listed(policy_.forbidden_commands, command.word) ||
-      (policy_.forbid_non_letter && !letter_first)) {
+  if (looks_like_header(command.word) || policy_.forbidden_commands.match(command.word).yes()) {
     note(Note::kNonSmtpCommand, line);
     answer(false, replies::kNonSmtp);
     closing_ = true;
@@ -296,11 +296,20 @@ bool ServerMachine::refuse_pipelining(Verb verb, std::string_view behind) {
   return true;
 }
 
-bool ServerMachine::is_listed(const std::vector<std::string>& words, std::string_view word) const {
-  for (const std::string& listed : words) {
-    if (text::equals_ignore_case(listed, word)) return true;
+/// What the operator wants the client to have said. False if nobody can tell: it is answered then.
+bool ServerMachine::filter_line(std::string_view& line) {
+  const lookup::LookupResult found = policy_.command_filter.find(text::trim_left(line));
+  if (found.is_temporary()) {
+    reply_host(replies::kLocalErrorCode, replies::kLocalError);
+    return false;
   }
-  return false;
+  if (!found.is_found()) return true;
+  filtered_.assign("replacing command \"").append(line).append("\" with \"");
+  filtered_.append(found.value()).append("\"");
+  note(Note::kReplaced, filtered_);
+  filtered_ = found.value();
+  line = filtered_;
+  return true;
 }
 
 void ServerMachine::on_verdict(std::string_view refusal) {

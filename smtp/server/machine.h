@@ -29,6 +29,8 @@
 #include <vector>
 
 #include "core/base/time.h"
+#include "core/lookup/match_list.h"
+#include "core/lookup/table_list.h"
 #include "core/mail/envelope.h"
 #include "smtp/proto/address.h"
 #include "smtp/proto/command.h"
@@ -87,11 +89,18 @@ struct ServerPolicy {
   bool strict_rfc821_envelopes = false;
   bool strict_smtputf8 = false;  ///< UTF-8 addresses only after MAIL … SMTPUTF8
   bool forbid_unauth_pipelining = true;
-  bool soft_bounce = false;       ///< every 5xx reply becomes 4xx
-  bool forbid_non_letter = true;  ///< smtpd_forbidden_commands matches words like "\x16\x03"
+  bool soft_bounce = false;  ///< every 5xx reply becomes 4xx
 
-  std::vector<std::string> noop_commands;  ///< any case
-  std::vector<std::string> forbidden_commands = {"CONNECT", "GET", "POST"};
+  lookup::StringList noop_commands;  ///< smtpd_noop_commands
+  lookup::StringList forbidden_commands = {
+      "smtpd_forbidden_commands", "CONNECT GET POST regexp:{{/^[^A-Z]/ Bogus}}", {}};
+  lookup::TableList command_filter;  ///< smtpd_command_filter: asked with each whole command line
+  std::string reject_footer;         ///< smtpd_reject_footer, not expanded
+  lookup::TableList reject_footer_maps;  ///< asked with the reply; goes before reject_footer
+
+  [[nodiscard]] bool has_footer() const noexcept {
+    return !reject_footer.empty() || !reject_footer_maps.empty();
+  }
 };
 
 /// Who is connected. Copied by the machine.
@@ -100,6 +109,7 @@ struct ClientFacts {
   std::string address = "127.0.0.1";                   ///< textual IP address without brackets
   uint16_t port = 0;                                   ///< 0 = not known
   KeywordSet discarded = 0;                            ///< keywords hidden from this client
+  std::string discard_note;                            ///< to be logged at EHLO; empty = nothing
   int8_t priority_max = kPriorityMax;                  ///< more than this is not granted
   BareNewline bare_newline = BareNewline::kNormalize;  ///< after the exclusions
 };
@@ -162,6 +172,8 @@ enum class Note : uint8_t {
   kBareNewline,     ///< a bare LF; once per command line, once per message
   kBadAddress,      ///< "Illegal address syntax": bytes = the argument
   kRejected,        ///< the machine itself refused: bytes = the reply
+  kReplaced,        ///< smtpd_command_filter: bytes = "replacing command …"
+  kDiscarding,      ///< EHLO: bytes = ClientFacts::discard_note
 };
 
 struct Action {
@@ -231,6 +243,9 @@ class ServerMachine {
   void on_timeout();
   /// The server stops: queues `421 4.3.2`; next() then aborts and closes.
   void on_shutdown();
+
+  /// "Nov  5 19:58:35", for footers that name the time; before next() where policy has_footer().
+  void set_local_time(std::string text) { local_time_ = std::move(text); }
 
   [[nodiscard]] std::string_view output() const noexcept { return output_; }
   void clear_output() noexcept;
@@ -344,7 +359,7 @@ class ServerMachine {
   void run_line(std::string_view line, std::string_view behind);
   void run_unknown(const CommandLine& command, std::string_view line);
   bool refuse_pipelining(Verb verb, std::string_view behind);
-  [[nodiscard]] bool is_listed(const std::vector<std::string>& words, std::string_view word) const;
+  bool filter_line(std::string_view& line);
   void end_session(std::string_view code, std::string_view text);
 
   // machine_report.cc: replies, notes, counters, storage of the transaction
@@ -353,6 +368,7 @@ class ServerMachine {
   void reply_bare_newline_reject();
   void reply_foreign(std::string_view prefix, std::string_view text);
   void end_reply(size_t start);
+  void add_footer(size_t start);
   void finish(bool ok);
   void count_junk();
   void note(Note kind, std::string_view bytes);
@@ -418,8 +434,10 @@ class ServerMachine {
   ClientFacts client_;
 
   std::string output_;
-  std::string line_;  ///< a command line that came in pieces
-  std::array<PendingNote, 2> notes_{};
+  std::string line_;      ///< a command line that came in pieces
+  std::string filtered_;  ///< what smtpd_command_filter made of it
+  std::string local_time_;
+  std::array<PendingNote, 3> notes_{};
   std::string note_text_;
   uint8_t notes_count_ = 0;
   Duration reply_delay_{};

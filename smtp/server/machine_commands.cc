@@ -116,6 +116,7 @@ void ServerMachine::accept_helo() {
   reset_transaction();
   const size_t start = output_.size();
   if (extended_) {
+    if (!client_.discard_note.empty()) note(Note::kDiscarding, client_.discard_note);
     append_keywords();
   } else {
     output_.append("250 ").append(policy_.hostname);

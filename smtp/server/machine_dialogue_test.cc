@@ -454,7 +454,7 @@ TEST(Dialogue, PolicyToggles) {
   policy.soft_bounce = true;
   policy.message_size_limit = 0;
   policy.keywords |= kKeywordBinaryMime;
-  policy.noop_commands = {"XNOTHING"};
+  policy.noop_commands = {"smtpd_noop_commands", "XNOTHING", {}};
   policy.checks = kCheckAtHelo | kCheckAtData;
   MachineHarness session(policy);
   converse(

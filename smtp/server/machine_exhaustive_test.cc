@@ -53,7 +53,7 @@ constexpr Row kRows[] = {
      "MAIL FROM:<t@x>",
      {"M250 2.1.0 Ok", "M250 2.1.0 Ok", "M503 5.5.1 Error: nested MAIL command",
       "S503 5.5.1 Error: nested MAIL command", "R503 5.5.1 Error: nested MAIL command",
-      "H503 5.5.1 Error: MAIL after BDAT", "F503 5.5.1 Error: MAIL after BDAT"}},
+      "H503 5.5.1 Error: nested MAIL command", "F503 5.5.1 Error: MAIL after BDAT"}},
     {Verb::kRcpt,
      "RCPT TO:<q@x>",
      {"C503 5.5.1 Error: need MAIL command", "G503 5.5.1 Error: need MAIL command", "R250 2.1.5 Ok",

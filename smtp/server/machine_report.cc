@@ -7,6 +7,7 @@
 #include "core/text/xtext.h"
 #include "smtp/server/machine.h"
 #include "smtp/server/replies.h"
+#include "smtp/server/reply_footer.h"
 
 namespace barid::smtp {
 namespace {
@@ -36,10 +37,24 @@ void ServerMachine::end_reply(size_t start) {
       output_[enhanced] = '4';
     }
   }
+  if (policy_.has_footer() && (output_[start] == '4' || output_[start] == '5')) add_footer(start);
   const std::string_view code = std::string_view(output_).substr(start, 3);
   if (code == "421" || code == "521") closing_ = true;
   output_.append("\r\n");
   if (error_count_ >= policy_.soft_error_limit) reply_delay_ = policy_.error_sleep_time;
+}
+
+void ServerMachine::add_footer(size_t start) {
+  const std::string reply = output_.substr(start);
+  const lookup::LookupResult found = policy_.reject_footer_maps.find(reply);
+  const std::string_view footer =
+      found.is_found() ? found.value() : std::string_view(policy_.reject_footer);
+  if (footer.empty()) return;
+  append_footer(output_, start, footer,
+                {.client_address = client_.address,
+                 .client_port = client_.port,
+                 .local_time = local_time_,
+                 .server_name = policy_.hostname});
 }
 
 void ServerMachine::reply(std::string_view text) {
@@ -87,7 +102,7 @@ void ServerMachine::answer(bool ok, std::string_view text) {
 }
 
 void ServerMachine::count_junk() {
-  if (++junk_count_ > policy_.junk_command_limit) ++error_count_;
+  if (junk_count_++ > policy_.junk_command_limit) ++error_count_;  // as Postfix counts
 }
 
 void ServerMachine::note(Note kind, std::string_view bytes) {

@@ -33,6 +33,56 @@ std::string note_line(Note note, std::string_view bytes) {
   return std::to_string(static_cast<int>(note)) + ":" + std::string(bytes) + "\n";
 }
 
+TEST(ServerMachineReplies, FooterOnRefusals) {
+  ServerPolicy policy;
+  policy.reject_footer = "\\c (see $localtime)";
+  policy.reject_footer_maps = {
+      "smtpd_reject_footer_maps", "regexp:{{/^501/ usage of $$server_name}}", {}};
+  MachineHarness session(policy);
+  session.machine.set_local_time("Nov  5 01:02:03");
+  session.start();
+  session.feed("WHAT\r\n");
+  session.feed("HELO\r\n");
+  session.feed("NOOP\r\n");
+  EXPECT_EQ(session.transcript.output,
+            "220 localhost ESMTP Postfix\r\n"
+            "500 5.5.2 Error: command not recognized (see Nov  5 01:02:03)\r\n"
+            "501-Syntax: HELO hostname\r\n501 usage of localhost\r\n250 2.0.0 Ok\r\n");
+}
+
+TEST(ServerMachineReplies, CommandFilter) {
+  ServerPolicy policy;
+  policy.command_filter = {"smtpd_command_filter", "regexp:{{/^FOO (.*)/ NOOP $1}}", {}};
+  MachineHarness session(policy);
+  session.start();
+  session.feed(" foo  bar\r\n");
+  session.feed("BAR\r\n");
+  EXPECT_EQ(session.transcript.output,
+            "220 localhost ESMTP Postfix\r\n250 2.0.0 Ok\r\n"
+            "500 5.5.2 Error: command not recognized\r\n");
+  EXPECT_EQ(session.transcript.notes,
+            note_line(Note::kReplaced, "replacing command \" foo  bar\" with \"NOOP  bar\""));
+  ServerPolicy broken;
+  broken.command_filter = {"smtpd_command_filter", "nosuch:table", {}};
+  MachineHarness closed(broken);
+  closed.start();
+  closed.feed("NOOP\r\n");
+  EXPECT_TRUE(
+      closed.transcript.output.ends_with("421 4.3.0 localhost Server local data error\r\n"));
+  EXPECT_TRUE(closed.transcript.closed);
+}
+
+TEST(ServerMachineReplies, DiscardedKeywordsAreNoted) {
+  ServerPolicy policy;
+  MachineHarness session(policy, {.discard_note = "discarding EHLO keywords: DSN"});
+  session.start();
+  session.feed("HELO c\r\n");
+  EXPECT_EQ(session.transcript.notes, "");
+  session.feed("EHLO c\r\n");
+  EXPECT_EQ(session.transcript.notes,
+            note_line(Note::kDiscarding, "discarding EHLO keywords: DSN"));
+}
+
 TEST(Lines, LengthLimitIsExact) {
   ServerPolicy policy;
   policy.line_length_limit = 600;
@@ -215,7 +265,7 @@ TEST(Errors, JunkCommands) {
   policy.hard_error_limit = 2;
   MachineHarness session(policy);
   session.start();
-  for (int i = 0; i < 4; ++i) session.feed("RSET\r\n");
+  for (int i = 0; i < 5; ++i) session.feed("RSET\r\n");
   EXPECT_FALSE(session.transcript.closed);
   session.feed("NOOP\r\n");
   EXPECT_TRUE(session.transcript.closed);

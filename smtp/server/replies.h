@@ -21,6 +21,8 @@ inline constexpr std::string_view kShutdownCode = "421 4.3.2";  // HOST
 inline constexpr std::string_view kShutdown = "Service shutting down";
 inline constexpr std::string_view kTooManyErrorsCode = "421 4.7.0";  // HOST
 inline constexpr std::string_view kTooManyErrors = "Error: too many errors";
+inline constexpr std::string_view kLocalErrorCode = "421 4.3.0";  // HOST
+inline constexpr std::string_view kLocalError = "Server local data error";
 
 // Lines
 inline constexpr std::string_view kLineCode = "500 5.5.2";  // HOST

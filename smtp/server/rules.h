@@ -52,7 +52,7 @@ inline constexpr std::array<Refusal, kPhaseCount> kAlways = {};
 inline constexpr std::array<Refusal, kPhaseCount> kIdleOnly = {
     kNone, kNone, kInTransaction, kInTransaction, kInTransaction, kInTransaction, kInTransaction};
 inline constexpr std::array<Refusal, kPhaseCount> kMailRow = {
-    kHeloFirst, kNone, kNestedMail, kNestedMail, kNestedMail, kMailAfterBdat, kMailAfterBdat};
+    kHeloFirst, kNone, kNestedMail, kNestedMail, kNestedMail, kNestedMail, kMailAfterBdat};
 inline constexpr std::array<Refusal, kPhaseCount> kRcptRow = {
     kNeedMail, kNeedMail, kNone, kNone, kNone, kRcptAfterBdat, kRcptAfterBdat};
 inline constexpr std::array<Refusal, kPhaseCount> kDataRow = {

@@ -68,9 +68,10 @@ Admission SmtpService::admit(const net::SocketAddress& peer) {
 
 void SmtpService::warn(const Admission& admission, std::string_view what, uint32_t count,
                        const lookup::IpAddress& address) {
-  const std::string text = fmt::format(
-      "Connection {} limit exceeded: {} from {}[{}] for service {}", what, count,
-      address.is_loopback() ? "localhost" : "unknown", address.text(), settings_->service);
+  const std::string text =
+      fmt::format("Connection {} limit exceeded: {} from {}[{}] for service {}", what, count,
+                  settings_->peer_name_lookup && address.is_loopback() ? "localhost" : "unknown",
+                  address.text(), settings_->service);
   env_.log.write(
       LogOrigin{.pid = admission.log_pid, .syslog_name = settings_->syslog_name},
       LogNote{.program = LogProgram::kSmtpd, .severity = LogSeverity::kWarning, .text = text});

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <ctime>
+
 #include "core/mail/header_find.h"
 #include "smtp/proto/received.h"
 
@@ -12,13 +15,64 @@ constexpr size_t kBccMax = 100;  // of one message; the rest of what tables ask 
 constexpr size_t kPrependedBytesMax = 64 * 1024;
 constexpr size_t kBacklogBytesMax = 64 * 1024;  // replies a client does not read; then it waits too
 
-/// What the map says of a client replaces the general list, if it can be understood.
-KeywordSet discarded_keywords(const ServerSettings& settings, std::string_view address) {
-  if (settings.discard_maps.empty()) return settings.discarded;
+constexpr std::string_view kDiscardMaps = "smtpd_discard_ehlo_keyword_address_maps";
+
+struct Discarded {
+  KeywordSet keywords = 0;
+  std::string complaint;
+};
+
+/// What the map says of a client replaces the general list. Words that nobody knows are left out.
+Discarded discarded_keywords(const ServerSettings& settings, std::string_view address) {
+  Discarded discarded{.keywords = settings.discarded, .complaint = {}};
+  if (settings.discard_maps.empty()) return discarded;
   const lookup::LookupResult found = settings.discard_maps.find(address);
-  if (!found.is_found()) return settings.discarded;
-  const Result<KeywordSet> set = parse_keyword_list(found.value());
-  return set.ok() ? *set : settings.discarded;
+  if (found.is_temporary()) {
+    discarded.complaint =
+        fmt::format("{}: lookup failed for {}: {}", kDiscardMaps, address, found.value());
+  }
+  if (!found.is_found()) return discarded;
+  discarded.keywords = 0;
+  std::string_view rest = found.value();
+  while (!rest.empty()) {
+    const Result<KeywordSet> set = parse_keyword_list(rest);
+    if (set.ok()) {
+      discarded.keywords |= *set;
+      break;
+    }
+    const size_t bad = set.error().detail;
+    const size_t end = std::min(rest.find_first_of(", \t\r\n", bad), rest.size());
+    discarded.complaint =
+        fmt::format("{} = {}: unknown EHLO keyword \"{}\" for {}", kDiscardMaps,
+                    settings.discard_maps_text, rest.substr(bad, end - bad), address);
+    discarded.keywords |= *parse_keyword_list(rest.substr(0, bad));
+    rest.remove_prefix(end);
+  }
+  return discarded;
+}
+
+std::string discard_note(KeywordSet discarded) {
+  const std::string list = keyword_list(discarded);
+  const bool silent = list.empty() || (discarded & kKeywordSilentDiscard) != 0;
+  return silent ? std::string() : "discarding EHLO keywords: " + list;
+}
+
+text::ZoneOffset local_zone(int64_t unix_second) {
+  const auto second = static_cast<std::time_t>(unix_second);
+  std::tm parts{};
+  localtime_r(&second, &parts);
+  return {.minutes_east = static_cast<int32_t>(parts.tm_gmtoff / 60), .name = parts.tm_zone};
+}
+
+/// "Nov  5 19:58:35", as logs have it.
+std::string log_time(int64_t unix_second) {
+  static constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  const auto second = static_cast<std::time_t>(unix_second);
+  std::tm parts{};
+  localtime_r(&second, &parts);
+  return fmt::format("{} {:2} {:02}:{:02}:{:02}",
+                     kMonths.substr(static_cast<size_t>(parts.tm_mon) * 3, 3), parts.tm_mday,
+                     parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
 /// What the client's address means for the protocol.
@@ -28,7 +82,8 @@ void apply_address(const ServerSettings& settings, const policy::ClientSideFacts
   if (facts.address_known && settings.bare_newline_exclusions.match(facts.address).yes()) {
     client.bare_newline = BareNewline::kNo;
   }
-  client.discarded = discarded_keywords(settings, client.address);
+  client.discarded = discarded_keywords(settings, client.address).keywords;
+  client.discard_note = discard_note(client.discarded);
   if (!settings.relay.is_own_network(facts)) client.priority_max = 0;
   const auto reserve = [&](const lookup::AddressList& clients, Keyword keyword) {
     if (!facts.address_known || !clients.match(facts.address).yes()) client.discarded |= keyword;
@@ -43,7 +98,8 @@ ClientFacts client_facts(const ServerSettings& settings, const net::SocketAddres
   ClientFacts client;
   client.address = peer.is_ip() ? peer.ip_text() : "local";
   client.port = peer.is_ip() ? peer.port() : 0;
-  client.name = facts.address_known && facts.address.is_loopback() ? "localhost" : "unknown";
+  const bool is_loopback = facts.address_known && facts.address.is_loopback();
+  client.name = settings.peer_name_lookup && is_loopback ? "localhost" : "unknown";
   apply_address(settings, facts, client);
   return client;
 }
@@ -130,10 +186,16 @@ rt::Task<void> ServerSession::run() {
 
 rt::Task<void> ServerSession::converse() {
   co_await offer_auth();
+  if (const Discarded discarded = discarded_keywords(*settings_, machine_.client().address);
+      !discarded.complaint.empty()) {
+    warn(discarded.complaint);
+  }
   if (refusal_.empty()) refusal_ = check(policy::CheckPoint::kConnect, "CONNECT");
+  tell_machine_the_time();
   machine_.start({.early_input = stream_.input(), .refusal = refusal_});
   for (;;) {
     size_t consumed = 0;
+    tell_machine_the_time();
     const Action action = machine_.next(stream_.input(), &consumed);
     if (action.kind == ActionKind::kBodyBytes) append_body(action.bytes);
     if (action.note != Note::kNone) log_note(action);
@@ -141,6 +203,10 @@ rt::Task<void> ServerSession::converse() {
       machine_.on_verdict(check_recipient());
     } else if (action.kind == ActionKind::kCheckVerify) {
       machine_.on_verdict(check(policy::CheckPoint::kRcpt, "VRFY"));
+    }
+    if (machine_.in_content()) {
+      request_end_ +=
+          std::chrono::nanoseconds(consumed * 1'000'000'000u / settings_->data_rate_min);
     }
     stream_.consume(consumed);  // the action's bytes are not used from here on
     const bool goes_on = co_await perform(action);
@@ -163,11 +229,9 @@ rt::Task<bool> ServerSession::perform(const Action& action) {
     case ActionKind::kCheckSender:
       machine_.on_verdict(check_sender());
       break;
-    case ActionKind::kCheckEtrn: {
-      const std::string_view refusal = check(policy::CheckPoint::kEtrn, "ETRN");
-      machine_.on_verdict(refusal.empty() ? "458 Unable to queue messages" : refusal);
+    case ActionKind::kCheckEtrn:
+      machine_.on_verdict(check_etrn());
       break;
-    }
     case ActionKind::kCheckHelo:
       machine_.on_verdict(check(policy::CheckPoint::kHelo, machine_.stage()));
       break;
@@ -212,16 +276,26 @@ rt::Task<bool> ServerSession::flush_output(Duration delay) {
   co_return true;
 }
 
+/// A request begins when the one before was answered. Content earns time as it comes.
+MonoTime ServerSession::read_deadline(bool answered) {
+  const MonoTime latest = env_.reactor.now() + settings_->timeout;
+  if (!settings_->request_deadline || answered || request_end_ == MonoTime{}) {
+    return request_end_ = latest;
+  }
+  return request_end_ = std::min(request_end_, latest);
+}
+
 rt::Task<bool> ServerSession::read_more() {
   if (stopping_ && !machine_.in_transaction()) {
     machine_.on_shutdown();
     co_return true;
   }
-  if (!machine_.output().empty()) {
+  const bool answered = !machine_.output().empty();
+  if (answered) {
     stream_.write(machine_.output());
     machine_.clear_output();
   }
-  const MonoTime deadline = env_.reactor.now() + settings_->timeout;
+  const MonoTime deadline = read_deadline(answered);
   Status status;
   if (stream_.write_backlog() > kBacklogBytesMax) {
     status = co_await stream_.flush(deadline);
@@ -277,6 +351,36 @@ std::string_view ServerSession::check(policy::CheckPoint point, std::string_view
   take_actions(verdict_, stage);
   if (!verdict_.reply.empty()) log_reject(verdict_.reply, stage);
   return verdict_.reply;
+}
+
+void ServerSession::tell_machine_the_time() {
+  if (!settings_->protocol.has_footer()) return;
+  const int64_t now = unix_seconds(env_.reactor.wall_now());
+  if (now != footer_second_) machine_.set_local_time(log_time(now));
+  footer_second_ = now;
+}
+
+void ServerSession::warn(std::string_view text) {
+  env_.log.write(
+      origin(),
+      LogNote{.program = LogProgram::kSmtpd, .severity = LogSeverity::kWarning, .text = text});
+}
+
+/// Whoever may ask has his domain's mail tried now, if the operator offers that for the domain.
+std::string_view ServerSession::check_etrn() {
+  const std::string_view refusal = check(policy::CheckPoint::kEtrn, "ETRN");
+  if (!refusal.empty()) return refusal;
+  const std::string_view domain = machine_.etrn_domain();
+  const lookup::MatchResult offered = settings_->flush_domains.match(domain);
+  const ClientFacts& client = machine_.client();
+  if (!offered.yes() && !offered.is_temporary()) {
+    warn(fmt::format("reject: ETRN {}... from {}[{}]", domain, client.name, client.address));
+    refusal_ = fmt::format("459 <{}>: service unavailable", domain);
+    return refusal_;
+  }
+  if (offered.yes() && env_.flusher != nullptr && env_.flusher->flush_domain(domain)) return {};
+  warn(fmt::format("unable to flush {} for {}[{}]", domain, client.name, client.address));
+  return "458 Unable to queue messages";
 }
 
 /// The right to XCLIENT goes with the address, as in Postfix, so that rules can be tried as they
@@ -426,7 +530,8 @@ void ServerSession::begin_content() {
                    .queue_id = {id_text.data(), id_text.size()},
                    .recipient = machine_.recipient_count() == 1 ? machine_.recipient_address(0)
                                                                 : std::string_view(),
-                   .unix_seconds = unix_seconds(arrival_)});
+                   .unix_seconds = unix_seconds(arrival_),
+                   .zone = local_zone(unix_seconds(arrival_))});
   content_->append(header);
   own_header_bytes_ = header.size();
 }
@@ -541,6 +646,15 @@ void ServerSession::log_note(const Action& action) {
           LogNote{.program = LogProgram::kSmtpd, .severity = LogSeverity::kWarning, .text = text});
       return;
     }
+    case Note::kReplaced: {
+      const std::string text = fmt::format("{}[{}]: {}", machine_.client().name,
+                                           machine_.client().address, action.bytes);
+      env_.log.write(origin(), LogNote{.program = LogProgram::kSmtpd, .text = text});
+      return;
+    }
+    case Note::kDiscarding:
+      env_.log.write(origin(), LogNote{.program = LogProgram::kSmtpd, .text = action.bytes});
+      return;
     case Note::kBareNewline:
     case Note::kNone:
       return;  // shown as notes=bare_lf at the end

@@ -56,10 +56,14 @@ struct ServerSettings {
   std::string mail_name;
   std::string syslog_name;  ///< of this service, e.g. "postfix/submission"; empty = the default
   Duration timeout = std::chrono::seconds(300);  ///< smtpd_timeout
-  bool peer_name_known = false;  ///< smtpd_peername_lookup: this version looks up loopback only
+  bool peer_name_lookup = true;   ///< smtpd_peername_lookup: only loopback has a name so far
+  bool request_deadline = false;  ///< smtpd_per_request_deadline: `timeout` is for a whole request
+  uint32_t data_rate_min = 500;   ///< smtpd_min_data_rate, bytes a second: content extends the time
   lookup::AddressList bare_newline_exclusions;
+  lookup::DomainList flush_domains;      ///< fast_flush_domains: ETRN is for these
   KeywordSet discarded = 0;              ///< smtpd_discard_ehlo_keywords
   lookup::TableList discard_maps;        ///< smtpd_discard_ehlo_keyword_address_maps
+  std::string discard_maps_text;         ///< its value, for complaints
   lookup::AddressList verp_clients;      ///< smtpd_authorized_verp_clients: XVERP is theirs
   lookup::AddressList xclient_clients;   ///< smtpd_authorized_xclient_hosts
   lookup::AddressList xforward_clients;  ///< smtpd_authorized_xforward_hosts
@@ -80,6 +84,16 @@ struct MessageChanges {
   bool discard = false;
 };
 
+/// Makes what waits for a domain due, on every shard (ETRN).
+class DomainFlusher {
+ public:
+  /// False: not now, too many are under way.
+  virtual bool flush_domain(std::string_view domain) = 0;
+
+ protected:
+  ~DomainFlusher() = default;
+};
+
 struct ServerEnv {
   rt::Reactor& reactor;
   rt::Offload& offload;
@@ -89,8 +103,9 @@ struct ServerEnv {
   rt::StopSource& stop;
   ClientTable& clients;
   net::TlsTicketKeys& tickets;
-  uint32_t& handshakes_count;  ///< under way on this shard
-  OnceOnly* once = nullptr;    ///< null: Idempotency-Key is a field like any other
+  uint32_t& handshakes_count;        ///< under way on this shard
+  OnceOnly* once = nullptr;          ///< null: Idempotency-Key is a field like any other
+  DomainFlusher* flusher = nullptr;  ///< null: ETRN is answered 458
 };
 
 /// How a connection came in.
@@ -133,6 +148,10 @@ class ServerSession final : private rt::StopCallback {
   /// XCLIENT: from here on another client is connected.
   void identify();
   std::string_view check_sender();
+  std::string_view check_etrn();
+  void warn(std::string_view text);
+  void tell_machine_the_time();
+  MonoTime read_deadline(bool answered);
   std::string_view check_recipient();
   bool exceeds_rate(ClientEvent event);
   void take_actions(policy::RelayPolicy::Verdict& verdict, std::string_view stage);
@@ -154,6 +173,7 @@ class ServerSession final : private rt::StopCallback {
   ServerMachine machine_;
   SessionAuth auth_;
   std::string refusal_;
+  int64_t footer_second_ = 0;  ///< that the machine was told
   std::string client_key_;
   policy::RelayPolicy::Verdict verdict_;      ///< of the last check
   std::array<std::string, 3> pending_;        ///< what CONNECT, HELO and MAIL deferred
@@ -166,6 +186,7 @@ class ServerSession final : private rt::StopCallback {
   size_t own_header_bytes_ = 0;  ///< of content_, before what the client sent
   OnceOnly::Claim once_;         ///< of the message that is being stored
   WallTime arrival_{};
+  MonoTime request_end_{};  ///< with request_deadline: by when the request must be complete
   bool stopping_ = false;
 };
 

@@ -3,6 +3,7 @@
 Method: smtplib, swaks, nodemailer and raw sockets in, a scripted sink out; compare the contents.
 """
 
+import contextlib
 import email
 import email.policy
 import json
@@ -224,6 +225,80 @@ class Extensions(Scenario):
         with RawClient(server.port, source="127.0.0.9") as stranger:
             self.assertEqual(stranger.command("MAIL FROM:<a@b.example> MT-PRIORITY=4", 250)[1],
                              "2.3.6 0 is the new priority assigned to the message")
+
+    def test_request_deadline(self):
+        """Bytes that trickle in do not buy time for the command that they belong to."""
+        server = self.barid(smtpd_timeout="1s", smtpd_per_request_deadline="yes")
+        with RawClient(server.port) as client:
+            client.connection.settimeout(0.1)
+            said = b""
+            while not said:
+                with contextlib.suppress(TimeoutError):
+                    client.send(b"x")
+                    said = client.connection.recv(1000)
+            self.assertEqual(said, b"421 4.4.2 mx.barid.example Error: timeout exceeded\r\n")
+        server.wait_log("timeout after EHLO from")
+
+    def test_etrn(self):
+        out = self.sink(lambda stage, argument, session: "450 4.2.0 later"
+                        if stage == "rcpt" and not out.open else None)
+        out.open = False
+        server = self.barid(relayhost=out.relayhost, minimal_backoff_time="1h", maximal_backoff_time="1h",
+                            fast_flush_domains="sink.example",
+                            smtpd_etrn_restrictions="check_etrn_access inline:{no.sink.example=REJECT}")
+        with RawClient(server.port) as client:
+            for number in range(20):
+                client.submit(recipients=[f"r{number}@sink.example"])
+            client.submit(recipients=["r@other.example"])
+            server.wait_queue(lambda q: len(q) == 21 and all(e["queue_name"] == "deferred" for e in q),
+                              "all deferred")
+            out.open = True
+            self.assertEqual(client.command("ETRN other.example", 459)[1],
+                             "<other.example>: service unavailable")
+            self.assertIn("Access denied", client.command("ETRN no.sink.example", 554)[1])
+            self.assertEqual(client.command("ETRN sink.example", 250)[1], "Queuing started")
+            out.wait_messages(20)
+            self.assertEqual({r for m in out.messages for r in m.recipients},
+                             {f"r{n}@sink.example" for n in range(20)})
+            self.assertEqual(client.command("ETRN sub.sink.example", 250)[1], "Queuing started")
+        server.wait_log(r"warning: reject: ETRN other\.example\.\.\. from localhost\[127\.0\.0\.1\]")
+        server.wait_queue(lambda q: len(q) == 1, "the other one stays")
+
+    def test_filters(self):
+        out = self.sink(lambda stage, argument, session: "550 5.7.1 greylisted" if stage == "rcpt" else None)
+        server = self.barid(relayhost=out.relayhost, minimal_backoff_time="1h", maximal_backoff_time="1h",
+                            smtpd_reject_footer=r"\c (call $server_name, $client_address)",
+                            smtpd_command_filter="regexp:{{/^PLEASE (.*)/ $$1}}",
+                            smtpd_forbidden_commands="regexp:{{/^BAD/ x}}",
+                            smtp_reply_filter="regexp:{{/^550 5.7.1 (grey.*)/ 450 4.7.1 $$1}}",
+                            smtp_delivery_status_filter="regexp:{{/^4.7.1 (.*)/ 4.2.0 $$1 filtered}}")
+        with RawClient(server.port) as client:
+            client.command("PLEASE NOOP", 250)
+            self.assertEqual(client.command("WHAT", 500)[1], "5.5.2 Error: command not recognized "
+                                                             "(call mx.barid.example, 127.0.0.1)")
+            client.submit()
+            client.command("BADLY", 221)
+            self.assertEqual(client.reply(), (0, ""))
+        server.wait_log(r'localhost\[127\.0\.0\.1\]: replacing command "PLEASE NOOP" with "NOOP"$')
+        server.wait_log(r"dsn=4\.2\.0, status=deferred \(host 127.*450 4\.7\.1 greylisted .*filtered\)$")
+
+    def test_discarded_keywords(self):
+        server = self.barid(smtpd_discard_ehlo_keywords="etrn, dsn",
+                            smtpd_discard_ehlo_keyword_address_maps="regexp:{{/^127.0.0.9$$/ chunking nonsense}}")
+        self.client(server)
+        server.wait_log("discarding EHLO keywords: ETRN DSN$")
+        with RawClient(server.port, source="127.0.0.9") as other:
+            self.assertNotIn("CHUNKING", other.ehlo)
+            self.assertIn("DSN", other.ehlo)
+        server.wait_log("discarding EHLO keywords: CHUNKING$")
+        server.wait_log('warning: smtpd_discard_ehlo_keyword_address_maps = regexp:.*: unknown EHLO keyword '
+                        '"nonsense" for 127.0.0.9$')
+        bad = self.barid("bad", start=False,
+                         smtpd_discard_ehlo_keyword_address_maps="cidr:{{127.0.0.8/29 dsn, nonsense}}")
+        status, said = bad.refused()
+        self.assertEqual(status, 78)
+        self.assertRegex(said, r'main\.cf, line \d+: smtpd_discard_ehlo_keyword_address_maps: cidr:.*: '
+                               r'127\.0\.0\.8/29: unknown keyword at "nonsense"')
 
     def test_xclient(self):
         server = self.barid(smtpd_authorized_xclient_hosts="127.0.0.1", mynetworks="127.0.0.1/32",

@@ -4,6 +4,7 @@ Method: npm's smtp-server, Postfix and OpenSMTPD as next hop; a scripted sink fo
 """
 
 import base64
+import contextlib
 import email
 import email.policy
 import json
@@ -12,6 +13,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -147,6 +149,24 @@ class Peers(Scenario):
 
 
 class Answers(Scenario):
+    def test_request_deadline(self):
+        """A reply that trickles in does not buy time for itself."""
+        def trickle(stage, argument, session):
+            if stage != "mail":
+                return None
+            session.connection.sendall(b"250-2.1.0 ")
+            with contextlib.suppress(OSError):
+                while True:
+                    session.connection.sendall(b"x")
+                    time.sleep(0.05)
+            return DROP
+
+        server = self.barid(relayhost=self.sink(trickle, offers=("PIPELINING",)).relayhost, smtp_mail_timeout="1s",
+                            smtp_per_request_deadline="yes", minimal_backoff_time="1h")
+        with RawClient(server.port) as client:
+            client.submit(BODY)
+        server.wait_log(r"status=deferred \(conversation with 127\.0\.0\.1.* timed out while sending MAIL FROM\)")
+
     def test_mixed_recipients(self):
         def script(stage, argument, session):
             if stage == "rcpt" and argument.startswith(("450", "451", "550", "553")):

@@ -32,8 +32,10 @@ std::shared_ptr<const smtp::ServerSettings> server_settings() {
   rules.list(policy::ListKind::kRelay) =
       policy::parse_restrictions({"permit_mynetworks", "reject_unauth_destination"},
                                  policy::ListKind::kRelay, policy::RestrictionSource());
-  return std::make_shared<const smtp::ServerSettings>(smtp::ServerSettings{
-      .protocol = protocol, .relay = policy::RelayPolicy(std::move(rules)), .mail_name = "Barid"});
+  return std::make_shared<const smtp::ServerSettings>(
+      smtp::ServerSettings{.protocol = std::move(protocol),
+                           .relay = policy::RelayPolicy(std::move(rules)),
+                           .mail_name = "Barid"});
 }
 
 }  // namespace

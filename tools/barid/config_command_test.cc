@@ -118,7 +118,7 @@ TEST_F(ConfigCommandTest, ShowsMainCf) {
        "$rbl_code Service unavailable; $rbl_class [$rbl_what] blocked using "
        "$rbl_domain${rbl_reason?; $rbl_reason}\n"},
       {{"-h", "config_directory"}, "DIR\n"},
-      {{"-m"}, "aliases\ncidr\nfail\ninline\nstatic\ntexthash\nunionmap\nunix\n"},
+      {{"-m"}, "aliases\ncidr\nfail\ninline\npcre\nregexp\nstatic\ntexthash\nunionmap\nunix\n"},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.args.back());

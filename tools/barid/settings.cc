@@ -44,12 +44,15 @@ lookup::AddressList address_list(const Configuration& configuration,
                                  const ConfigurationScope& scope, std::string_view name,
                                  const lookup::OpenContext& context) {
   std::vector<std::string> errors;
+  std::vector<std::string> warnings;
   lookup::OpenContext own = context;
   own.errors = &errors;
+  own.warnings = &warnings;
   lookup::AddressList list(name, scope.get(name), subdomains(configuration, name), own);
   const std::string place = scope.place_of(name);
   if (place.empty()) return list;  // by default it is $mynetworks, which is told about by itself
   for (const std::string& error : errors) context.error(place + error);
+  for (const std::string& warning : warnings) context.warn(place + warning);
   return list;
 }
 

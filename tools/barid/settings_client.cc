@@ -27,6 +27,22 @@ smtp::FeatureSet discarded_features(const ConfigurationScope& scope, const std::
   return set;
 }
 
+class TableReplyFilter final : public smtp::ReplyFilter {
+ public:
+  TableReplyFilter(std::string_view name, std::string_view value,
+                   const lookup::OpenContext& context)
+      : tables_(name, value, context) {}
+  /// A table that cannot tell changes nothing.
+  bool rewrite(std::string_view line, std::string& out) const override {
+    const lookup::LookupResult found = tables_.find(line);
+    if (found.is_found()) out = found.value();
+    return found.is_found();
+  }
+
+ private:
+  lookup::TableList tables_;
+};
+
 smtp::ClientTimeouts client_timeouts(const ConfigurationScope& scope, const std::string& prefix) {
   const auto time = [&](std::string_view name) -> Duration {
     return scope.get_time(prefix + std::string(name));
@@ -128,6 +144,17 @@ smtp::ClientSettings client_settings(const Configuration& configuration,
     machine.never_send_ehlo = scope.get_bool("smtp_never_send_ehlo");
     machine.own_name = scope.get("myhostname");
   }
+  const std::string reply_filter = prefix + "reply_filter";
+  if (!scope.get(reply_filter).empty()) {
+    settings.reply_filter =
+        std::make_unique<const TableReplyFilter>(reply_filter, scope.get(reply_filter), context);
+    machine.reply_filter = settings.reply_filter.get();
+  }
+  const std::string status_filter = prefix + "delivery_status_filter";
+  if (!scope.get(status_filter).empty()) {
+    settings.status_filter = std::make_unique<const policy::StatusFilter>(
+        status_filter, scope.get(status_filter), context);
+  }
   machine.send_xforward = scope.get_bool(prefix + "send_xforward_command");
   machine.convert_8bit = !scope.get_bool("disable_mime_output_conversion");
   machine.line_length_max = static_cast<uint32_t>(scope.get_int(prefix + "line_length_limit"));
@@ -166,6 +193,8 @@ smtp::ClientSettings client_settings(const Configuration& configuration,
   settings.reuse_count_limit =
       static_cast<uint32_t>(scope.get_int(prefix + "connection_reuse_count_limit"));
   settings.route.unix_directory = configuration.get("queue_directory");
+  settings.request_deadline = scope.get_bool(prefix + "per_request_deadline");
+  settings.data_rate_min = static_cast<uint32_t>(scope.get_int(prefix + "min_data_rate"));
   settings.soft_bounce = scope.get_bool("soft_bounce");
   if (!lmtp) {
     settings.relayhost = configuration.get("relayhost");

@@ -12,7 +12,8 @@ using config::Configuration;
 
 namespace {
 
-smtp::ServerPolicy server_policy(const ConfigurationScope& scope) {
+smtp::ServerPolicy server_policy(const ConfigurationScope& scope,
+                                 const lookup::OpenContext& context) {
   smtp::ServerPolicy policy;
   policy.hostname = scope.get("myhostname");
   policy.banner = scope.get("smtpd_banner");
@@ -36,12 +37,17 @@ smtp::ServerPolicy server_policy(const ConfigurationScope& scope) {
   if (scope.get("smtpd_default_stream") == "bulk") policy.default_stream = Stream::kBulk;
   policy.forbid_unauth_pipelining = scope.get_bool("smtpd_forbid_unauth_pipelining");
   policy.soft_bounce = scope.get_bool("soft_bounce");
-  policy.noop_commands = scope.get_list("smtpd_noop_commands");
-  policy.forbidden_commands.clear();
-  for (const std::string& item : scope.get_list("smtpd_forbidden_commands")) {
-    // Tables here (the default's regexp for words that are no letters) are the machine's own rule.
-    if (item.find(':') == std::string::npos) policy.forbidden_commands.push_back(item);
-  }
+  const auto words = [&](std::string_view name) {
+    return lookup::StringList(name, scope.get(name), context);
+  };
+  const auto tables = [&](std::string_view name) {
+    return lookup::TableList(name, scope.get(name), context);
+  };
+  policy.noop_commands = words("smtpd_noop_commands");
+  policy.forbidden_commands = words("smtpd_forbidden_commands");
+  policy.command_filter = tables("smtpd_command_filter");
+  policy.reject_footer = scope.get("smtpd_reject_footer");
+  policy.reject_footer_maps = tables("smtpd_reject_footer_maps");
   if (!scope.get_bool("smtputf8_enable")) policy.keywords &= ~smtp::kKeywordSmtpUtf8;
   if (!scope.get("smtpd_authorized_verp_clients").empty()) policy.keywords |= smtp::kKeywordXverp;
   if (!scope.get("smtpd_authorized_xclient_hosts").empty()) {
@@ -56,6 +62,22 @@ smtp::ServerPolicy server_policy(const ConfigurationScope& scope) {
   policy.verp_delimiters = scope.get("default_verp_delimiters");
   policy.verp_delimiter_filter = scope.get("verp_delimiter_filter");
   return policy;
+}
+
+/// Values of tables that can be read as a whole are checked now; others when they are found.
+void check_discard_maps(const ConfigurationScope& scope, const lookup::OpenContext& context,
+                        Problems* problems) {
+  constexpr std::string_view kName = "smtpd_discard_ehlo_keyword_address_maps";
+  std::vector<std::string> not_listed;
+  lookup::OpenContext own = context;
+  own.warnings = own.errors = &not_listed;  // the server's own opening tells of them
+  for (const lookup::TableEntry& entry : lookup::list_entries(kName, scope.get(kName), own)) {
+    const Result<smtp::KeywordSet> set = smtp::parse_keyword_list(entry.value);
+    if (set.ok()) continue;
+    problems->errors.push_back(fmt::format("{}{}: {}: {}: unknown keyword at \"{}\"",
+                                           scope.place_of(kName), kName, entry.table, entry.key,
+                                           entry.value.substr(set.error().detail)));
+  }
 }
 
 smtp::KeywordSet discarded_keywords(const ConfigurationScope& scope, Problems* problems) {
@@ -230,10 +252,11 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
                            : "smtpd_relay_restrictions"),
         entry.id()));
   }
-  smtp::ServerPolicy protocol = server_policy(scope);
+  smtp::ServerPolicy protocol = server_policy(scope, context);
   if (relay.has_checks(policy::CheckPoint::kHelo)) protocol.checks |= smtp::kCheckAtHelo;
   if (relay.has_checks(policy::CheckPoint::kData)) protocol.checks |= smtp::kCheckAtData;
   smtp::ServerTls tls = server_tls(scope, entry.id(), context, shards_count, &protocol, problems);
+  check_discard_maps(scope, context, problems);
   const std::string syslog_name = scope.get("syslog_name");
   smtp::AuthSettings auth = auth_settings(configuration, scope, context, problems);
   return std::make_shared<const smtp::ServerSettings>(smtp::ServerSettings{
@@ -242,11 +265,17 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
       .mail_name = scope.get("mail_name"),
       .syslog_name = syslog_name == configuration.get("syslog_name") ? std::string() : syslog_name,
       .timeout = scope.get_time("smtpd_timeout"),
+      .peer_name_lookup = scope.get_bool("smtpd_peername_lookup"),
+      .request_deadline = scope.get_bool("smtpd_per_request_deadline"),
+      .data_rate_min = static_cast<uint32_t>(scope.get_int("smtpd_min_data_rate")),
       .bare_newline_exclusions =
           address_list(configuration, scope, "smtpd_forbid_bare_newline_exclusions", context),
+      .flush_domains = lookup::DomainList("fast_flush_domains", scope.get("fast_flush_domains"),
+                                          subdomains(configuration, "fast_flush_domains"), context),
       .discarded = discarded_keywords(scope, problems),
       .discard_maps = {"smtpd_discard_ehlo_keyword_address_maps",
                        scope.get("smtpd_discard_ehlo_keyword_address_maps"), context},
+      .discard_maps_text = scope.get("smtpd_discard_ehlo_keyword_address_maps"),
       .verp_clients = address_list(configuration, scope, "smtpd_authorized_verp_clients", context),
       .xclient_clients =
           address_list(configuration, scope, "smtpd_authorized_xclient_hosts", context),

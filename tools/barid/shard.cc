@@ -15,6 +15,7 @@
 #include "shard/queue/reader.h"
 #include "shard/runtime/clock.h"
 #include "shard/schedule/queue_manager.h"
+#include "shard/schedule/queue_operation.h"
 #include "smtp/client/agent.h"
 #include "smtp/server/service.h"
 #include "tools/barid/http_site.h"
@@ -23,6 +24,9 @@
 
 namespace barid::tools {
 namespace {
+
+/// ETRN's flushes of different domains at a time.
+constexpr size_t kFlushesMax = 8;
 
 /// Closures from other threads; control only, never on a message's path.
 using Action = std::function<void(Shard::Inside&)>;
@@ -51,7 +55,8 @@ class SevenBitConverter final : public smtp::ContentConverter {
 struct Shard::Inside final : schedule::GovernorHost,
                              private rt::TurnHook,
                              private smtp::ContentSource,
-                             private http::FeedbackHost {
+                             private http::FeedbackHost,
+                             private smtp::DomainFlusher {
   Inside(Shard& owner, std::unique_ptr<rt::Io> backend)
       : shard(owner),
         io(std::move(backend)),
@@ -120,6 +125,8 @@ struct Shard::Inside final : schedule::GovernorHost,
   std::string open_service(const ListenSettings& listen);
   void apply_services(const std::vector<ListenSettings>& listeners);
   rt::Task<void> stop();
+  bool flush_domain(std::string_view domain) override;
+  bool start_flush(const std::string& domain);
 
   Shard& shard;
   rt::SystemClock clock;
@@ -160,6 +167,8 @@ struct Shard::Inside final : schedule::GovernorHost,
   uint32_t log_pid = 0;
   uint32_t handshakes_count = 0;  ///< TLS with clients, under way
   HttpSite* http = nullptr;       ///< one of the guests, until they end
+  /// ETRN's: under way, or over and not forgotten yet.
+  std::vector<std::pair<std::string, std::unique_ptr<schedule::QueueOperation>>> flushes;
   bool draining = false;
   bool stopping = false;
   bool ended_cleanly = true;  // every session and delivery was over in time
@@ -274,7 +283,8 @@ std::string Shard::Inside::open_service(const ListenSettings& listen) {
                             .clients = shard.commons_.clients,
                             .tickets = shard.commons_.tickets,
                             .handshakes_count = handshakes_count,
-                            .once = &once};
+                            .once = &once,
+                            .flusher = this};
   services.emplace_back(listen.service, std::make_unique<smtp::SmtpService>(
                                             env, listen.server, shard.commons_.log_pids));
   smtp::SmtpService& service = *services.back().second;
@@ -385,6 +395,30 @@ void Shard::run() {
   }
   if (inside_) inside_->reactor.run();
   tear_down();
+}
+
+/// For a domain one at a time: who asks again while it runs is served by it.
+bool Shard::Inside::start_flush(const std::string& domain) {
+  std::erase_if(flushes, [](const auto& one) { return one.second->progress().finished; });
+  const bool running = std::any_of(flushes.begin(), flushes.end(),
+                                   [&](const auto& one) { return one.first == domain; });
+  if (running) return true;
+  if (stopping || flushes.size() >= kFlushesMax) return false;
+  schedule::OperationRequest request{.action = schedule::QueueAction::kFlush};
+  if (!request.filter.add("domain", domain).empty()) return false;
+  flushes.emplace_back(domain, std::make_unique<schedule::QueueOperation>(queue, request));
+  flushes.back().second->start();
+  return true;
+}
+
+bool Shard::Inside::flush_domain(std::string_view domain) {
+  const std::string text(domain);
+  if (!start_flush(text)) return false;
+  for (Shard* other : shard.commons_.shards) {
+    if (other == &shard) continue;
+    other->post([text](Inside& inside) { static_cast<void>(inside.start_flush(text)); });
+  }
+  return true;
 }
 
 rt::Task<void> Shard::Inside::stop() {
