@@ -172,14 +172,4 @@ std::string TlsEngine::export_key(std::string_view label, size_t bytes) const {
   return done == 1 ? key : std::string();
 }
 
-std::string TlsEngine::unique() const {
-  if (SSL_version(ssl_) != TLS1_2_VERSION || SSL_get_extms_support(ssl_) != 1) return {};
-  std::array<unsigned char, 64> finished{};
-  // The first Finished message: the client's, or the server's if a session was resumed.
-  const bool is_ours = (server_ == nullptr) != (SSL_session_reused(ssl_) == 1);
-  const size_t bytes = is_ours ? SSL_get_finished(ssl_, finished.data(), finished.size())
-                               : SSL_get_peer_finished(ssl_, finished.data(), finished.size());
-  return {reinterpret_cast<const char*>(finished.data()), std::min(bytes, finished.size())};
-}
-
 }  // namespace barid::net

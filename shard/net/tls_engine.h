@@ -68,8 +68,6 @@ class TlsEngine {
   [[nodiscard]] TlsFacts facts() const;
   /// Keying material of this connection alone (RFC 5705, RFC 9266 with "EXPORTER-Channel-Binding").
   [[nodiscard]] std::string export_key(std::string_view label, size_t bytes) const;
-  /// RFC 5929 3 for TLS 1.2 with extended master secret; empty where it is not defined.
-  [[nodiscard]] std::string unique() const;
 
   // --- for this folder's callbacks
   [[nodiscard]] const TlsServerContext* server() const noexcept { return server_; }

@@ -17,6 +17,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import BARID, Scenario, find_program, free_port, wait_until  # noqa: E402
+from tls_support import Authority  # noqa: E402
 
 
 def b64(text):
@@ -75,13 +76,27 @@ class Sasl(Scenario):
         server.wait_log(r"warning: \S+\[127\.0\.0\.1\]: SASL PLAIN authentication failed: .*, sasl_username=alice")
         self.assertNotIn(self.password, server.log())
 
-    def gsasl(self, server, mechanism, password):
+    def gsasl(self, server, mechanism, password, *options):
         """GNU SASL's own client; its exit status."""
         return subprocess.run(
-            ["gsasl", "--client", "--smtp", "--connect", f"127.0.0.1:{server.port}", "--no-starttls",
+            ["gsasl", "--client", "--smtp", "--connect", f"localhost:{server.port}", *(options or ["--no-starttls"]),
              "--mechanism", mechanism, "--authentication-id", "alice", "--password", password, "--quiet",
              *(["--authorization-id", ""] if mechanism == "PLAIN" else [])],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=30).returncode
+
+    def test_scram_is_bound_to_the_tls_connection(self):
+        authority = Authority(self.directory / "ca")
+        identity = authority.issue("localhost")
+        options = ["--starttls", "--x509-ca-file", str(authority.certificate)]
+        server = self.server(smtpd_tls_security_level="may", smtpd_tls_cert_file=identity.certificate,
+                             smtpd_tls_key_file=identity.key)
+        self.assertNotIn("PLUS", self.client(server).ehlo)
+        self.assertEqual(self.gsasl(server, "SCRAM-SHA-256-PLUS", self.password, *options), 0)
+        self.assertNotEqual(self.gsasl(server, "SCRAM-SHA-256-PLUS", "wrong", *options), 0)
+        self.assertNotEqual(self.gsasl(server, "SCRAM-SHA-256-PLUS", self.password, *options, "--no-cb"), 0)
+        # Without an exporter there is nothing to bind to.
+        server.configure(smtpd_tls_protocols="TLSv1.2")
+        self.assertEqual(self.gsasl(server, "SCRAM-SHA-256", self.password, *options, "--no-cb"), 0)
 
     def test_api_key_submits_for_its_tenant(self):
         server = self.server(smtpd_sasl_authenticated_header="yes")
