@@ -10,6 +10,17 @@ from barid_harness import (BENCH, Balance, Ledger, RawClient, Scenario, free_por
                            listening, stop_process, wait_until)
 
 
+def traced(pid):
+    """A debugger holds every thread of `pid`. Threads that end meanwhile do not count."""
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        try:
+            if "TracerPid:\t0" in (task / "status").read_text():
+                return False
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return True
+
+
 class CrashScenario(Scenario):
     """A sink with a ledger; load() starts a source with one. Either syncs before it promises."""
 

@@ -8,13 +8,12 @@ fdatasync answered by strace instead of the kernel the same cut must lose mail, 
 
 import fcntl
 import os
-import pathlib
 import struct
 import subprocess
 import sys
 import unittest
 
-from crash_support import CrashScenario, stop_process, wait_until
+from crash_support import CrashScenario, stop_process, traced, wait_until
 
 GOINGDOWN = 0x8004587D  # _IOR('X', 125, __u32)
 NO_LOG_FLUSH = 2
@@ -90,8 +89,7 @@ class PowerCut(CrashScenario):
         def attached():
             if tracer.poll() is not None:
                 self.skipTest("strace cannot attach: " + (self.directory / "strace.out").read_text())
-            return all("TracerPid:\t0" not in (task / "status").read_text()
-                       for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
+            return traced(pid)
 
         wait_until(attached, "strace is attached")
         # Nothing leaves: what is acknowledged is on this disk or nowhere.

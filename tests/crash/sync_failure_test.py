@@ -6,11 +6,10 @@ it counts calls for each thread, and the commit thread makes nearly all of them.
 """
 
 import contextlib
-import pathlib
 import subprocess
 import unittest
 
-from crash_support import CrashScenario, RawClient, stop_process, wait_until
+from crash_support import CrashScenario, RawClient, stop_process, traced, wait_until
 
 
 class SyncFailure(CrashScenario):
@@ -35,8 +34,7 @@ class SyncFailure(CrashScenario):
         def attached():
             if tracer.poll() is not None:
                 self.skipTest("strace cannot attach: " + (self.directory / "strace.out").read_text())
-            return all("TracerPid:\t0" not in (task / "status").read_text()
-                       for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
+            return traced(pid)
 
         wait_until(attached, "strace is attached")
         try:
