@@ -1,7 +1,7 @@
 // The client's side of AUTH: one login at one server.
 // Source: RFC 4954 (AUTH), RFC 4616, 5802, 7677. GNU SASL conducts the exchanges.
-// Layer:  smtp/sasl. Shard-owned. No I/O. SCRAM costs the server's iterations: milliseconds, once a
-//         connection.
+// Layer:  smtp/sasl. Shard-owned. No I/O. SCRAM costs the server's iterations, once a connection:
+//         milliseconds at the usual 4,096; above 50,000 it is refused.
 #pragma once
 
 #include <memory>

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/crypto/password_hash.h"
+#include "core/text/base64.h"
 #include "shard/runtime/scope.h"
 #include "shard/runtime/test_shard.h"
 #include "smtp/sasl/passwd_server.h"
@@ -88,6 +89,29 @@ TEST_F(SaslClientTest, AnImpostorIsFoundOut) {
   EXPECT_FALSE(client->satisfied());  // it says yes at once
   EXPECT_FALSE(client->respond("bm9uc2Vuc2U=").has_value());
   EXPECT_FALSE(client->respond("!").has_value());
+}
+
+// The work is the client's, the count the server's.
+TEST_F(SaslClientTest, TooManyIterationsAreRefused) {
+  const struct {
+    const char* count;
+    bool answered;
+  } kRows[] = {{"4096", true},
+               {"50000", true},
+               {"50001", false},
+               {"4294967295", false},
+               {"99999999999999999999", false},
+               {"x", false}};
+  for (const auto& row : kRows) {
+    const ClientRules rules{.options = 0, .options_encrypted = 0, .mechanism_filter = std::nullopt};
+    const auto client = make_client(rules, {.user = "user", .password = "pencil"});
+    EXPECT_EQ(client->choose("SCRAM-SHA-256", true), "SCRAM-SHA-256");
+    const std::string first = *text::decode_base64(*client->initial_response());
+    const std::string nonce = first.substr(first.find(",r=") + 1);
+    std::string challenge;
+    text::append_base64(challenge, nonce + "server,s=c2FsdA==,i=" + row.count);
+    EXPECT_EQ(client->respond(challenge).has_value(), row.answered) << row.count;
+  }
 }
 
 TEST(Credentials, Parse) {
