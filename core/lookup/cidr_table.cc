@@ -166,28 +166,10 @@ std::unique_ptr<Table> open_cidr_table(std::string_view spec, std::string_view n
                                        const OpenContext& context) {
   name = trim(name);
   CidrBuilder builder(name, context);
-  if (name.starts_with('{')) {
-    if (find_closing_brace(name, 0) != name.size() - 1) {
-      return unavailable_table(spec, "bad syntax: need \"cidr:{ {pattern result}, ... }\"",
-                               context);
-    }
-    int32_t number = 0;
-    const std::string_view content = trim(name.substr(1, name.size() - 2));
-    for (const std::string_view rule : split_list(content)) builder.add(rule, ++number);
-    return std::make_unique<CidrTable>(std::string(spec), builder.finish());
-  }
-  const std::string path(name);
-  const Result<std::string> content = context.read_file(path);
-  if (!content.ok()) return unavailable_table(spec, open_failure(path, content.error()), context);
-  LogicalLineReader reader(*content);
-  LogicalLine line;
-  while (reader.next(line)) {
-    if (line.is_orphan()) {
-      context.warn(fmt::format("{}: {}", path, orphan_warning(line.text)));
-      continue;
-    }
-    builder.add(line.text, line.line);
-  }
+  const std::string problem =
+      read_rules(name, "\"cidr:{ {pattern result}, ... }\"", context,
+                 [&](std::string_view rule, int32_t line) { builder.add(rule, line); });
+  if (!problem.empty()) return unavailable_table(spec, problem, context);
   return std::make_unique<CidrTable>(std::string(spec), builder.finish());
 }
 

@@ -1,7 +1,7 @@
 // regexp and pcre tables: rules in file order, the first whose pattern matches the key gives its
 // result with the groups it captured. Source: Postfix's pcre_table(5) and regexp_table(5); both are
-// matched by PCRE2 here, so that where
-//         POSIX would take the longest alternative, the first one is taken.
+// matched by PCRE2 here, so that where POSIX would take the longest alternative, the first is
+// taken.
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <fmt/format.h>
 #include <pcre2.h>
@@ -20,8 +20,7 @@ namespace {
 
 constexpr size_t kPatternBytesMax = 8192;
 constexpr uint32_t kGroupsMax = 99;
-constexpr uint32_t kMatchLimit =
-    200'000;  // steps of one match; some patterns need exponentially many
+constexpr uint32_t kMatchLimit = 200'000;  // steps; some patterns need exponentially many
 constexpr uint32_t kHeapKibMax = 1024;
 constexpr size_t kResultBytesMax = 64 * 1024;
 
@@ -325,29 +324,10 @@ std::unique_ptr<Table> open_rules(std::string_view spec, std::string_view type,
                                   std::string_view name, const OpenContext& context) {
   name = trim(name);
   RegexpBuilder builder(type, name, context);
-  if (name.starts_with('{')) {
-    if (find_closing_brace(name, 0) != name.size() - 1) {
-      return unavailable_table(
-          spec, fmt::format("bad syntax: need \"{}:{{ {{/pattern/ result}}, ... }}\"", type),
-          context);
-    }
-    int32_t number = 0;
-    const std::string_view content = trim(name.substr(1, name.size() - 2));
-    for (const std::string_view rule : split_list(content)) builder.add(rule, ++number);
-    return std::make_unique<RegexpTable>(std::string(spec), builder.finish());
-  }
-  const std::string path(name);
-  const Result<std::string> content = context.read_file(path);
-  if (!content.ok()) return unavailable_table(spec, open_failure(path, content.error()), context);
-  LogicalLineReader reader(*content);
-  LogicalLine line;
-  while (reader.next(line)) {
-    if (line.is_orphan()) {
-      context.warn(fmt::format("{}: {}", path, orphan_warning(line.text)));
-      continue;
-    }
-    builder.add(line.text, line.line);
-  }
+  const std::string problem =
+      read_rules(name, fmt::format("\"{}:{{ {{/pattern/ result}}, ... }}\"", type), context,
+                 [&](std::string_view rule, int32_t line) { builder.add(rule, line); });
+  if (!problem.empty()) return unavailable_table(spec, problem, context);
   return std::make_unique<RegexpTable>(std::string(spec), builder.finish());
 }
 

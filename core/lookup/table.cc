@@ -306,4 +306,31 @@ const std::vector<std::string_view>& table_types() {
   return names;
 }
 
+std::string read_rules(std::string_view name, std::string_view example, const OpenContext& context,
+                       absl::FunctionRef<void(std::string_view, int32_t)> add) {
+  if (name.starts_with('{')) {
+    if (find_closing_brace(name, 0) != name.size() - 1) {
+      return fmt::format("bad syntax: need {}", example);
+    }
+    int32_t number = 0;
+    for (const std::string_view rule : split_list(trim(name.substr(1, name.size() - 2)))) {
+      add(rule, ++number);
+    }
+    return {};
+  }
+  const std::string path(name);
+  const Result<std::string> content = context.read_file(path);
+  if (!content.ok()) return open_failure(path, content.error());
+  LogicalLineReader reader(*content);
+  LogicalLine line;
+  while (reader.next(line)) {
+    if (line.is_orphan()) {
+      context.warn(fmt::format("{}: {}", path, orphan_warning(line.text)));
+      continue;
+    }
+    add(line.text, line.line);
+  }
+  return {};
+}
+
 }  // namespace barid::lookup

@@ -99,19 +99,14 @@ void EmailApi::end_idempotent(const Idempotency& idempotency) {
 }
 
 rt::Task<void> EmailApi::create(Exchange& exchange) {
-  Principal principal;
-  const bool admitted = co_await env_.admission.admit(exchange, kScopeSend, &principal);
-  if (!admitted) co_return;
-  Idempotency idempotency;
-  const bool fresh = co_await begin_idempotent(exchange, principal, &idempotency);
-  if (!fresh) co_return;
-  const MonoTime begin = env_.reactor.now();
-  co_await submit_one(exchange, principal, idempotency);
-  observe(env_.timings, Timing::kHttpAccept, env_.reactor.now() - begin);
-  end_idempotent(idempotency);
+  return accept(exchange, &EmailApi::submit_one);
 }
 
 rt::Task<void> EmailApi::create_batch(Exchange& exchange) {
+  return accept(exchange, &EmailApi::submit_batch);
+}
+
+rt::Task<void> EmailApi::accept(Exchange& exchange, Submit submit) {
   Principal principal;
   const bool admitted = co_await env_.admission.admit(exchange, kScopeSend, &principal);
   if (!admitted) co_return;
@@ -119,7 +114,7 @@ rt::Task<void> EmailApi::create_batch(Exchange& exchange) {
   const bool fresh = co_await begin_idempotent(exchange, principal, &idempotency);
   if (!fresh) co_return;
   const MonoTime begin = env_.reactor.now();
-  co_await submit_batch(exchange, principal, idempotency);
+  co_await (this->*submit)(exchange, principal, idempotency);
   observe(env_.timings, Timing::kHttpAccept, env_.reactor.now() - begin);
   end_idempotent(idempotency);
 }

@@ -104,8 +104,12 @@ class EmailApi {
     bool begun = false;
   };
 
+  using Submit = rt::Task<void> (EmailApi::*)(Exchange&, const Principal&, const Idempotency&);
+
   rt::Task<void> create(Exchange& exchange);
   rt::Task<void> create_batch(Exchange& exchange);
+  /// What both do: who may send, once, timed.
+  rt::Task<void> accept(Exchange& exchange, Submit submit);
   rt::Task<void> show(Exchange& exchange);
   rt::Task<void> list(Exchange& exchange);
   rt::Task<void> events(Exchange& exchange);
