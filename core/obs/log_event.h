@@ -101,6 +101,15 @@ struct SmtpdClient {
   LogClient original_client = {};     ///< of XFORWARD; not logged without an address
 };
 
+/// A message of a program on this host (sendmail) got its queue id.
+struct Pickup {
+  static constexpr std::string_view kName = "pickup";
+  static constexpr LogProgram kProgram = LogProgram::kPickup;
+  QueueId queue_id;
+  uint32_t uid = 0;  ///< whose process submitted it
+  std::string_view sender;
+};
+
 struct SmtpdDisconnect {
   static constexpr std::string_view kName = "smtpd_disconnect";
   static constexpr LogProgram kProgram = LogProgram::kSmtpd;

@@ -76,6 +76,12 @@ void describe(Line& line, const SmtpdClient& e) noexcept {
 }
 
 template <typename Line>
+void describe(Line& line, const Pickup& e) noexcept {
+  line.number("uid=", "uid", e.uid);
+  line.field(" from=<", "from", e.sender, ">");
+}
+
+template <typename Line>
 void describe(Line& line, const SmtpdDisconnect& e) noexcept {
   line.words("disconnect from ");
   line.client(e.client);
@@ -354,6 +360,7 @@ size_t LogFormatter::write(char* out, WallTime now, const LogOrigin& origin,
   template size_t LogFormatter::write(char*, WallTime, const LogOrigin&, const Event&) noexcept;
 BARID_LOG_EVENT(SmtpdConnect)
 BARID_LOG_EVENT(SmtpdClient)
+BARID_LOG_EVENT(Pickup)
 BARID_LOG_EVENT(SmtpdDisconnect)
 BARID_LOG_EVENT(SmtpdBroken)
 BARID_LOG_EVENT(SmtpdPipelining)

@@ -90,6 +90,10 @@ TEST(LogFormat, SmtpdSession) {
           R"("syslog_name":"postfix","program":"smtpd","pid":42,"level":"info","event":"smtpd_client",)"
           R"("queue_id":"0123456789AB","client_name":"mx.example.net","client_address":"192.0.2.7",)"
           R"("orig_queue_id":"4XYZ","orig_client_name":"spike.example","orig_client_address":"192.0.2.9"})"),
+      row(Pickup{.queue_id = kId, .uid = 1000, .sender = "joe@example.org"},
+          "postfix/pickup[42]: 0123456789AB: uid=1000 from=<joe@example.org>",
+          R"("syslog_name":"postfix","program":"pickup","pid":42,"level":"info","event":"pickup",)"
+          R"("queue_id":"0123456789AB","uid":1000,"from":"joe@example.org"})"),
       row(SmtpdDisconnect{.client = kClient, .counts = kSome},
           "postfix/smtpd[42]: disconnect from mx.example.net[192.0.2.7] ehlo=1 mail=1 rcpt=0/1 "
           "data=0/1 rset=1 quit=1 commands=4/6",

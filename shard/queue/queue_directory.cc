@@ -81,6 +81,8 @@ std::string QueueDirectory::open(const std::string& path) {
   if (error) return sentence(path, fmt::format("cannot create public/: {}", error.message()));
   fs::permissions(path + "/public", static_cast<fs::perms>(0755), error);  // whatever the umask is
   if (error) return sentence(path, fmt::format("public/: {}", error.message()));
+  fs::create_directories(path + "/maildrop", error);
+  if (error) return sentence(path, fmt::format("cannot create maildrop/: {}", error.message()));
   find_partitions();
   return {};
 }

@@ -36,6 +36,15 @@ void append_client(std::string& out, const ReceivedFacts& facts) {
 
 void append_received(std::string& out, const ReceivedFacts& facts) {
   out.append("Received: ");
+  if (facts.user) {
+    out.append("by ").append(facts.hostname).append(" (").append(facts.mail_name);
+    out.append(", from userid ");
+    text::append_number(out, *facts.user);
+    out.append(")\r\n\tid ").append(facts.queue_id).append("; ");
+    text::append_date(out, facts.unix_seconds, facts.zone);
+    out.append("\r\n");
+    return;
+  }
   if (!facts.hide_client) append_client(out, facts);
   if (!facts.tls.empty()) out.append(facts.tls).append("\r\n\t");
   if (!facts.login.empty()) {

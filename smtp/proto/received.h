@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,7 +25,8 @@ struct ReceivedFacts {
   std::string_view recipient;  ///< the only recipient; empty = several, none is named
   int64_t unix_seconds = 0;
   text::ZoneOffset zone = {};
-  bool hide_client = false;  ///< smtpd_hide_client_session: starts at "by"
+  std::optional<uint32_t> user = {};  ///< made on this host by this user: there is no client
+  bool hide_client = false;           ///< smtpd_hide_client_session: starts at "by"
 };
 
 /// Appends the header with its line ends (CRLF). Whatever in the facts is not printable becomes

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "shard/net/peer_user.h"
 #include "shard/net/proxy_header.h"
 
 namespace barid::smtp {
@@ -78,6 +79,15 @@ void SmtpService::warn(const Admission& admission, std::string_view what, uint32
 }
 
 void SmtpService::on_connection(int fd, const net::SocketAddress& peer) {
+  if (settings_->local) {
+    const std::optional<uint32_t> uid = net::peer_user(fd);
+    if (uid && sessions_.tasks_count() < kSessionsMax) {
+      sessions_.spawn(serve_user(net::Stream(env_.reactor, fd, peer), *uid));
+    } else {
+      env_.reactor.io().close(fd);
+    }
+    return;
+  }
   if (settings_->proxy_timeout > Duration::zero()) {
     if (sessions_.tasks_count() < kSessionsMax) {
       sessions_.spawn(serve_behind_proxy(net::Stream(env_.reactor, fd, peer)));
@@ -112,6 +122,27 @@ rt::Task<void> SmtpService::serve_behind_proxy(net::Stream stream) {
   auto session =
       std::make_unique<ServerSession>(env_, settings_, std::move(stream), std::move(admission));
   co_await serve(std::move(session), std::move(client_key));
+}
+
+/// A user of this host. Who that is is asked of the system, on another thread, if it matters.
+rt::Task<void> SmtpService::serve_user(net::Stream stream, uint32_t uid) {
+  Admission admission = admit(stream.peer());
+  admission.uid = uid;
+  const std::shared_ptr<const ServerSettings> settings = settings_;
+  if (admission.refusal.empty() && !settings->anybody_may_submit) {
+    const auto look_up = [uid] { return net::user_name(uid); };
+    const Result<std::string> name =
+        co_await env_.offload.run(look_up, env_.reactor.now() + settings->timeout);
+    if (!name.ok() || settings->submitters.match(*name).is_temporary()) {
+      admission.refusal = "451 4.3.0 Error: user lookup failure";
+    } else if (!settings->submitters.match(*name).yes()) {
+      admission.refusal =
+          fmt::format("554 5.7.1 Error: user {} is not allowed to submit mail", *name);
+    }
+  }
+  auto session =
+      std::make_unique<ServerSession>(env_, settings, std::move(stream), std::move(admission));
+  co_await session->run();
 }
 
 rt::Task<void> SmtpService::serve(std::unique_ptr<ServerSession> session, std::string client_key) {

@@ -37,6 +37,7 @@ class SmtpService final : private net::ConnectionHandler {
   void on_connection(int fd, const net::SocketAddress& peer) override;
   rt::Task<void> serve(std::unique_ptr<ServerSession> session, std::string client_key);
   rt::Task<void> serve_behind_proxy(net::Stream stream);
+  rt::Task<void> serve_user(net::Stream stream, uint32_t uid);
   [[nodiscard]] Admission admit(const net::SocketAddress& peer);
   void warn(const Admission& admission, std::string_view what, uint32_t count,
             const lookup::IpAddress& address);

@@ -96,6 +96,12 @@ void apply_address(const ServerSettings& settings, const policy::ClientSideFacts
 ClientFacts client_facts(const ServerSettings& settings, const net::SocketAddress& peer,
                          const policy::ClientSideFacts& facts) {
   ClientFacts client;
+  if (settings.local) {  // its own user chose what it may do
+    client.name = "localhost";
+    client.address = "127.0.0.1";
+    client.bare_newline = settings.bare_newline;
+    return client;
+  }
   client.address = peer.is_ip() ? peer.ip_text() : "local";
   client.port = peer.is_ip() ? peer.port() : 0;
   const bool is_loopback = facts.address_known && facts.address.is_loopback();
@@ -150,7 +156,8 @@ ServerSession::ServerSession(const ServerEnv& env, std::shared_ptr<const ServerS
             facts_.address_known && settings_->auth.exceptions.match(facts_.address).yes()),
       refusal_(std::move(admission.refusal)),
       client_key_(std::move(admission.client_key)),
-      log_pid_(admission.log_pid) {}
+      log_pid_(admission.log_pid),
+      uid_(admission.uid) {}
 
 LogClient ServerSession::client() const noexcept {
   return LogClient{.name = machine_.client().name, .address = machine_.client().address};
@@ -169,7 +176,7 @@ void ServerSession::on_stop() {
 rt::Task<void> ServerSession::run() {
   env_.counters.add(Counter::kSessionsOpened);
   env_.counters.add(Counter::kSessionsOpen);
-  env_.log.write(origin(), SmtpdConnect{.client = client()});
+  if (!settings_->local) env_.log.write(origin(), SmtpdConnect{.client = client()});
   // What a client sends before it was greeted arrives with the next turn's completions.
   bool goes_on = true;
   if (settings_->tls.wrapper) {
@@ -180,7 +187,7 @@ rt::Task<void> ServerSession::run() {
   }
   if (goes_on) co_await converse();
   content_.reset();
-  log_disconnect();
+  if (!settings_->local) log_disconnect();
   env_.counters.subtract(Counter::kSessionsOpen);
 }
 
@@ -490,6 +497,10 @@ void ServerSession::take_actions(policy::RelayPolicy::Verdict& verdict, std::str
 void ServerSession::open_message() {
   id_ = env_.queue.home().allocate_id();
   arrival_ = env_.reactor.wall_now();
+  if (settings_->local) {
+    env_.log.write(origin(), Pickup{.queue_id = id_, .uid = uid_, .sender = machine_.sender()});
+    return;
+  }
   SmtpdClient event{.queue_id = id_, .client = client()};
   Envelope origin_facts;
   if (const auto* forwarded = machine_.forwarded_client(); forwarded != nullptr) {
@@ -531,7 +542,8 @@ void ServerSession::begin_content() {
                    .recipient = machine_.recipient_count() == 1 ? machine_.recipient_address(0)
                                                                 : std::string_view(),
                    .unix_seconds = unix_seconds(arrival_),
-                   .zone = local_zone(unix_seconds(arrival_))});
+                   .zone = local_zone(unix_seconds(arrival_)),
+                   .user = settings_->local ? std::optional(uid_) : std::nullopt});
   content_->append(header);
   own_header_bytes_ = header.size();
 }
@@ -589,6 +601,10 @@ rt::Task<void> ServerSession::commit() {
   content_.reset();
   machine_.fill_envelope(submission.envelope);
   if (settings_->relay.is_own_network(facts_)) submission.envelope.origin = MailOrigin::kOwnNetwork;
+  if (settings_->local) {
+    submission.envelope.origin = MailOrigin::kLocal;
+    submission.envelope.client_is_local = true;
+  }
   if (auth_.login()) {
     submission.envelope.origin = MailOrigin::kAuthenticated;
     submission.envelope.tenant = auth_.login()->tenant;

@@ -74,6 +74,10 @@ struct ServerSettings {
   Duration proxy_timeout{};  ///< smtpd_upstream_proxy_timeout; 0 = no PROXY header is expected
   ClientLimits client_limits;
   lookup::AddressList client_limit_exceptions;
+  /// For programs of this host over a unix socket: they are users, not clients.
+  bool local = false;
+  lookup::StringList submitters;    ///< of `local`: authorized_submit_users
+  bool anybody_may_submit = false;  ///< `submitters` need not be asked
 };
 
 /// What restrictions decided about a message besides letting it in.
@@ -113,6 +117,7 @@ struct Admission {
   std::string refusal;     ///< said instead of the banner; empty = come in
   std::string client_key;  ///< under which it is counted in the ClientTable; empty = it is not
   uint32_t log_pid = 0;    ///< distinct among the process's sessions
+  uint32_t uid = 0;        ///< of ServerSettings::local: whose process it is
 };
 
 /// The comments about TLS in a Received field, folded.
@@ -180,6 +185,7 @@ class ServerSession final : private rt::StopCallback {
   std::unique_ptr<const net::TlsFacts> tls_;  ///< null: in clear
   std::unique_ptr<MessageChanges> changes_;   ///< what access tables want done to this message
   uint32_t log_pid_;
+  const uint32_t uid_;
 
   QueueId id_{};
   ContentRef content_;

@@ -33,6 +33,7 @@ int run_key_command(std::span<const char* const> arguments, std::string_view nam
 int run_doctor_command(std::span<const char* const> arguments, std::string_view name);
 int run_dkim_command(std::span<const char* const> arguments, std::string_view name);
 int run_suppressions_command(std::span<const char* const> arguments, std::string_view name);
+int run_sendmail_command(std::span<const char* const> arguments, std::string_view name);
 int run_links_command(std::span<const char* const> arguments, std::string_view name);
 
 }  // namespace barid::tools

@@ -12,9 +12,9 @@
 namespace barid::tools {
 namespace {
 
-constexpr std::array<std::string_view, 9> kNames = {"postfix",   "postconf", "postqueue",
-                                                    "mailq",     "postmap",  "postalias",
-                                                    "postsuper", "qshape",   "postcat"};
+constexpr std::array<std::string_view, 11> kNames = {"postfix", "postconf",  "postqueue", "mailq",
+                                                     "postmap", "postalias", "postsuper", "qshape",
+                                                     "postcat", "sendmail",  "newaliases"};
 
 constexpr std::string_view kHelp =
     R"(barid links - make the names this program answers to
@@ -23,9 +23,9 @@ SYNOPSIS
   barid links DIRECTORY
 
   Makes symbolic links postfix, postconf, postqueue, mailq, postmap, postalias,
-  postsuper, qshape and postcat in DIRECTORY.
-  They lead to the program in DIRECTORY if there is one of its name, else to the running program itself. Links that exist are
-  replaced; other files are left alone and reported.
+  postsuper, qshape, postcat, sendmail and newaliases in DIRECTORY. They lead to
+  the program in DIRECTORY if there is one of its name, else to the running program
+  itself. Links that exist are replaced; other files are left alone and reported.
 
 EXIT STATUS
   0   done            64  bad usage            73  a link that cannot be made

@@ -43,6 +43,7 @@ constexpr std::array kCommands = {
             "show, explain, check and edit main.cf and master.cf"},
     Command{"map", "postmap", run_map_command, "query lookup tables"},
     Command{"queue", "postqueue", run_queue_command, "list, show and change the queue"},
+    Command{"sendmail", "sendmail", run_sendmail_command, "send the mail of programs on this host"},
     Command{"dkim", "", run_dkim_command, "make signing keys, show and check their DNS records"},
     Command{"suppressions", "", run_suppressions_command, "addresses that get no mail"},
     Command{"doctor", "", run_doctor_command, "what stands between this host and good delivery"},
@@ -74,6 +75,7 @@ int run(int argc, char** argv) {
     if (!command.alias.empty() && command.alias == program) return command.run(arguments, program);
   }
   if (program == "postalias") return run_map_command(arguments, program);
+  if (program == "newaliases") return run_sendmail_command(arguments, program);
   if (program == "mailq") return run_queue_command(arguments, program);
   if (program == "postsuper") return run_postsuper_command(arguments, program);
   if (program == "qshape") return run_qshape_command(arguments, program);

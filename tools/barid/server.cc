@@ -18,6 +18,7 @@
 #include "shard/queue/queue_directory.h"
 #include "tools/barid/control_server.h"
 #include "tools/barid/file_watch.h"
+#include "tools/barid/maildrop.h"
 #include "tools/barid/warmup_file.h"
 #include "tools/barid/webhook_link.h"
 
@@ -42,6 +43,7 @@ class Server {
   void stop_shards();
   void load_warmup();
   void save_warmup();
+  void pick_up_mail();
   [[nodiscard]] std::vector<std::string> changes_that_wait(const config::Configuration& next) const;
   void print(const config::Diagnostics& diagnostics) const;
   /// Standard error may be gone (a closed pipe, a full disk): that is no reason to end.
@@ -88,6 +90,7 @@ class Server {
   std::thread webhook_thread_;
   std::vector<std::thread> threads_;
   FileWatch watch_;
+  int pickup_rest_ = 0;  ///< turns of housework
   int signal_fd_ = -1;
 };
 
@@ -340,6 +343,7 @@ void Server::serve_signals() {
     pollfd waiting{.fd = signal_fd_, .events = POLLIN, .revents = 0};
     if (::poll(&waiting, 1, kHouseworkInterval) == 0) {
       save_warmup();
+      pick_up_mail();
       if (watch_.changed()) reload();
       continue;
     }
@@ -356,6 +360,20 @@ void Server::serve_signals() {
     } else {
       return;
     }
+  }
+}
+
+/// What this host's programs left while nobody served. After a failure it rests for a while.
+void Server::pick_up_mail() {
+  if (pickup_rest_ > 0) {
+    --pickup_rest_;
+    return;
+  }
+  constexpr int kRestTurns = 60;
+  for (const std::string& warning : pick_up_maildrop(process_.queue_directory)) {
+    pickup_rest_ = kRestTurns;
+    shards_.front()->post(
+        [warning](Shard::Inside& inside) { shard_log(inside, LogSeverity::kWarning, warning); });
   }
 }
 

@@ -141,6 +141,44 @@ ProcessSettings build_process_settings(const Configuration& configuration) {
   return process;
 }
 
+namespace {
+
+/// Where sendmail submits.
+void add_pickup(const Configuration& configuration, const lookup::OpenContext& context,
+                Problems* problems, ShardSettings* settings) {
+  const std::string pickup = pickup_socket(configuration.get("queue_directory"));
+  if (const auto address = net::SocketAddress::from_unix_path(pickup)) {
+    settings->listeners.push_back(
+        {.service = "pickup/unix",
+         .addresses = {*address},
+         .server = local_server_settings(configuration, context, problems)});
+  } else {
+    problems->warnings.push_back(fmt::format(
+        "{}queue_directory: {} is longer than a socket path may be: sendmail cannot reach the "
+        "server",
+        configuration.global().place_of("queue_directory"), pickup));
+  }
+}
+
+schedule::QueueLimits queue_limits(const Configuration& configuration, uint16_t shards_count) {
+  const auto size_limit = static_cast<uint64_t>(configuration.get_int("message_size_limit"));
+  return {
+      .active_messages_max = static_cast<uint32_t>(share_of(
+          static_cast<uint64_t>(configuration.get_int("qmgr_message_active_limit")), shards_count)),
+      .active_recipients_max = static_cast<uint32_t>(share_of(
+          static_cast<uint64_t>(std::max(configuration.get_int("qmgr_message_recipient_limit"),
+                                         configuration.get_int("qmgr_message_active_limit"))),
+          shards_count)),
+      .content_memory_bytes_max = share_of(
+          static_cast<uint64_t>(configuration.get_int("queue_memory_limit")), shards_count),
+      .free_disk_bytes_min =
+          std::max<uint64_t>(static_cast<uint64_t>(configuration.get_int("queue_minfree")),
+                             size_limit + size_limit / 2),
+      .recipient_delimiter = configuration.get("recipient_delimiter")};
+}
+
+}  // namespace
+
 ShardSettings build_shard_settings(const Configuration& configuration, uint16_t shards_count,
                                    Problems* problems) {
   lookup::OpenContext context{.read_file = lookup::read_whole_file,
@@ -156,20 +194,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
   for (const std::chrono::seconds delay : configuration.get_times("retry_schedule")) {
     settings.retry.retry_schedule.push_back(delay);
   }
-  const auto size_limit = static_cast<uint64_t>(configuration.get_int("message_size_limit"));
-  settings.limits = {
-      .active_messages_max = static_cast<uint32_t>(share_of(
-          static_cast<uint64_t>(configuration.get_int("qmgr_message_active_limit")), shards_count)),
-      .active_recipients_max = static_cast<uint32_t>(share_of(
-          static_cast<uint64_t>(std::max(configuration.get_int("qmgr_message_recipient_limit"),
-                                         configuration.get_int("qmgr_message_active_limit"))),
-          shards_count)),
-      .content_memory_bytes_max = share_of(
-          static_cast<uint64_t>(configuration.get_int("queue_memory_limit")), shards_count),
-      .free_disk_bytes_min =
-          std::max<uint64_t>(static_cast<uint64_t>(configuration.get_int("queue_minfree")),
-                             size_limit + size_limit / 2),
-      .recipient_delimiter = configuration.get("recipient_delimiter")};
+  settings.limits = queue_limits(configuration, shards_count);
   const std::shared_ptr<const policy::EgressPools> pools = egress_pools(configuration, context);
   settings.router = std::make_unique<policy::TransportRouter>(
       address_classes(configuration, configuration.global(), context),
@@ -193,6 +218,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
     const std::vector<std::string>& files = settings.listeners.back().server->tls.files;
     settings.watched_files.insert(settings.watched_files.end(), files.begin(), files.end());
   }
+  add_pickup(configuration, context, problems, &settings);
   settings.retention = {.messages = configuration.get_time("message_retention"),
                         .events = configuration.get_time("event_retention")};
   settings.return_paths = configuration.global().get_list("return_path_addresses");

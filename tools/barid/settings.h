@@ -26,6 +26,11 @@
 
 namespace barid::tools {
 
+/// Where programs of this host submit mail, in SMTP.
+[[nodiscard]] inline std::string pickup_socket(const std::string& queue_directory) {
+  return queue_directory + "/public/pickup";
+}
+
 /// A delivery service of master.cf, or a built-in one.
 struct TransportSettings {
   std::string name;
@@ -36,7 +41,7 @@ struct TransportSettings {
   smtp::ClientSettings client;  ///< smtp and lmtp
 };
 
-/// An smtpd service.
+/// An smtpd service, or pickup, whose address is a unix path: one shard listens there.
 struct ListenSettings {
   std::string service;  ///< "smtp/inet"
   std::vector<net::SocketAddress> addresses;

@@ -65,6 +65,10 @@ enum class ServerTlsLevel : uint8_t { kNone, kMay, kEncrypt };
 [[nodiscard]] std::shared_ptr<const smtp::ServerSettings> server_settings(
     const config::Configuration& configuration, const config::ServiceEntry& entry,
     uint16_t shards_count, const lookup::OpenContext& context, Problems* problems);
+/// For programs of this host: `$queue_directory/public/pickup`, where sendmail submits.
+[[nodiscard]] std::shared_ptr<const smtp::ServerSettings> local_server_settings(
+    const config::Configuration& configuration, const lookup::OpenContext& context,
+    Problems* problems);
 /// Where a service listens. An empty host means inet_interfaces.
 [[nodiscard]] std::vector<net::SocketAddress> listen_addresses(
     const config::Configuration& configuration, const config::ServiceEntry& entry,

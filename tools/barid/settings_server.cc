@@ -12,6 +12,9 @@ using config::Configuration;
 
 namespace {
 
+/// One message of sendmail may have as many recipients as fit into memory for one message.
+constexpr uint32_t kLocalRecipientsMax = 50'000;
+
 smtp::ServerPolicy server_policy(const ConfigurationScope& scope,
                                  const lookup::OpenContext& context) {
   smtp::ServerPolicy policy;
@@ -289,6 +292,35 @@ std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration&
       .client_limits = client_limits(scope),
       .client_limit_exceptions =
           address_list(configuration, scope, "smtpd_client_event_limit_exceptions", context)});
+}
+
+std::shared_ptr<const smtp::ServerSettings> local_server_settings(
+    const Configuration& configuration, const lookup::OpenContext& context, Problems* problems) {
+  const ConfigurationScope scope = configuration.global();
+  smtp::ServerPolicy protocol = server_policy(scope, context);
+  constexpr smtp::KeywordSet kOfClients =
+      smtp::kKeywordXclient | smtp::kKeywordXforward | smtp::kKeywordAuth | smtp::kKeywordStarttls;
+  protocol.keywords = (protocol.keywords & ~kOfClients) | smtp::kKeywordXverp;
+  protocol.recipient_limit = kLocalRecipientsMax;
+  protocol.hard_error_limit = kLocalRecipientsMax;  // the user is told of each bad recipient
+  protocol.soft_error_limit = kLocalRecipientsMax;
+  protocol.helo_required = false;
+  protocol.forbid_unauth_pipelining = false;  // a script that is piped in does not wait
+  protocol.command_filter = {};
+  policy::RelayPolicy::Rules rules = relay_rules(configuration, scope, context, problems);
+  rules.lists = {};
+  rules.reject_unlisted_sender = rules.reject_unlisted_recipient = false;
+  const std::string submitters = scope.get("authorized_submit_users");
+  return std::make_shared<const smtp::ServerSettings>(smtp::ServerSettings{
+      .protocol = std::move(protocol),
+      .relay = policy::RelayPolicy(std::move(rules)),
+      .mail_name = scope.get("mail_name"),
+      .timeout = scope.get_time("smtpd_timeout"),
+      .bare_newline = smtp::BareNewline::kNormalize,
+      .service = "pickup",
+      .local = true,
+      .submitters = lookup::StringList("authorized_submit_users", submitters, context),
+      .anybody_may_submit = submitters == "static:anyone"});
 }
 
 /// Where a service listens. An empty host means inet_interfaces.

@@ -1,6 +1,8 @@
 #include "tools/barid/shard.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <map>
@@ -289,7 +291,11 @@ std::string Shard::Inside::open_service(const ListenSettings& listen) {
                                             env, listen.server, shard.commons_.log_pids));
   smtp::SmtpService& service = *services.back().second;
   for (const net::SocketAddress& address : listen.addresses) {
+    if (address.is_unix() && shard.index_ != 0) continue;
+    if (address.is_unix())
+      unlink(address.ip_text().c_str());  // an earlier process's: the lock is ours
     const Status status = service.listen(address);
+    if (status.ok() && address.is_unix()) chmod(address.ip_text().c_str(), 0666);
     if (status.ok()) continue;
     service.close_listeners();
     services.back().first.clear();
