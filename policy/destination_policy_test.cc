@@ -72,7 +72,8 @@ TEST(DestinationPolicy, EverySettingReachesThePolicyAndIsShownAsRead) {
   constexpr std::string_view kAll =
       "concurrency=7 initial_concurrency=3 positive_feedback=1/concurrency "
       "negative_feedback=0.5/sqrt_concurrency failed_cohort_limit=4 dead_time=300s rate_delay=2s "
-      "rate=10/s burst=5 messages_per_connection=50 pool=fast";
+      "rate=10/s burst=5 messages_per_connection=50 recipients=20 "
+      "pool=fast";
   const DestinationPolicy rules("p", "inline:{ {x.example = " + std::string(kAll) + "} }", {});
   schedule::SitePolicy policy;
   rules.apply({.transport = "smtp", .nexthop = "x.example"}, "x.example", &policy);
@@ -93,7 +94,8 @@ TEST(DestinationPolicy, BadEntriesAreErrorsWithTableKeyAndField) {
       {"inline:{ {x.example = speed=3} }",
        "p: inline:{ {x.example = speed=3} }: x.example: \"speed=3\" is no name=value of these "
        "names: concurrency, initial_concurrency, positive_feedback, negative_feedback, "
-       "failed_cohort_limit, dead_time, rate_delay, rate, burst, messages_per_connection, pool"},
+       "failed_cohort_limit, dead_time, rate_delay, rate, burst, messages_per_connection, "
+       "recipients, pool"},
       {"inline:{ {x.example = rate=10/y} }",
        "p: inline:{ {x.example = rate=10/y} }: x.example: rate: \"10/y\" is not messages a time "
        "such as 10/s, 600/m or 100/h; 0: no limit"},

@@ -106,6 +106,9 @@ constexpr SiteSetting kSettings[] = {
        return set_number(v, 0, &p->messages_per_connection);
      },
      [](const SitePolicy& p) { return fmt::to_string(p.messages_per_connection); }},
+    {"recipients",
+     [](std::string_view v, SitePolicy* p) { return set_number(v, 0, &p->recipients_per_job); },
+     [](const SitePolicy& p) { return fmt::to_string(p.recipients_per_job); }},
     {"pool",
      [](std::string_view v, SitePolicy* p) -> std::string_view {
        if (!v.empty() && !is_pool_name(v)) return "the name of an egress pool";

@@ -26,8 +26,11 @@ struct Job {
   MonoTime queued_at{};
   Destination* destination = nullptr;  ///< set by the dispatcher; outlives the job
   bool passed = false;                 ///< came from another transport by Lease::pass()
+  bool in_pace = false;                ///< counts as its transport's delivery under way
 
   [[nodiscard]] const Route& route() const noexcept;
+  /// A job of the first `count` recipients, fewer than there are; the rest stay in this one.
+  [[nodiscard]] Job split(size_t count);
 };
 
 /// Transport and next hop: what mail queues for (Postfix's destination key).

@@ -92,6 +92,14 @@ class Destination {
   MonoTime used_at_{};
 };
 
+inline Job Job::split(size_t count) {
+  Job first = *this;
+  first.recipients.resize(count);
+  recipients.erase(recipients.begin(), recipients.begin() + static_cast<ptrdiff_t>(count));
+  ++message->jobs_open;
+  return first;
+}
+
 inline const Route& Job::route() const noexcept { return destination->route(); }
 
 }  // namespace barid::schedule

@@ -36,6 +36,7 @@ void Dispatcher::set_transport(const std::string& name, Agent& agent,
   transport->name = name;
   transport->agent = &agent;
   transport->limits = limits;
+  set_pace(*transport);
   for (Site* site : all_sites()) {
     if (&site->transport_ != transport.get()) continue;
     site->policy_ = policy_for(*transport, site->first_route_, site->key_);
@@ -59,8 +60,25 @@ void Dispatcher::set_site_rules(const SiteRules* rules) {
   }
 }
 
-uint32_t Dispatcher::recipients_per_job(const std::string& transport) const {
-  const uint32_t limit = transports_.at(transport)->limits.recipients_per_job;
+void Dispatcher::set_pace(Transport& transport) {
+  const Duration delay = transport.limits.rate_delay;
+  if (transport.pace) {
+    transport.pace->set_delay(delay);
+  } else if (delay > Duration::zero()) {
+    transport.pace.reset(new TransportPace(link(), *this, transport, delay));
+  }
+}
+
+bool Dispatcher::one_recipient_each(const std::string& transport) const {
+  return transports_.at(transport)->limits.site.recipients_per_job == 1;
+}
+
+uint32_t Dispatcher::recipients_per_job(const Route& route) const {
+  const auto known = destinations_.find(route.key());
+  const uint32_t limit =
+      known != destinations_.end() && known->second->site_ != nullptr
+          ? known->second->site_->policy_.recipients_per_job
+          : policy_for(*transports_.at(route.transport), route, {}).recipients_per_job;
   return limit == 0 ? UINT32_MAX : limit;
 }
 
@@ -128,7 +146,9 @@ rt::Task<Dispatcher::Placement> Dispatcher::placement_of(Route route) {
   const SiteAnswer answer = co_await transport.agent->find_site(route);
   std::string key = site_key_of(route, answer.key);
   SitePolicy policy = policy_for(transport, route, key);
-  co_return Placement{.site = std::move(key), .policy = std::move(policy)};
+  co_return Placement{.site = std::move(key),
+                      .policy = std::move(policy),
+                      .transport_rate_delay = transport.limits.rate_delay};
 }
 
 std::string Dispatcher::site_key_of(const Route& route, const std::string& hosts_key) const {
@@ -173,6 +193,10 @@ void Dispatcher::pump(Transport& transport) {
   if (transport.pumping || !handing_out()) return;
   transport.pumping = true;  // a lease that ends at once comes back here
   while (transport.has_room() && !transport.line.empty()) {
+    if (!transport.in_pace()) {
+      transport.pace->ask();  // a home on this shard answers from inside
+      if (!transport.in_pace()) break;
+    }
     const Transport::InLine next = transport.line.take();
     transport.line.charge(1);
     Site& site = *next.site;
@@ -182,11 +206,16 @@ void Dispatcher::pump(Transport& transport) {
     site.consider();
   }
   transport.pumping = false;
+  if (transport.pace && transport.claimed == 0 &&
+      (transport.line.empty() || !transport.pace->active())) {
+    transport.pace->rest();
+  }
 }
 
 /// A warm connection goes on, or a new one is made.
 void Dispatcher::start_turn(Site& site) {
   ++site.claimed_;
+  ++site.transport_.claimed;
   ++site.transport_.working;
   if (site.parked_.empty()) {
     BARID_ASSERT(site.unused_ > 0);
@@ -226,7 +255,7 @@ void Dispatcher::close_lease(Lease& lease) {
   BARID_ASSERT(lease.running_ == 0);
   Site& site = lease.site_;
   Transport& transport = site.transport_;
-  if (lease.claimed_) --site.claimed_;
+  if (lease.claimed_) lease.drop_claim();
   if (lease.working_) --transport.working;
   std::erase(site.leases_, &lease);
   std::erase(site.parked_, &lease);

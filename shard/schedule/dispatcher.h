@@ -25,13 +25,14 @@
 #include "shard/schedule/lease.h"
 #include "shard/schedule/site.h"
 #include "shard/schedule/suspensions.h"
+#include "shard/schedule/transport_pace.h"
 
 namespace barid::schedule {
 
 struct TransportLimits {
   SitePolicy site;                   ///< of each site, over all shards
   uint32_t total_concurrency = 100;  ///< of this shard, all sites; 0 = none
-  uint32_t recipients_per_job = 50;  ///< 0 = none
+  Duration rate_delay{};             ///< pause after each delivery of all shards; 0 = none
 };
 
 /// Changes a site's policy by rules of the operator. Implemented by policy.
@@ -58,13 +59,19 @@ struct Transport {
   };
   FairQueue<InLine> line;  // sites that could use a turn
   bool pumping = false;
+  uint32_t claimed = 0;                 // leases that were told to start, of all sites
+  std::unique_ptr<TransportPace> pace;  // null: never had one
 
   [[nodiscard]] bool has_room() const noexcept {
     return limits.total_concurrency == 0 || working < limits.total_concurrency;
   }
+  /// The pace lets one more delivery start, besides those of claimed leases.
+  [[nodiscard]] bool in_pace() const noexcept {
+    return !pace || !pace->active() || pace->ready_count() > claimed;
+  }
 };
 
-class Dispatcher final : private rt::Timer {
+class Dispatcher final : private rt::Timer, private TransportPace::Listener {
  public:
   /// `link` null: this shard is alone, and its own home for all sites.
   Dispatcher(rt::Reactor& reactor, OutcomeSink& sink, GovernorLink* link = nullptr);
@@ -80,7 +87,11 @@ class Dispatcher final : private rt::Timer {
   [[nodiscard]] bool has_transport(const std::string& name) const {
     return transports_.contains(name);
   }
-  [[nodiscard]] uint32_t recipients_per_job(const std::string& transport) const;
+  /// *_destination_recipient_limit is 1: each recipient is a destination (Route::user).
+  [[nodiscard]] bool one_recipient_each(const std::string& transport) const;
+  /// Recipients that a job of this route should have at most, as far as its site is known; a lease
+  /// splits what is larger.
+  [[nodiscard]] uint32_t recipients_per_job(const Route& route) const;
 
   /// The transport must be registered.
   void enqueue(const Route& route, Job job);
@@ -113,6 +124,7 @@ class Dispatcher final : private rt::Timer {
   struct Placement {
     std::string site;
     SitePolicy policy;
+    Duration transport_rate_delay{};
   };
   rt::Task<Placement> placement_of(Route route);
 
@@ -149,6 +161,8 @@ class Dispatcher final : private rt::Timer {
   [[nodiscard]] bool admit(const Site& site, Job& job);
   void check_low(Destination& destination);
   void on_timer() override;
+  void on_pace(Transport& transport) override { pump(transport); }
+  void set_pace(Transport& transport);
   void forget_unused();
   /// For changes that may open further sites.
   [[nodiscard]] std::vector<Site*> all_sites() const;

@@ -379,6 +379,54 @@ TEST_F(DispatcherTest, TransportsToOneSiteHaveTheirOwnLimits) {
       shard.run_until([&] { return dispatcher.link().governor().sites_count() == 0; }, 130s));
 }
 
+TEST_F(DispatcherTest, ATransportRateDelayIsOneDeliveryOfAllSites) {
+  agent.work = 1s;
+  dispatcher.set_transport("smtp", agent, {.rate_delay = 3s});
+  for (const char* hop : {"a", "b", "c"}) add(hop, 2);
+  const MonoTime start = shard.clock.now;
+  ASSERT_TRUE(finish_all(5min));
+  EXPECT_EQ(agent.working_max, 1);
+  EXPECT_EQ(agent.order, (std::vector<std::string>{"a", "b", "c", "a", "b", "c"}));
+  const double seconds = std::chrono::duration<double>(shard.clock.now - start).count();
+  EXPECT_NEAR(seconds, 6 + 5 * 3, 0.5);
+}
+
+TEST_F(DispatcherTest, ATransportRateDelayOutlivesFailuresAndComesAndGoes) {
+  agent.work = 1s;
+  agent.put_back_first = true;
+  agent.failing = {"smtp:a"};
+  dispatcher.set_transport("smtp", agent, {.site = {.dead_time = 1h}, .rate_delay = 3s});
+  add("a", 1);
+  add("b", 3);
+  shard.advance(5s);
+  EXPECT_EQ(agent.working_max, 1);
+  EXPECT_LE(agent.order.size(), 3u);  // one of them put back
+  dispatcher.set_transport("smtp", agent, {.site = {.window = {.initial = 9}}});
+  add("c", 40);
+  ASSERT_TRUE(finish_all(5min));
+  EXPECT_GT(agent.working_max, 1);
+  agent.working_max = 0;
+  dispatcher.set_transport("smtp", agent, {.rate_delay = 3s});
+  add("d", 4);
+  const MonoTime start = shard.clock.now;
+  ASSERT_TRUE(finish_all(5min));
+  EXPECT_EQ(agent.working_max, 1);
+  EXPECT_GE(shard.clock.now - start, 9s);
+}
+
+TEST_F(DispatcherTest, AJobLargerThanItsSiteTakesIsSplit) {
+  dispatcher.set_transport("smtp", agent, {.site = {.recipients_per_job = 3}});
+  messages.push_back(std::make_unique<queue::Message>());
+  Job job{.message = messages.back().get()};
+  messages.back()->jobs_open = 1;
+  for (uint32_t i = 0; i < 8; ++i) job.recipients.push_back(i);
+  dispatcher.enqueue({.transport = "smtp", .nexthop = "a"}, std::move(job));
+  ASSERT_TRUE(shard.run_until([&] { return sink.done.size() == 3; }, 1min));
+  EXPECT_EQ(sink.outcomes, 8);
+  EXPECT_EQ(messages.back()->jobs_open, 3u);
+  EXPECT_EQ(dispatcher.recipients_per_job({.transport = "smtp", .nexthop = "a"}), 3u);
+}
+
 /// A rule for one next hop.
 struct OneRule final : SiteRules {
   std::string site_of(const Route& route, std::string_view hosts_key) const override {
@@ -538,8 +586,8 @@ TEST_F(DispatcherTest, LimitsMayChangeAtReload) {
   add("a", 100);
   ASSERT_TRUE(finish_all());
   EXPECT_EQ(agent.leases_max["smtp:a"], 3);
-  dispatcher.set_transport("smtp", agent, {.recipients_per_job = 0});
-  EXPECT_EQ(dispatcher.recipients_per_job("smtp"), UINT32_MAX);
+  dispatcher.set_transport("smtp", agent, {.site = {.recipients_per_job = 0}});
+  EXPECT_EQ(dispatcher.recipients_per_job({.transport = "smtp", .nexthop = "b"}), UINT32_MAX);
   EXPECT_TRUE(dispatcher.has_transport("smtp"));
   EXPECT_FALSE(dispatcher.has_transport("uucp"));
 }

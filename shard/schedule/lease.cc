@@ -18,10 +18,7 @@ uint32_t Lease::messages_per_connection() const noexcept {
 }
 
 std::optional<Job> Lease::take() {
-  if (claimed_) {
-    claimed_ = false;
-    --site_.claimed_;
-  }
+  if (claimed_) drop_claim();
   if (ending_ || !dispatcher_.handing_out()) return std::nullopt;
   if (site_.recalled_ > 0) {
     --site_.recalled_;
@@ -43,6 +40,10 @@ std::optional<Job> Lease::take() {
     if (!admitted) continue;
     --turn_left_;
     if (site_.policy_.paced()) --site_.messages_;
+    if (TransportPace* pace = site_.transport_.pace.get(); pace != nullptr && pace->active()) {
+      pace->start();
+      job.in_pace = true;
+    }
     ++running_;
     ++destination.running_count_;
     return job;
@@ -51,8 +52,19 @@ std::optional<Job> Lease::take() {
 }
 
 bool Lease::allowed() const noexcept {
-  if (site_.waiting_count_ == 0 || site_.dead()) return false;
+  if (site_.waiting_count_ == 0 || site_.dead() || !site_.transport_.in_pace()) return false;
   return !site_.policy_.paced() || site_.messages_ > 0;
+}
+
+void Lease::drop_claim() noexcept {
+  claimed_ = false;
+  --site_.claimed_;
+  --site_.transport_.claimed;
+}
+
+void Lease::uncount(const Job& job) {
+  if (site_.policy_.paced()) ++site_.messages_;
+  if (job.in_pace) site_.transport_.pace->cancel();
 }
 
 rt::Task<std::optional<Job>> Lease::next(Duration patience) {
@@ -86,6 +98,7 @@ void Lease::finish(Job job, Hop hop) {
   } else if (!failed_ && site_.policy_.paced()) {
     ++site_.messages_;  // nothing was delivered
   }
+  if (job.in_pace) site_.transport_.pace->finish();
   dispatcher_.check_low(destination);
   dispatcher_.sink_.on_job_done(std::move(job));
 }
@@ -99,7 +112,8 @@ void Lease::put_back(Job job) {
   --running_;
   Destination& destination = *job.destination;
   --destination.running_count_;
-  if (site_.policy_.paced()) ++site_.messages_;
+  uncount(job);
+  job.in_pace = false;
   dispatcher_.put_back(destination, std::move(job));
 }
 
@@ -109,7 +123,7 @@ void Lease::suspend(Job job, const SiteTrouble& why, WallTime until) {
   Destination& destination = *job.destination;
   --destination.running_count_;
   destination.used_at_ = dispatcher_.reactor_.now();
-  if (site_.policy_.paced()) ++site_.messages_;
+  uncount(job);
   dispatcher_.check_low(destination);
   dispatcher_.sink_.on_job_suspended(std::move(job), why, until);
   dispatcher_.suspend_waiting(site_, why, until);
@@ -124,7 +138,8 @@ bool Lease::pass(Job& job, const Route& route) {
   BARID_ASSERT(running_ > 0);
   --running_;
   --job.destination->running_count_;
-  if (site_.policy_.paced()) ++site_.messages_;
+  uncount(job);
+  job.in_pace = false;
   job.passed = true;
   dispatcher_.enqueue(route, std::move(job));
   return true;

@@ -63,6 +63,9 @@ class Lease {
   friend class Site;
   /// Something waits, and the site takes it now.
   [[nodiscard]] bool allowed() const noexcept;
+  void drop_claim() noexcept;
+  /// It was not attempted: what it counted for may be used by another.
+  void uncount(const Job& job);
 
   Dispatcher& dispatcher_;
   Site& site_;

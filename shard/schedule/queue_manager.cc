@@ -143,7 +143,7 @@ Route QueueManager::safe_route(const Envelope& envelope, const Recipient& recipi
   if (!dispatcher_.has_transport(route.transport)) {
     return Route{.transport = "retry", .nexthop = "4.3.0 mail transport unavailable"};
   }
-  if (dispatcher_.recipients_per_job(route.transport) == 1) {
+  if (dispatcher_.one_recipient_each(route.transport)) {
     route.user = user_of(recipient.address);
   }
   return route;
@@ -200,20 +200,23 @@ void QueueManager::activate(std::unique_ptr<queue::Message> owned) {
   struct Batch {
     Route route;
     Job job;
+    uint32_t recipients_max = 1;
   };
   absl::InlinedVector<Batch, 2> batches;
   uint32_t pending = 0;
+  const bool alone = message.status.size() == 1;  // no limit to look up
   for (uint32_t i = 0; i < message.status.size(); ++i) {
     if (message.status[i].state != queue::RecipientState::kPending) continue;
     ++pending;
     Route route = safe_route(message.envelope, message.envelope.recipients[i]);
-    const uint32_t limit = dispatcher_.recipients_per_job(route.transport);
     auto batch = std::find_if(batches.begin(), batches.end(), [&](const Batch& b) {
-      return b.job.recipients.size() < limit && b.route.nexthop == route.nexthop &&
-             b.route.transport == route.transport;
+      return b.job.recipients.size() < b.recipients_max && b.route.nexthop == route.nexthop &&
+             b.route.user == route.user && b.route.transport == route.transport;
     });
     if (batch == batches.end()) {
-      batches.push_back(Batch{.route = std::move(route), .job = Job{.message = &message}});
+      const uint32_t limit = alone ? 1 : dispatcher_.recipients_per_job(route);
+      batches.push_back(Batch{
+          .route = std::move(route), .job = Job{.message = &message}, .recipients_max = limit});
       batch = batches.end() - 1;
     }
     batch->job.recipients.push_back(i);

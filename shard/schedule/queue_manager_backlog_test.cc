@@ -173,7 +173,8 @@ TEST_F(BacklogTest, ADeadSiteCostsNoAttemptAndNoBackoff) {
   run_for(70s);
   EXPECT_EQ(failing.tries, tries);  // still dead
   // The time over, all of it goes out: nothing was counted, nothing backed off.
-  node->manager.dispatcher().set_transport("smtp", node->agent, {.recipients_per_job = 3});
+  node->manager.dispatcher().set_transport("smtp", node->agent,
+                                           {.site = {.recipients_per_job = 3}});
   run_for(120s);
   EXPECT_EQ(delivered_to("b.example"), 200u);
   expect_empty_disk();

@@ -76,12 +76,18 @@ void Site::leave(Destination& destination) {
 Job Site::take_job() {
   Waiting waiting = queue_.take();
   JobQueue& queue = *waiting.queue;
-  Job job = std::move(queue.jobs.front());
-  queue.jobs.pop_front();
+  Job job;
+  const uint32_t limit = policy_.recipients_per_job;
+  if (limit == 0 || queue.jobs.front().recipients.size() <= limit) {
+    job = std::move(queue.jobs.front());
+    queue.jobs.pop_front();
+    --waiting.destination->waiting_count_;
+    --waiting_count_;
+  } else {
+    job = queue.jobs.front().split(limit);
+  }
   queue_.charge(static_cast<int64_t>(job.recipients.size()));
   if (!queue.jobs.empty()) queue_.push(queue.lane, queue.tenant, waiting);
-  --waiting.destination->waiting_count_;
-  --waiting_count_;
   waiting_since_ = dispatcher_.reactor_.now();
   return job;
 }

@@ -17,6 +17,7 @@ struct SitePolicy {
   double messages_per_second = 0;  ///< token rate over all shards; 0 = none
   uint32_t burst = 1;              ///< messages that may go at once after a pause
   uint32_t messages_per_connection = 0;  ///< then QUIT; 0 = the transport's own limit
+  uint32_t recipients_per_job = 50;      ///< of one delivery; 0 = no limit
   std::string pool;                      ///< egress pool of mail that names none; empty = none
 
   /// Deliveries have to be asked for one by one, or in small lots.

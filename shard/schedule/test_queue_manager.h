@@ -135,7 +135,7 @@ struct Node final : rt::TurnHook {
     shard.reactor.add_turn_hook(*this);
     manager.set_policy(retry, limits);
     for (const char* transport : {"smtp", "retry"}) {
-      manager.dispatcher().set_transport(transport, agent, {.recipients_per_job = 3});
+      manager.dispatcher().set_transport(transport, agent, {.site = {.recipients_per_job = 3}});
     }
     manager.add_partition(partition, *queue::read_id_mark(store));
     manager.start();

@@ -60,6 +60,24 @@ class Scheduling(Scenario):
         self.assertLessEqual(max(per_session.values()), 4)
         self.assertGreaterEqual(len(per_session), 5)
 
+    def test_transport_rate_delay_is_one_delivery_over_shards_and_sites(self):
+        out = self.sink()
+        server = self.barid(relayhost="", smtp_transport_rate_delay="1s",
+                            transport_maps=f"inline:{{ a.example=smtp:{out.relayhost} b.example=smtp:{out.relayhost} }}")
+        for number in range(4):
+            self.submit(server, 1, clients=1, recipient=f"r@{'ab'[number % 2]}.example")
+        times = [m.time for m in out.wait_messages(4)]
+        for first, second in zip(times, times[1:]):
+            self.assertGreaterEqual(second - first, 0.95)
+
+    def test_a_rule_limits_the_recipients_of_a_delivery(self):
+        out = self.sink()
+        server = self.barid(relayhost=out.relayhost,
+                            destination_policy_maps=self.rules(f"{out.relayhost}  recipients=3"))
+        self.client(server).submit(recipients=[f"r{n}@sink.example" for n in range(8)])
+        out.wait_messages(3)
+        self.assertEqual(sorted(len(m.recipients) for m in out.messages), [2, 3, 3])
+
     def test_bad_values_are_refused_at_start_and_at_reload(self):
         server = self.barid(start=False, destination_policy_maps=self.rules("x.example rate=fast"))
         status, said = server.refused()
@@ -77,7 +95,8 @@ class Scheduling(Scenario):
         server = self.barid(
             relayhost="", transport_maps="inline:{ no.example=error:5.7.1 }", smtp_destination_concurrency_limit="7",
             egress_pool_maps="inline:{ {news = 127.0.0.2} }",
-            destination_policy_maps=self.rules("* dead_time=9s", ".far.example  rate=600/m burst=4",
+            smtp_transport_rate_delay="2s",
+            destination_policy_maps=self.rules("* dead_time=9s recipients=9", ".far.example  rate=600/m burst=4",
                                                "a.far.example  concurrency=3 pool=news"))
 
         def explain(*words):
@@ -95,6 +114,9 @@ class Scheduling(Scenario):
         self.assertEqual(values["rate"], ("10/s", f".far.example in {policy}"))
         self.assertEqual(values["dead_time"], ("9s", f"* in {policy}"))
         self.assertEqual(values["rate_delay"], ("0s", "default_destination_rate_delay (default)"))
+        self.assertEqual(values["recipients"], ("9", f"* in {policy}"))
+        self.assertEqual(values["transport_rate_delay"][0], "2s")
+        self.assertRegex(values["transport_rate_delay"][1], r"^smtp_transport_rate_delay \(.*main.cf, line \d+\)$")
         rows = explain("--explain", "b.example").stdout
         self.assertRegex(rows, r"(?m)^concurrency +7 +smtp_destination_concurrency_limit \(.*main.cf, line \d+\)$")
         self.assertRegex(rows, r"(?m)^site +b.example$")

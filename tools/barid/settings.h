@@ -31,13 +31,18 @@ namespace barid::tools {
   return queue_directory + "/public/pickup";
 }
 
+/// Which parameters a transport's settings come from, and where those are set.
+struct SettingOrigins {
+  std::vector<std::string> of_site;  ///< of each of policy::site_settings()
+  std::string transport_rate_delay;
+};
+
 /// A delivery service of master.cf, or a built-in one.
 struct TransportSettings {
   std::string name;
   std::string command;  ///< smtp, lmtp, error, retry, discard; others are not served
   schedule::TransportLimits limits;
-  /// Which parameter each of policy::site_settings() comes from, and where that is set.
-  std::vector<std::string> setting_origins;
+  SettingOrigins setting_origins;
   smtp::ClientSettings client;  ///< smtp and lmtp
 };
 

@@ -83,8 +83,8 @@ enum class ServerTlsLevel : uint8_t { kNone, kMay, kEncrypt };
 [[nodiscard]] schedule::TransportLimits transport_limits(const config::Configuration& configuration,
                                                          const config::ServiceEntry& entry,
                                                          uint16_t shards_count, Problems* problems);
-[[nodiscard]] std::vector<std::string> setting_origins(const config::Configuration& configuration,
-                                                       const std::string& transport);
+[[nodiscard]] SettingOrigins setting_origins(const config::Configuration& configuration,
+                                             const std::string& transport);
 [[nodiscard]] std::unique_ptr<policy::DestinationPolicy> site_rules(
     const config::Configuration& configuration, const lookup::OpenContext& context);
 

@@ -28,6 +28,7 @@ constexpr Source kSources[] = {
     {"rate", "_destination_message_rate"},
     {"burst", "_destination_message_burst"},
     {"messages_per_connection", "_destination_messages_per_connection"},
+    {"recipients", "_destination_recipient_limit"},
     {"pool", "_egress_pool"},
 };
 
@@ -77,9 +78,19 @@ std::string transport_parameter_place(const Configuration& configuration,
   return configuration.global().place_of(name) + name;
 }
 
-std::vector<std::string> setting_origins(const Configuration& configuration,
-                                         const std::string& transport) {
-  std::vector<std::string> origins;
+namespace {
+
+/// "name (place)" of a parameter.
+std::string origin_of(const Configuration& configuration, const std::string& name) {
+  std::string place = configuration.global().place_of(name);
+  if (place.ends_with(": ")) place.resize(place.size() - 2);
+  return fmt::format("{} ({})", name, place.empty() ? "default" : place);
+}
+
+}  // namespace
+
+SettingOrigins setting_origins(const Configuration& configuration, const std::string& transport) {
+  SettingOrigins origins;
   for (const policy::SiteSetting& setting : policy::site_settings()) {
     const auto row = std::find_if(std::begin(kSources), std::end(kSources),
                                   [&](const Source& s) { return s.setting == setting.name; });
@@ -88,10 +99,10 @@ std::vector<std::string> setting_origins(const Configuration& configuration,
     const std::string name = parameter.starts_with('_')
                                  ? parameter_name(configuration, transport, parameter)
                                  : parameter;
-    std::string place = configuration.global().place_of(name);
-    if (place.ends_with(": ")) place.resize(place.size() - 2);
-    origins.push_back(fmt::format("{} ({})", name, place.empty() ? "default" : place));
+    origins.of_site.push_back(origin_of(configuration, name));
   }
+  const std::string delay = parameter_name(configuration, transport, "_transport_rate_delay");
+  origins.transport_rate_delay = origin_of(configuration, delay);
   return origins;
 }
 
@@ -120,9 +131,10 @@ schedule::TransportLimits transport_limits(const Configuration& configuration,
   site.messages_per_second = message_rate(configuration, name, problems);
   site.burst = number("_destination_message_burst");
   site.messages_per_connection = number("_destination_messages_per_connection");
+  site.recipients_per_job = number("_destination_recipient_limit");
   site.pool = configuration.get_transport_str(name, "_egress_pool");
   limits.total_concurrency = static_cast<uint32_t>(share_of(total, shards_count));
-  limits.recipients_per_job = number("_destination_recipient_limit");
+  limits.rate_delay = configuration.get_transport_time(name, "_transport_rate_delay");
   return limits;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "http/message.h"
+#include "shard/schedule/dispatcher.h"
 
 namespace barid::tools {
 namespace {
@@ -12,6 +13,15 @@ void add_member(std::string& out, std::string_view name, std::string_view value)
   http::append_json_string(out, name);
   out += ':';
   http::append_json_string(out, value);
+}
+
+void add_setting(std::string& out, std::string_view name, std::string_view value,
+                 std::string_view from) {
+  out += out.empty() ? "{" : ",{";
+  add_member(out, "name", name);
+  add_member(out, "value", value);
+  add_member(out, "from", from);
+  out += '}';
 }
 
 /// Empty, or what is wrong with the question.
@@ -62,21 +72,20 @@ rt::Task<void> ShapeApi::explain(http::Exchange& exchange) {
     add_member(body, "site", placement.site);
     add_member(body, "pool", placement.policy.pool);
     const auto rules = shard_site_rules(inside_).explain(route, placement.site);
-    const std::vector<std::string>* origins = shard_setting_origins(inside_, route.transport);
+    const SettingOrigins* origins = shard_setting_origins(inside_, route.transport);
     size_t index = 0;
     for (const policy::SiteSetting& setting : policy::site_settings()) {
-      std::string from = origins != nullptr ? (*origins)[index] : std::string();
+      std::string from = origins != nullptr ? origins->of_site[index] : std::string();
       ++index;
       for (const policy::DestinationPolicy::Origin& origin : rules) {
         if (origin.setting == &setting) from = fmt::format("{} in {}", origin.rule, origin.table);
       }
       if (setting.name == "pool" && !route.pool.empty()) from = "the message";
-      settings += settings.empty() ? "{" : ",{";
-      add_member(settings, "name", setting.name);
-      add_member(settings, "value", setting.show(placement.policy));
-      add_member(settings, "from", from);
-      settings += '}';
+      add_setting(settings, setting.name, setting.show(placement.policy), from);
     }
+    add_setting(settings, "transport_rate_delay",
+                fmt::format("{}s", placement.transport_rate_delay / std::chrono::seconds(1)),
+                origins != nullptr ? origins->transport_rate_delay : std::string());
   }
   body += ",\"settings\":[" + settings + "]}\n";
   co_await exchange.answer({.body = std::move(body)});

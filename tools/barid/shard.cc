@@ -146,7 +146,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   QueueNotices notices;
   SevenBitConverter converter;
   std::unique_ptr<policy::DestinationPolicy> site_rules;
-  std::map<std::string, std::vector<std::string>> setting_origins;  ///< by transport
+  std::map<std::string, SettingOrigins> setting_origins;  ///< by transport
   schedule::QueueManager queue;
   std::vector<std::unique_ptr<queue::Partition>> partitions;
   std::unique_ptr<dns::UnboundResolver> resolver;
@@ -602,8 +602,7 @@ const schedule::Router& shard_router(Shard::Inside& inside) { return inside.rout
 const policy::DestinationPolicy& shard_site_rules(Shard::Inside& inside) {
   return *inside.site_rules;
 }
-const std::vector<std::string>* shard_setting_origins(Shard::Inside& inside,
-                                                      const std::string& transport) {
+const SettingOrigins* shard_setting_origins(Shard::Inside& inside, const std::string& transport) {
   const auto found = inside.setting_origins.find(transport);
   return found == inside.setting_origins.end() ? nullptr : &found->second;
 }

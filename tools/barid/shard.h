@@ -137,9 +137,9 @@ void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions);
 [[nodiscard]] SuspensionFile& shard_suspension_file(Shard::Inside& inside);
 [[nodiscard]] const schedule::Router& shard_router(Shard::Inside& inside);
 [[nodiscard]] const policy::DestinationPolicy& shard_site_rules(Shard::Inside& inside);
-/// The parameters that a transport's settings come from, as in TransportSettings; null: unknown.
-[[nodiscard]] const std::vector<std::string>* shard_setting_origins(Shard::Inside& inside,
-                                                                    const std::string& transport);
+/// Null: there is no such transport.
+[[nodiscard]] const SettingOrigins* shard_setting_origins(Shard::Inside& inside,
+                                                          const std::string& transport);
 [[nodiscard]] schedule::QueueManager& shard_queue(Shard::Inside& inside);
 [[nodiscard]] rt::Reactor& shard_reactor(Shard::Inside& inside);
 [[nodiscard]] rt::Offload& shard_offload(Shard::Inside& inside);
