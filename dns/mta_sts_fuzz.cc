@@ -1,10 +1,12 @@
-// Any text as a policy or a record: within bounds, and what is valid is usable.
+// Any text as a policy or a record, of MTA-STS or TLS-RPT: within bounds, and what is valid is
+// usable.
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "core/base/assert.h"
 #include "dns/mta_sts.h"
+#include "dns/tls_report_record.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
@@ -22,6 +24,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::vector<std::string> texts{text};
   if (const auto id = barid::dns::parse_sts_record(texts)) {
     BARID_ASSERT(!id->empty() && id->size() <= 32);
+  }
+  for (const barid::dns::TlsReportTarget& target : barid::dns::parse_tls_report_record(texts)) {
+    BARID_ASSERT(target.place.find_first_of("\r\n\t <>\"") == std::string::npos);
+    barid::dns::TlsReportTarget again;
+    BARID_ASSERT(target.is_mail || barid::dns::parse_tls_report_target(target.place, &again));
   }
   return 0;
 }

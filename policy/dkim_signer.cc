@@ -36,6 +36,7 @@ constexpr std::pair<std::string_view, MailOrigin> kSources[] = {
     {"http", MailOrigin::kHttp},
     {"local", MailOrigin::kLocal},
     {"notices", MailOrigin::kNotice},
+    {"notices", MailOrigin::kTlsReport},
     {"foreign", MailOrigin::kForeign},
 };
 

@@ -41,6 +41,7 @@ enum class MailOrigin : uint8_t {
   kHttp = 3,           ///< the submission API
   kLocal = 4,          ///< a command of this host
   kNotice = 5,         ///< made here, about other mail
+  kTlsReport = 6,      ///< a report on TLS: delivered whatever TLS comes to (RFC 8460 3)
 };
 
 struct Recipient {

@@ -46,6 +46,7 @@ struct Transfer {
   WebhookCall call;
   AddressPolicy policy;
   std::unique_ptr<curl_slist, FreeList> fields;
+  std::unique_ptr<curl_slist, FreeList> resolve;
   std::unique_ptr<CURL, FreeEasy> easy;
   size_t answer_bytes = 0;
   bool refused = false;
@@ -123,6 +124,10 @@ bool WebhookClient::start(WebhookCall call) {
   curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                    static_cast<curl_off_t>(transfer->call.body.size()));
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->fields.get());
+  if (!transfer->call.resolve.empty()) {
+    transfer->resolve.reset(curl_slist_append(nullptr, transfer->call.resolve.c_str()));
+    curl_easy_setopt(easy, CURLOPT_RESOLVE, transfer->resolve.get());
+  }
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer.get());
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);

@@ -19,6 +19,7 @@ struct WebhookCall {
   std::string url;
   std::vector<std::string> fields;  ///< header lines
   std::string body;
+  std::string resolve = {};  ///< "HOST:PORT:ADDRESS,…" instead of the system's resolver
 };
 
 struct WebhookAnswer {

@@ -156,6 +156,7 @@ void TlsClientContext::judge(ssl_st* ssl, const TlsClientPeer& peer, TlsFacts* f
       facts->peer_matched = has_name(certificate, peer.names, wildcards_);
       if (!facts->peer_matched && facts->peer_trusted) {
         facts->peer_problem = "no name of the certificate is the wanted one";
+        facts->peer_flaw = TlsFlaw::kWrongName;
       }
       break;
     case TlsProof::kFingerprint:

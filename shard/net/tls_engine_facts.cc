@@ -107,6 +107,20 @@ std::string short_name(X509_NAME* name) {
   return text.empty() ? entry_text(name, NID_organizationName) : text;
 }
 
+TlsFlaw flaw_of(long result) noexcept {
+  switch (result) {
+    case X509_V_OK:
+      return TlsFlaw::kNone;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return TlsFlaw::kExpired;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+      return TlsFlaw::kWrongName;
+    default:
+      return TlsFlaw::kUntrusted;
+  }
+}
+
 }  // namespace
 
 TlsFacts TlsEngine::facts() const {
@@ -141,7 +155,10 @@ TlsFacts TlsEngine::facts() const {
   facts.key_fingerprint = net::key_fingerprint(certificate, digest);
   const long result = SSL_get_verify_result(ssl_);
   facts.peer_trusted = result == X509_V_OK;
-  if (!facts.peer_trusted) facts.peer_problem = X509_verify_cert_error_string(result);
+  if (!facts.peer_trusted) {
+    facts.peer_problem = X509_verify_cert_error_string(result);
+    facts.peer_flaw = flaw_of(result);
+  }
   if (server_ != nullptr) {
     facts.peer_matched = facts.peer_trusted;  // a client has no name to be checked
   } else {

@@ -9,6 +9,9 @@
 
 namespace barid::net {
 
+/// Why a certificate does not prove what it should, for reports (RFC 8460 4.3.1).
+enum class TlsFlaw : uint8_t { kNone, kExpired, kWrongName, kUntrusted };
+
 struct TlsFacts {
   std::string protocol;          ///< "TLSv1.3"
   std::string cipher;            ///< "TLS_AES_256_GCM_SHA384"
@@ -28,8 +31,9 @@ struct TlsFacts {
   bool peer_matched = false;    ///< and it is for the name (or fingerprint) that was wanted
   bool by_dane = false;         ///< that was decided by a TLSA record
   std::string peer_problem;     ///< why it is not trusted, in OpenSSL's words
-  std::string peer_name;        ///< common name of the subject,
-  std::string peer_issuer;      ///< and of the issuer
+  TlsFlaw peer_flaw = TlsFlaw::kNone;   ///< the same as a kind; kNone also if nothing was wanted
+  std::string peer_name;                ///< common name of the subject,
+  std::string peer_issuer;              ///< and of the issuer
   std::string certificate_fingerprint;  ///< "AB:CD:…" with the configured digest,
   std::string key_fingerprint;          ///< of the certificate and of its public key
 

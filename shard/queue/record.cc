@@ -123,7 +123,7 @@ Result<std::unique_ptr<Message>> decode_message(QueueId id, std::string_view byt
   envelope.verp = record.verp();
   envelope.email_id = record.email_id();
   // Of a kind that this version does not know: nobody's that we vouch for.
-  if (record.origin() <= static_cast<uint32_t>(MailOrigin::kNotice)) {
+  if (record.origin() <= static_cast<uint32_t>(MailOrigin::kTlsReport)) {
     envelope.origin = static_cast<MailOrigin>(record.origin());
   }
   for (const record::Recipient& in : record.recipients()) {

@@ -48,10 +48,11 @@ struct AgentEnv {
   const ContentConverter& converter;
   Log& log;
   Counters& counters;
-  uint32_t& next_log_pid;                ///< shard-wide sequence
-  policy::WarmupCounts& warmup;          ///< of the process
-  policy::DkimSigner* signer = nullptr;  ///< null: nothing is signed
-  StsPolicies* sts = nullptr;            ///< null: no MTA-STS
+  uint32_t& next_log_pid;                  ///< shard-wide sequence
+  policy::WarmupCounts& warmup;            ///< of the process
+  policy::DkimSigner* signer = nullptr;    ///< null: nothing is signed
+  StsPolicies* sts = nullptr;              ///< null: no MTA-STS
+  TlsReportCounts* tls_reports = nullptr;  ///< null: nothing is counted
 };
 
 class SmtpAgent final : public schedule::Agent {

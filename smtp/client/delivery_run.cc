@@ -144,7 +144,8 @@ rt::Task<bool> DeliveryRun::begin(schedule::Job job) {
   work->job = std::move(job);
   Work& taken = *work;
   works_.push_back(std::move(work));
-  taken.tls_key = co_await tls_key_of(taken.job.route().nexthop);
+  const bool is_report = taken.job.message->envelope.origin == MailOrigin::kTlsReport;
+  taken.tls_key = co_await tls_key_of(taken.job.route().nexthop, is_report);
   Result<ContentRef> content = co_await env_.contents.content_of(*taken.job.message);
   if (content.ok()) {
     taken.content = *std::move(content);
@@ -331,6 +332,7 @@ rt::Task<void> DeliveryRun::work_through_hops(const dns::Destination& destinatio
                        std::any_of(pending_.begin(), pending_.end(),
                                    [](const auto& flight) { return flight->last.empty(); });
     bring_back_next_servers();
+    count_missing_tls(*session);
     in_clear_ = note_broken_tls(*session, route.hops[i]);
     co_await part_with(std::move(session));
     if (other_policy_) co_return;

@@ -76,9 +76,9 @@ class DeliveryRun final : private ClientSink {
   void defer_unsigned(const policy::Signing& signing);
 
   // delivery_tls.cc
-  rt::Task<std::string> tls_key_of(std::string nexthop);
+  rt::Task<std::string> tls_key_of(std::string nexthop, bool is_report);
   rt::Task<bool> ask_sts(const dns::Destination& destination, const TlsTarget& target,
-                         TlsPlan* plan);
+                         TlsPlan* plan, TlsReporting* reporting);
   [[nodiscard]] bool fits(const Flight& flight) const;
   [[nodiscard]] bool may_go_in_clear(const Flight& flight) const;
   [[nodiscard]] bool some_may_go_in_clear() const;
@@ -90,6 +90,15 @@ class DeliveryRun final : private ClientSink {
   void set_aside_others();
   bool note_broken_tls(const ClientSession& session, const dns::RouteHop& hop);
   void log_tls(ClientSession& session);
+
+  // delivery_report.cc
+  [[nodiscard]] static TlsReporting reporting_of(const dns::Destination& destination,
+                                                 const dns::RouteHop& hop);
+  [[nodiscard]] bool is_counted(const dns::Destination& destination, TlsLevel level) const noexcept;
+  void count_tls(const ClientSession& session, const net::TlsFacts& facts);
+  void count_failure(const TlsReporting& reporting, const ClientSession* session, TlsResult result,
+                     std::string_view host, std::string_view reason);
+  void count_missing_tls(const ClientSession& session);
 
   [[nodiscard]] size_t depth() const noexcept;
   void measure_service() noexcept;

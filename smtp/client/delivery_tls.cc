@@ -13,12 +13,15 @@ namespace {
 constexpr Duration kTlsaPatience = std::chrono::seconds(30);
 constexpr Duration kStsPatience = std::chrono::seconds(10);
 constexpr DsnCode kTlsTrouble{4, 7, 5};
+/// Reports on TLS are delivered whatever TLS comes to, on connections of their own (RFC 8460 3).
+constexpr std::string_view kReportKey = "report on TLS\n";
 
 }  // namespace
 
 /// Names the promise that mail for a next hop needs. Without tables it is the same for all.
-rt::Task<std::string> DeliveryRun::tls_key_of(std::string nexthop) {
+rt::Task<std::string> DeliveryRun::tls_key_of(std::string nexthop, bool is_report) {
   std::string key;
+  if (is_report) co_return std::string(kReportKey);
   const std::shared_ptr<const ClientSettings> settings = settings_;
   const ClientTls& tls = settings->tls;
   const bool ask = tls.mta_sts && env_.sts != nullptr;
@@ -47,6 +50,7 @@ bool DeliveryRun::fits(const Flight& flight) const { return flight.work->tls_key
 /// Waited for so long that in clear is better than not at all (spec of level may).
 bool DeliveryRun::may_go_in_clear(const Flight& flight) const {
   const queue::Message& message = *flight.work->job.message;
+  if (message.envelope.origin == MailOrigin::kTlsReport) return true;
   const Duration age = env_.reactor.wall_now() - message.arrival;
   const Duration active = env_.reactor.now() - message.activated;
   return age - active >= settings_->tls.plaintext_after;
@@ -64,6 +68,9 @@ rt::Task<bool> DeliveryRun::plan_tls(const dns::Destination& destination,
   const ClientTls& tls = settings_->tls;
   FoundTlsPolicy found = find_tls_policy(tls.rules, destination.text);
   TlsPolicy& policy = found.policy;
+  const bool is_report = session_key_ == kReportKey;
+  const bool by_dane = policy.level == TlsLevel::kDane || policy.level == TlsLevel::kDaneOnly;
+  if (is_report && by_dane) policy.level = TlsLevel::kMay;
   if (found.error.empty() && hop.address.is_unix() && policy.level <= TlsLevel::kMay) {
     policy.level = TlsLevel::kNone;
   }
@@ -85,6 +92,8 @@ rt::Task<bool> DeliveryRun::plan_tls(const dns::Destination& destination,
                          .address = address,
                          .is_literal = destination.literal.has_value(),
                          .mx_secure = is_host ? hop.secure : route.mx_secure};
+  TlsReporting reporting = reporting_of(destination, hop);
+  const bool counted = !is_report && is_counted(destination, policy.level);
   if (policy.level != TlsLevel::kDane && policy.level != TlsLevel::kDaneOnly) {
     *plan = make_tls_plan(tls, policy, target, nullptr);
   } else {
@@ -92,17 +101,24 @@ rt::Task<bool> DeliveryRun::plan_tls(const dns::Destination& destination,
     if (!dane.problem.empty()) {
       session_failure_ = Outcome{.dsn = kTlsTrouble, .text = dane.problem, .relay = "none"};
       note(LogSeverity::kInfo, {}, dane.problem);
+      reporting.policy = report_policy_of({}, target.host, {});
+      if (counted) count_failure(reporting, nullptr, dane.result, target.host, dane.problem);
       co_return false;
+    }
+    if (!dane.records.empty()) {
+      reporting.policy =
+          report_policy_of(dane.records, target.host, tlsa_name(target.host, hop.address.port()));
     }
     *plan = make_tls_plan(tls, policy, target, &dane);
   }
   const bool may =
       plan->level == TlsLevel::kMay && destination.kind == dns::DestinationKind::kDomain;
-  if (may && tls.mta_sts && env_.sts != nullptr) {
-    const bool allowed = co_await ask_sts(destination, target, plan);
+  if (may && !is_report && tls.mta_sts && env_.sts != nullptr) {
+    const bool allowed = co_await ask_sts(destination, target, plan, &reporting);
     if (!allowed) co_return false;
   }
   plan->key = session_key_;
+  if (counted) plan->reporting = std::move(reporting);
   if (plan->level == TlsLevel::kMay) go_in_clear_if_due(address, plan);
   co_return true;
 }
@@ -122,16 +138,21 @@ rt::Task<DaneDecision> DeliveryRun::ask_dane(TlsLevel level, TlsTarget target,
 
 /// What the domain's MTA-STS policy makes of the plan. False: the host is none of the domain's.
 rt::Task<bool> DeliveryRun::ask_sts(const dns::Destination& destination, const TlsTarget& target,
-                                    TlsPlan* plan) {
+                                    TlsPlan* plan, TlsReporting* reporting) {
   const dns::StsPolicy* policy =
       co_await env_.sts->find(destination.name, env_.reactor.now() + kStsPatience);
   if (policy == nullptr || policy->mode == dns::StsMode::kNone) co_return true;
   const bool testing = policy->mode == dns::StsMode::kTesting;
+  reporting->policy = report_policy_of(*policy, destination.name);
   const bool allowed = dns::sts_allows(*policy, target.host);
   if (!allowed) {
     std::string text =
         fmt::format("MTA-STS policy of {} does not name host {}", destination.name, target.host);
     note(LogSeverity::kWarning, {}, testing ? text + " (testing)" : text);
+    if (settings_->tls.report && env_.tls_reports != nullptr) {
+      count_failure(*reporting, nullptr, TlsResult::kValidationFailure, target.host,
+                    "the policy does not name this host");
+    }
     if (!testing) {
       session_failure_ = Outcome{.dsn = kTlsTrouble, .text = std::move(text), .relay = "none"};
       co_return false;
@@ -147,7 +168,7 @@ void DeliveryRun::go_in_clear_if_due(const std::string& address, TlsPlan* plan) 
   const bool broken =
       remembered != agent_.broken_tls_.end() && remembered->second > env_.reactor.now();
   if (login_applies_ || (!in_clear_ && !(broken && some_may_go_in_clear()))) return;
-  *plan = TlsPlan{.level = TlsLevel::kNone, .fallback = true, .key = plan->key};
+  *plan = TlsPlan{.level = TlsLevel::kNone, .fallback = true, .key = plan->key, .reporting = {}};
 }
 
 /// The others wait for the next server, or keep their last word.
@@ -181,6 +202,10 @@ bool DeliveryRun::note_broken_tls(const ClientSession& session, const dns::Route
   if (session.handshake_problem().empty()) return false;
   note(LogSeverity::kInfo, {},
        fmt::format("SSL_connect error to {}: {}", session.relay(), session.handshake_problem()));
+  if (const auto& reporting = session.tls_plan().reporting) {
+    count_failure(*reporting, &session, TlsResult::kValidationFailure, session.host(),
+                  session.handshake_problem());
+  }
   if (session.tls_plan().level != TlsLevel::kMay) return false;
   auto& memory = agent_.broken_tls_;
   std::erase_if(memory, [now = env_.reactor.now()](const auto& one) { return one.second <= now; });
@@ -196,6 +221,7 @@ void DeliveryRun::log_tls(ClientSession& session) {
   const ClientTls& tls = settings_->tls;
   if (const auto facts = session.take_tls_facts()) {
     env_.counters.add(facts->resumed ? Counter::kTlsResumedOut : Counter::kTlsSessionsOut);
+    count_tls(session, *facts);
     if (tls.log_level == 0) return;
     std::string text = fmt::format("{} TLS connection established to {}", net::trust_word(*facts),
                                    session.relay());

@@ -26,6 +26,7 @@ class ClientSession final : private ClientSink {
   void set_sink(ClientSink* sink) noexcept { sink_ = sink; }
 
   [[nodiscard]] ClientMachine& machine() noexcept { return machine_; }
+  [[nodiscard]] const ClientMachine& machine() const noexcept { return machine_; }
 
   /// One step: starts a pending write, waits for input, write progress or the stage's deadline, and
   /// feeds the machine. After it, results may have been given to the sink.
@@ -39,6 +40,8 @@ class ClientSession final : private ClientSink {
     return std::move(tls_facts_);
   }
   [[nodiscard]] bool secured() const noexcept { return secured_; }
+  /// Our address of this connection.
+  [[nodiscard]] std::string local_ip() const { return stream_.local().ip_text(); }
   /// Why there is no TLS although the server offered it, in the library's words; else empty.
   [[nodiscard]] const std::string& handshake_problem() const noexcept { return handshake_problem_; }
 

@@ -88,8 +88,8 @@ rt::Task<std::vector<std::string>> StsPolicies::addresses_of(std::string host, M
 rt::Task<void> StsPolicies::fetch(std::string domain, std::string id, MonoTime deadline) {
   const std::vector<std::string> addresses = co_await addresses_of("mta-sts." + domain, deadline);
   if (addresses.empty()) {
-    co_return note(LogSeverity::kWarning,
-                   fmt::format("MTA-STS: {}: mta-sts.{} has no address", domain, domain));
+    co_return fail(domain, TlsResult::kStsPolicyFetchError,
+                   fmt::format("mta-sts.{} has no address", domain));
   }
   const StsSource* source = &source_;
   const int64_t now = unix_seconds(reactor_.wall_now());
@@ -98,7 +98,10 @@ rt::Task<void> StsPolicies::fetch(std::string domain, std::string id, MonoTime d
   const auto fetched = co_await offload_.run(
       [source, domain, addresses, id, now]() -> std::optional<FetchedStsPolicy> {
         FetchedStsPolicy got = source->fetch(domain, addresses);
-        if (got.error.empty()) got.error = dns::parse_sts_policy(got.text).error;
+        if (got.error.empty()) {
+          got.error = dns::parse_sts_policy(got.text).error;
+          got.result = TlsResult::kStsPolicyInvalid;
+        }
         if (got.error.empty()) {
           source->store(domain, {.id = id, .fetched_seconds = now, .text = got.text});
         }
@@ -106,12 +109,11 @@ rt::Task<void> StsPolicies::fetch(std::string domain, std::string id, MonoTime d
       },
       std::max(deadline, reactor_.now() + kFetchPatience));
   if (!fetched.ok() || !fetched->has_value()) {
-    co_return note(LogSeverity::kWarning,
-                   fmt::format("MTA-STS: {}: the policy was not fetched in time", domain));
+    co_return fail(domain, TlsResult::kStsPolicyFetchError, "the policy was not fetched in time");
   }
   const FetchedStsPolicy& got = **fetched;
   if (!got.error.empty()) {
-    co_return note(LogSeverity::kWarning, fmt::format("MTA-STS: {}: {}", domain, got.error));
+    co_return fail(domain, got.result, got.error);
   }
   dns::ParsedStsPolicy parsed = dns::parse_sts_policy(got.text);
   Entry& entry = entries_[domain];
@@ -128,8 +130,13 @@ void StsPolicies::make_room() {
   if (entries_.size() >= kDomainsMax) entries_.erase(entries_.begin());
 }
 
-void StsPolicies::note(LogSeverity severity, const std::string& text) {
-  log_.write({}, LogNote{.program = LogProgram::kSmtp, .severity = severity, .text = text});
+/// There is no policy, or the old one stays: told to whoever reads the log, and to the domain.
+void StsPolicies::fail(const std::string& domain, TlsResult result, const std::string& why) {
+  const std::string text = fmt::format("MTA-STS: {}: {}", domain, why);
+  log_.write(
+      {}, LogNote{.program = LogProgram::kSmtp, .severity = LogSeverity::kWarning, .text = text});
+  reports_.add_failure(domain, {.type = TlsPolicyType::kSts, .domain = domain},
+                       {.result = result, .mx_host = {}, .reason = why}, reactor_.wall_now());
 }
 
 }  // namespace barid::smtp

@@ -16,6 +16,7 @@
 #include "dns/resolver.h"
 #include "shard/runtime/offload.h"
 #include "shard/runtime/task.h"
+#include "smtp/client/tls_report_counts.h"
 
 namespace barid::smtp {
 
@@ -28,7 +29,8 @@ struct StoredStsPolicy {
 
 struct FetchedStsPolicy {
   std::string text;
-  std::string error;  ///< empty = it came
+  std::string error;                                   ///< empty = it came
+  TlsResult result = TlsResult::kStsPolicyFetchError;  ///< the error, for reports
 };
 
 /// Where policies come from and stay. All calls block; any thread. Domains are lower-case and
@@ -48,8 +50,13 @@ class StsPolicies {
   static constexpr size_t kDomainsMax = 20'000;
 
   StsPolicies(rt::Reactor& reactor, dns::Resolver& resolver, rt::Offload& offload,
-              const StsSource& source, Log& log)
-      : reactor_(reactor), resolver_(resolver), offload_(offload), source_(source), log_(log) {}
+              const StsSource& source, Log& log, TlsReportCounts& reports)
+      : reactor_(reactor),
+        resolver_(resolver),
+        offload_(offload),
+        source_(source),
+        log_(log),
+        reports_(reports) {}
 
   /// The policy that holds for `domain` now, or null. Ends by `deadline`, then with what is known.
   /// The policy may be gone after the next await.
@@ -68,13 +75,14 @@ class StsPolicies {
   rt::Task<void> fetch(std::string domain, std::string id, MonoTime deadline);
   rt::Task<std::vector<std::string>> addresses_of(std::string host, MonoTime deadline);
   void make_room();
-  void note(LogSeverity severity, const std::string& text);
+  void fail(const std::string& domain, TlsResult result, const std::string& why);
 
   rt::Reactor& reactor_;
   dns::Resolver& resolver_;
   rt::Offload& offload_;
   const StsSource& source_;
   Log& log_;
+  TlsReportCounts& reports_;
   std::map<std::string, Entry> entries_;
 };
 

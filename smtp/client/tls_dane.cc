@@ -43,7 +43,9 @@ DaneDecision decide_dane(TlsLevel level, const DaneFacts& facts, InsecureMx inse
   }
   if (dns::is_temporary(answer->status) || answer->status == AnswerStatus::kMalformed) {
     // Who can make this answer fail could otherwise turn encryption off (RFC 7672 2.1.2).
-    return {.level = level, .problem = fmt::format("TLSA lookup error for {}", host)};
+    return {.level = level,
+            .problem = fmt::format("TLSA lookup error for {}", host),
+            .result = TlsResult::kDnssecInvalid};
   }
   if (answer->status != AnswerStatus::kOk || answer->validation != dns::Validation::kSecure) {
     return without_dane(level, fmt::format("no TLSA records found for {}", host));
@@ -60,6 +62,7 @@ DaneDecision decide_dane(TlsLevel level, const DaneFacts& facts, InsecureMx inse
     // RFC 7672 2.2: somebody promises TLS there, but nothing says who it is.
     if (level == TlsLevel::kDaneOnly) {
       decision.problem = fmt::format("no usable TLSA records found for {}", host);
+      decision.result = TlsResult::kTlsaInvalid;
     }
     return decision;
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/mail/tls_report.h"
 #include "dns/resolver.h"
 #include "shard/net/tls_client_context.h"
 #include "smtp/client/tls_policy.h"
@@ -29,6 +30,7 @@ struct DaneDecision {
   TlsLevel level = TlsLevel::kMay;  ///< kMay, kEncrypt, or kDaneOnly: `records` must prove it
   std::vector<net::TlsaData> records;
   std::string problem;  ///< not empty: no connection to this server (RFC 3463 4.7.5)
+  TlsResult result = TlsResult::kDaneRequired;  ///< the problem, for reports
 };
 
 /// `answer`: to the TLSA query, or null if none was asked. `host` is named in problems.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "core/text/base64.h"
+
 namespace barid::smtp {
 namespace {
 
@@ -84,6 +86,29 @@ TlsPlan make_sts_plan(const ClientTls& tls, const TlsTarget& target, bool testin
     plan.peer.lenient = true;
   }
   return plan;
+}
+
+TlsReportPolicy report_policy_of(const dns::StsPolicy& policy, std::string_view domain) {
+  constexpr std::string_view kModes[] = {"none", "testing", "enforce"};
+  TlsReportPolicy report{.type = TlsPolicyType::kSts, .domain = std::string(domain)};
+  report.strings = {"version: STSv1",
+                    fmt::format("mode: {}", kModes[static_cast<size_t>(policy.mode)])};
+  for (const std::string& host : policy.mx) report.strings.push_back("mx: " + host);
+  report.strings.push_back(fmt::format("max_age: {}", policy.max_age.count()));
+  report.mx_hosts = policy.mx;
+  return report;
+}
+
+TlsReportPolicy report_policy_of(const std::vector<net::TlsaData>& records, std::string_view host,
+                                 std::string_view tlsa_name) {
+  TlsReportPolicy report{.type = TlsPolicyType::kTlsa, .domain = std::string(host)};
+  for (const net::TlsaData& record : records) {
+    std::string text = fmt::format("{}. IN TLSA {} {} {} ", tlsa_name, record.usage,
+                                   record.selector, record.matching_type);
+    text::append_hex(text, record.data);
+    report.strings.push_back(std::move(text));
+  }
+  return report;
 }
 
 }  // namespace barid::smtp

@@ -4,10 +4,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/time.h"
+#include "core/mail/tls_report.h"
+#include "dns/mta_sts.h"
 #include "shard/net/tls_client_context.h"
 #include "smtp/client/tls_dane.h"
 #include "smtp/client/tls_policy.h"
@@ -28,12 +31,21 @@ struct ClientTls {
   bool mta_sts = false;  ///< smtp_mta_sts_enable, where DNS is asked at all
   std::unique_ptr<const net::TlsClientContext> sts_context;  ///< with mta_sts_CAfile
   InsecureMx insecure_mx = InsecureMx::kDane;
-  bool wrapper = false;                                  ///< smtp_tls_wrappermode
-  bool note_offer = false;                               ///< smtp_tls_note_starttls_offer
-  uint32_t log_level = 0;                                ///< smtp_tls_loglevel
-  Duration timeout = std::chrono::seconds(300);          ///< smtp_starttls_timeout
+  bool wrapper = false;                          ///< smtp_tls_wrappermode
+  bool note_offer = false;                       ///< smtp_tls_note_starttls_offer
+  uint32_t log_level = 0;                        ///< smtp_tls_loglevel
+  bool report = false;                           ///< smtp_tlsrpt_enable
+  bool report_resumed = false;                   ///< smtp_tlsrpt_skip_reused_handshakes = no
+  Duration timeout = std::chrono::seconds(300);  ///< smtp_starttls_timeout
   Duration plaintext_after = std::chrono::seconds(300);  ///< minimal_backoff_time
   std::vector<std::string> files;                        ///< what the context was made of
+};
+
+/// Whose report a connection counts for (RFC 8460), and under which policy.
+struct TlsReporting {
+  std::string domain;
+  TlsReportPolicy policy;
+  std::string receiving_ip;
 };
 
 /// What one connection does about TLS.
@@ -45,6 +57,7 @@ struct TlsPlan {
   const net::TlsClientContext* context = nullptr;  ///< of the settings; null at kNone
   net::TlsClientPeer peer;
   std::string key;  ///< of the policy: mail of equal keys may use the connection
+  std::optional<TlsReporting> reporting;  ///< none: it is not counted
 };
 
 /// The server that a plan is for.
@@ -63,5 +76,11 @@ struct TlsTarget {
 /// The same where an MTA-STS policy of mode enforce or testing holds (RFC 8461 4): the host's own
 /// name, by an authority.
 [[nodiscard]] TlsPlan make_sts_plan(const ClientTls& tls, const TlsTarget& target, bool testing);
+
+/// The policies as a report names them. `tlsa_name`: "_25._tcp.mx.example.com".
+[[nodiscard]] TlsReportPolicy report_policy_of(const dns::StsPolicy& policy,
+                                               std::string_view domain);
+[[nodiscard]] TlsReportPolicy report_policy_of(const std::vector<net::TlsaData>& records,
+                                               std::string_view host, std::string_view tlsa_name);
 
 }  // namespace barid::smtp

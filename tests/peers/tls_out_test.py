@@ -18,7 +18,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import RawClient, Scenario, find_program, free_port, wait_until  # noqa: E402
-from tls_support import Authority, TlsSink  # noqa: E402
+from tls_support import Authority, TlsSink, start_resolver  # noqa: E402
 
 
 class Outgoing(Scenario):
@@ -319,6 +319,29 @@ class Dane(Outgoing):
         self.assertEqual(self.attempt("wrong.plain.example")[0], "sent")
         self.assertEqual(len(self.out.wait_messages(4)), 4)
 
+    def test_what_is_counted_for_reports(self):
+        self.server.configure(smtp_tlsrpt_enable="yes", tlsrpt_interval="1000d")
+        self.server.reload()
+        self.server.wait_log("reload -- configuration")
+        for domain in ("three", "wrong", "fail", "none"):
+            self.attempt(f"{domain}.signed.example")
+        self.server.stop()
+        lines = [line.split("\t") for line in (self.server.queue_directory / "tlsrpt").read_text().splitlines()]
+        counted, domain, policy = {}, None, None
+        for line in lines[1:]:
+            if line[0] == "domain":
+                domain = line[1].split(".")[0]
+            elif line[0] == "policy":
+                policy = (line[1], line[2], line[3], line[4], "IN TLSA 3 1 1 " in line[5])
+                counted[domain] = [policy]
+            else:
+                counted[domain].append(line[1])
+        self.assertEqual(counted, {
+            "three": [("tlsa", "threemx.signed.example", "1", "0", True)],
+            "wrong": [("tlsa", "wrongmx.signed.example", "0", "1", True), "certificate-not-trusted"],
+            "fail": [("tlsa", "failmx.signed.example", "0", "1", False), "dnssec-invalid"],
+            "none": [("no-policy-found", "none.signed.example", "1", "0", False)]})
+
     def test_an_authority_in_the_zone(self):
         named = self.authority.issue("twomx.signed.example")
         chain = named.certificate.read_bytes() + self.authority.certificate.read_bytes()
@@ -400,7 +423,6 @@ class MtaSts(Outgoing):
         self.addCleanup(self.policy_host.shutdown)
 
     def start_dns(self):
-        self.dns_port = free_port()
         mx = {"good": "good", "strict": "bad", "free": "bad", "other": "bad", "testing": "bad", "badcert": "bad",
               "redirect": "bad", "broken": "bad", "short": "bad"}
         data = ['mx.good.example. A 127.0.0.11', 'mx.bad.example. A 127.0.0.12']
@@ -408,24 +430,7 @@ class MtaSts(Outgoing):
             data += [f"{domain}.example. MX 10 mx.{host}.example.", f"mta-sts.{domain}.example. A 127.0.0.1"]
             if domain != "free":
                 data.append(f'_mta-sts.{domain}.example. TXT "v=STSv1; id=1;"')
-        (self.directory / "unbound.conf").write_text(
-            f'server:\n interface: 127.0.0.1\n port: {self.dns_port}\n do-daemonize: no\n username: ""\n chroot: ""\n'
-            f' directory: "{self.directory}"\n pidfile: ""\n use-syslog: no\n access-control: 127.0.0.0/8 allow\n'
-            ' module-config: "iterator"\n local-zone: "example." static\n' +
-            "".join(f" local-data: '{one}'\n" for one in data) + 'remote-control:\n control-enable: no\n')
-        self.spawn([find_program("unbound"), "-d", "-c", self.directory / "unbound.conf"], "unbound")
-        query = b"\x12\x34\x01\0\0\1\0\0\0\0\0\0\4good\7example\0\0\x0f\0\1"
-
-        def answers():
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                probe.settimeout(0.3)
-                try:
-                    probe.sendto(query, ("127.0.0.1", self.dns_port))
-                    return len(probe.recv(512)) > len(query)
-                except OSError:
-                    return False
-
-        wait_until(answers, "unbound answers")
+        self.dns_port = start_resolver(self, data)
 
     def attempt(self, domain):
         return self.outcome(self.server, self.send(self.server, f"r@{domain}.example"))

@@ -3,10 +3,11 @@
 import contextlib
 import os
 import pathlib
+import socket
 import ssl
 import subprocess
 
-from barid_harness import Sink, SinkSession, find_program
+from barid_harness import Sink, SinkSession, find_program, free_port, wait_until
 
 
 def openssl(*arguments, **options):
@@ -156,3 +157,28 @@ class TlsSink(Sink):
                 session = TlsSinkSession(self, connection, address)
                 self.sessions.append(session)
                 session.start()
+
+
+def start_resolver(scenario, records):
+    """An unbound that serves `records` below example.; its port."""
+    port, directory = free_port(), scenario.directory
+    (directory / "unbound.conf").write_text(
+        f'server:\n interface: 127.0.0.1\n port: {port}\n do-daemonize: no\n username: ""\n chroot: ""\n'
+        f' directory: "{directory}"\n pidfile: ""\n use-syslog: no\n access-control: 127.0.0.0/8 allow\n'
+        ' module-config: "iterator"\n local-zone: "example." static\n'
+        ' local-data: \'up.example. MX 10 mx.up.example.\'\n' +
+        "".join(f" local-data: '{one}'\n" for one in records) + 'remote-control:\n control-enable: no\n')
+    scenario.spawn([find_program("unbound"), "-d", "-c", directory / "unbound.conf"], "unbound")
+    query = b"\x12\x34\x01\0\0\1\0\0\0\0\0\0\2up\7example\0\0\x0f\0\1"
+
+    def answers():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.settimeout(0.3)
+            try:
+                probe.sendto(query, ("127.0.0.1", port))
+                return len(probe.recv(512)) > len(query)
+            except OSError:
+                return False
+
+    wait_until(answers, "unbound answers")
+    return port

@@ -19,6 +19,7 @@
 #include "tools/barid/control_server.h"
 #include "tools/barid/file_watch.h"
 #include "tools/barid/maildrop.h"
+#include "tools/barid/tls_report_file.h"
 #include "tools/barid/warmup_file.h"
 #include "tools/barid/webhook_link.h"
 
@@ -41,9 +42,10 @@ class Server {
   void serve_signals();
   void reload();
   void stop_shards();
-  void load_warmup();
+  void load_counts();
   void save_warmup();
   void pick_up_mail();
+  void save_tls_reports();
   [[nodiscard]] std::vector<std::string> changes_that_wait(const config::Configuration& next) const;
   void print(const config::Diagnostics& diagnostics) const;
   /// Standard error may be gone (a closed pipe, a full disk): that is no reason to end.
@@ -69,6 +71,8 @@ class Server {
   net::TlsTicketKeys tickets_;
   std::unique_ptr<StsStore> sts_store_;
   policy::WarmupCounts warmup_;
+  smtp::TlsReportCounts tls_reports_;
+  int houseworks_count_ = 0;
   std::atomic<uint32_t> log_pids_{0};
   std::vector<std::vector<OpenedPartition>> opened_;
   std::vector<ShardSettings> shard_settings_;  ///< until the shards have them
@@ -97,6 +101,8 @@ class Server {
 /// What warming addresses sent is on disk, and changed files are seen, after this long, in
 /// milliseconds.
 constexpr int kHouseworkInterval = 1000;
+/// What was counted for reports on TLS is on disk after so many of them.
+constexpr int kTlsReportsEvery = 10;
 
 sigset_t handled_signals() {
   sigset_t set;
@@ -125,6 +131,11 @@ void let_go_of_terminal() {
 StsSettings sts_settings(const config::Configuration& configuration) {
   return {.ca_file = configuration.get("mta_sts_CAfile"),
           .port = static_cast<uint16_t>(configuration.get_int("mta_sts_port"))};
+}
+
+void set_tls_reports(const config::Configuration& configuration, smtp::TlsReportCounts* counts) {
+  counts->set(configuration.get_bool("smtp_tlsrpt_enable"),
+              configuration.get_time("tlsrpt_interval"));
 }
 
 void Server::print(const config::Diagnostics& diagnostics) const {
@@ -209,12 +220,14 @@ bool Server::start_shards() {
   mesh_ = std::make_unique<rt::Mesh>(process_.shards_count);
   sts_store_ = std::make_unique<StsStore>(process_.queue_directory);
   sts_store_->set_settings(sts_settings(*configuration_));
+  set_tls_reports(*configuration_, &tls_reports_);
   offload_ = std::make_unique<rt::OffloadPool>(process_.offload_threads, 1024);
   const ShardCommons commons{.process = process_,
                              .mesh = *mesh_,
                              .offload = *offload_,
                              .clients = clients_,
                              .sts_store = *sts_store_,
+                             .tls_reports = tls_reports_,
                              .tickets = tickets_,
                              .warmup = warmup_,
                              .log_pids = log_pids_,
@@ -329,6 +342,7 @@ void Server::reload() {
   configuration_ = std::move(loaded.configuration);
   watch_.set(settings.front()->watched_files);
   sts_store_->set_settings(sts_settings(*configuration_));
+  set_tls_reports(*configuration_, &tls_reports_);
   for (size_t i = 0; i < shards_.size(); ++i) {
     shards_[i]->post(
         [one = settings[i]](Shard::Inside& inside) { shard_reload(inside, std::move(*one)); });
@@ -344,6 +358,7 @@ void Server::serve_signals() {
     if (::poll(&waiting, 1, kHouseworkInterval) == 0) {
       save_warmup();
       pick_up_mail();
+      if (++houseworks_count_ % kTlsReportsEvery == 0) save_tls_reports();
       if (watch_.changed()) reload();
       continue;
     }
@@ -377,9 +392,19 @@ void Server::pick_up_mail() {
   }
 }
 
-void Server::load_warmup() {
+void Server::load_counts() {
   const std::string problem = read_warmup_file(process_.queue_directory, &warmup_);
   if (!problem.empty()) complain("warning: " + problem);
+  const std::string counts = read_tls_report_file(process_.queue_directory, &tls_reports_);
+  if (!counts.empty()) complain("warning: " + counts);
+}
+
+void Server::save_tls_reports() {
+  if (!tls_reports_.take_changed()) return;
+  const std::string problem = write_tls_report_file(process_.queue_directory, tls_reports_);
+  if (problem.empty()) return;
+  shards_.front()->post(
+      [problem](Shard::Inside& inside) { shard_log(inside, LogSeverity::kWarning, problem); });
 }
 
 void Server::save_warmup() {
@@ -399,7 +424,7 @@ int Server::run() {
   raise_descriptor_limit();
   if (!load_configuration()) return EX_CONFIG;
   if (!open_queue()) return EX_UNAVAILABLE;
-  load_warmup();
+  load_counts();
   if (!open_log()) return EX_UNAVAILABLE;  // it may be a file in the queue directory
   if (!start_shards()) {
     stop_shards();
@@ -424,6 +449,7 @@ int Server::run() {
   });
   stop_shards();
   save_warmup();
+  save_tls_reports();
   return 0;
 }
 

@@ -231,6 +231,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
   }
   settings.notices = notice_settings(configuration, problems);
   settings.dkim = dkim_settings(configuration, context);
+  settings.tls_reports = tls_report_settings(configuration, problems);
   settings.dns = dns_options(configuration, problems);
   for (const TransportSettings& transport : settings.transports) {
     const std::vector<std::string>& files = transport.client.tls.files;

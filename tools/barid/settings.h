@@ -68,6 +68,18 @@ struct HttpListenSettings {
   std::vector<std::string> tls_files = {};
 };
 
+/// Who reports on TLS, and how (RFC 8460).
+struct TlsReportSettings {
+  std::string host_name;     ///< myhostname
+  std::string sender;        ///< tlsrpt_sender
+  std::string organization;  ///< tlsrpt_organization_name
+  std::string contact;       ///< tlsrpt_contact_info
+  std::string ca_file;       ///< tlsrpt_CAfile; empty = the system's
+  std::string user_agent;
+  Duration send_delay{};             ///< tlsrpt_send_delay
+  http::AddressPolicy https_policy;  ///< webhook_private_networks
+};
+
 /// Everything one shard is told. Built once per shard: nothing in it is shared between shards.
 struct ShardSettings {
   schedule::RetryPolicy retry;
@@ -82,6 +94,7 @@ struct ShardSettings {
   std::vector<std::string> return_paths;  ///< return_path_addresses
   NoticeSettings notices;
   policy::DkimSettings dkim;
+  TlsReportSettings tls_reports;
   dns::UnboundOptions dns;
   std::vector<std::string> watched_files;  ///< certificates and keys: a change calls for a reload
 };

@@ -135,6 +135,8 @@ smtp::ClientTls client_tls(const config::Configuration& configuration,
                 !scope.get_bool("disable_dns_lookups") &&
                 scope.get("smtp_dns_support_level") != "disabled";
   tls.insecure_mx = insecure_mx(scope, name("dane_insecure_mx_policy"), problems);
+  tls.report = prefix == "smtp" && scope.get_bool("smtp_tlsrpt_enable");
+  tls.report_resumed = !scope.get_bool("smtp_tlsrpt_skip_reused_handshakes");
   tls.wrapper = scope.get_bool(name("wrappermode"));
   tls.note_offer = scope.get_bool(name("note_starttls_offer"));
   tls.log_level = static_cast<uint32_t>(scope.get_int(name("loglevel")));
@@ -142,6 +144,18 @@ smtp::ClientTls client_tls(const config::Configuration& configuration,
   tls.plaintext_after = configuration.get_time("minimal_backoff_time");
   if (problems->errors.size() == errors_before) make_context(scope, prefix, &tls, problems);
   return tls;
+}
+
+TlsReportSettings tls_report_settings(const config::Configuration& configuration,
+                                      Problems* problems) {
+  return {.host_name = configuration.get("myhostname"),
+          .sender = configuration.get("tlsrpt_sender"),
+          .organization = configuration.get("tlsrpt_organization_name"),
+          .contact = configuration.get("tlsrpt_contact_info"),
+          .ca_file = configuration.get("tlsrpt_CAfile"),
+          .user_agent = configuration.get("mail_name"),
+          .send_delay = configuration.get_time("tlsrpt_send_delay"),
+          .https_policy = webhook_policy(configuration, problems)};
 }
 
 }  // namespace barid::tools

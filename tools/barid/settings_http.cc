@@ -40,6 +40,8 @@ bool is_private(const std::vector<net::SocketAddress>& addresses) {
          });
 }
 
+}  // namespace
+
 http::AddressPolicy webhook_policy(const config::Configuration& configuration, Problems* problems) {
   std::string problem;
   http::AddressPolicy policy =
@@ -50,8 +52,6 @@ http::AddressPolicy webhook_policy(const config::Configuration& configuration, P
   }
   return policy;
 }
-
-}  // namespace
 
 std::vector<HttpListenSettings> http_listeners(const config::Configuration& configuration,
                                                uint16_t shards_count,

@@ -61,6 +61,9 @@ enum class ServerTlsLevel : uint8_t { kNone, kMay, kEncrypt };
                                          const ConfigurationScope& scope, const std::string& prefix,
                                          const lookup::OpenContext& context, Problems* problems);
 
+[[nodiscard]] TlsReportSettings tls_report_settings(const config::Configuration& configuration,
+                                                    Problems* problems);
+
 // settings_server.cc
 [[nodiscard]] std::shared_ptr<const smtp::ServerSettings> server_settings(
     const config::Configuration& configuration, const config::ServiceEntry& entry,
@@ -75,6 +78,9 @@ enum class ServerTlsLevel : uint8_t { kNone, kMay, kEncrypt };
     Problems* problems);
 
 // settings_http.cc
+/// webhook_private_networks: where HTTPS calls that others ask for may go.
+[[nodiscard]] http::AddressPolicy webhook_policy(const config::Configuration& configuration,
+                                                 Problems* problems);
 [[nodiscard]] std::vector<HttpListenSettings> http_listeners(
     const config::Configuration& configuration, uint16_t shards_count,
     const lookup::OpenContext& context, Problems* problems);

@@ -23,6 +23,7 @@
 #include "tools/barid/http_site.h"
 #include "tools/barid/shard_gather.h"
 #include "tools/barid/smtp_once.h"
+#include "tools/barid/tls_reporter.h"
 
 namespace barid::tools {
 namespace {
@@ -129,6 +130,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   rt::Task<void> stop();
   bool flush_domain(std::string_view domain) override;
   bool start_flush(const std::string& domain);
+  void start_reporter(TlsReportSettings settings);
 
   Shard& shard;
   rt::SystemClock clock;
@@ -167,8 +169,9 @@ struct Shard::Inside final : schedule::GovernorHost,
   SuspensionFile& suspension_file = shard.commons_.suspension_file;
   std::string io_fallback_reason;
   uint32_t log_pid = 0;
-  uint32_t handshakes_count = 0;  ///< TLS with clients, under way
-  HttpSite* http = nullptr;       ///< one of the guests, until they end
+  uint32_t handshakes_count = 0;    ///< TLS with clients, under way
+  HttpSite* http = nullptr;         ///< one of the guests, until they end
+  TlsReporter* reporter = nullptr;  ///< likewise; on the first shard
   /// ETRN's: under way, or over and not forgotten yet.
   std::vector<std::pair<std::string, std::unique_ptr<schedule::QueueOperation>>> flushes;
   bool draining = false;
@@ -264,7 +267,8 @@ void Shard::Inside::apply_transports(std::vector<TransportSettings> transports,
                                  .next_log_pid = log_pid,
                                  .warmup = shard.commons_.warmup,
                                  .signer = &signer,
-                                 .sts = sts.get()};
+                                 .sts = sts.get(),
+                                 .tls_reports = &shard.commons_.tls_reports};
         smtp_agents.emplace_back(
             transport.name, std::make_unique<smtp::SmtpAgent>(env, std::move(transport.client)));
         found = smtp_agents.end() - 1;
@@ -348,8 +352,9 @@ std::string Shard::set_up() {
   dns::CreatedUnbound resolver = dns::UnboundResolver::create(inside.reactor, settings_.dns);
   if (!resolver.resolver) return "dns: " + resolver.error;
   inside.resolver = std::move(resolver.resolver);
-  inside.sts = std::make_unique<smtp::StsPolicies>(inside.reactor, *inside.resolver, inside.offload,
-                                                   commons_.sts_store, inside.log);
+  inside.sts =
+      std::make_unique<smtp::StsPolicies>(inside.reactor, *inside.resolver, inside.offload,
+                                          commons_.sts_store, inside.log, commons_.tls_reports);
   inside.router.set(std::move(settings_.router));
   inside.fates.set_bounce_rules(std::move(settings_.bounce_rules));
   inside.feedback_agent.set_return_paths(std::move(settings_.return_paths));
@@ -387,6 +392,7 @@ std::string Shard::set_up() {
     partitions.push_back(one.get());
   }
   inside.sweeper.start(std::move(partitions), settings_.retention);
+  if (index_ == 0) inside.start_reporter(std::move(settings_.tls_reports));
   return {};
 }
 
@@ -427,6 +433,19 @@ bool Shard::Inside::flush_domain(std::string_view domain) {
   return true;
 }
 
+void Shard::Inside::start_reporter(TlsReportSettings settings) {
+  const TlsReporter::Env env{.reactor = reactor,
+                             .offload = offload,
+                             .resolver = *resolver,
+                             .queue = queue,
+                             .log = log,
+                             .counts = shard.commons_.tls_reports};
+  auto made = std::make_unique<TlsReporter>(env, std::move(settings));
+  reporter = made.get();
+  reporter->start();
+  guests.push_back(std::move(made));
+}
+
 rt::Task<void> Shard::Inside::stop() {
   stopping = true;
   const MonoTime deadline = reactor.now() + shard.commons_.process.shutdown_timeout;
@@ -444,6 +463,7 @@ rt::Task<void> Shard::Inside::stop() {
   for (const std::unique_ptr<ShardGuest>& guest : guests)
     guests_ended = co_await guest->close(deadline) && guests_ended;
   http = nullptr;
+  reporter = nullptr;
   if (guests_ended) {
     guests.clear();
   } else {
@@ -499,6 +519,7 @@ void shard_reload(Shard::Inside& inside, ShardSettings settings) {
   inside.apply_transports(std::move(settings.transports), std::move(settings.site_rules));
   inside.apply_services(settings.listeners);
   inside.sweeper.set_retention(settings.retention);
+  if (inside.reporter != nullptr) inside.reporter->set(std::move(settings.tls_reports));
   if (inside.http != nullptr) inside.http->reload(std::move(settings.http_listeners));
 }
 

@@ -23,6 +23,7 @@
 #include "shard/schedule/queue_manager.h"
 #include "shard/schedule/suspensions.h"
 #include "shard/schedule/views.h"
+#include "smtp/client/tls_report_counts.h"
 #include "smtp/server/client_table.h"
 #include "tools/barid/settings.h"
 #include "tools/barid/sts_store.h"
@@ -40,6 +41,7 @@ struct ShardCommons {
   rt::OffloadPool& offload;
   smtp::ClientTable& clients;
   const StsStore& sts_store;
+  smtp::TlsReportCounts& tls_reports;
   net::TlsTicketKeys& tickets;
   policy::WarmupCounts& warmup;
   std::atomic<uint32_t>& log_pids;

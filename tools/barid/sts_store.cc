@@ -129,6 +129,8 @@ smtp::FetchedStsPolicy StsStore::fetch(const std::string& domain,
     fetched.error = "the policy is too long";
   } else if (code != CURLE_OK) {
     fetched.error = curl_easy_strerror(code);
+    const bool certificate = code == CURLE_PEER_FAILED_VERIFICATION;
+    if (certificate) fetched.result = TlsResult::kStsWebpkiInvalid;
   } else {
     fetched.error = check_answer(curl);
   }

@@ -1,37 +1,17 @@
 #include "tools/barid/warmup_file.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "core/lookup/files.h"
+#include "tools/barid/state_file.h"
 
 namespace barid::tools {
 namespace {
 
 std::string path_in(const std::string& queue_directory) { return queue_directory + "/warmup"; }
-
-/// 0, or the error number.
-int write_synced(const std::string& path, const std::string& text) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return errno;
-  int error = 0;
-  for (size_t done = 0; done < text.size() && error == 0;) {
-    const ssize_t wrote = ::write(fd, text.data() + done, text.size() - done);
-    if (wrote >= 0) {
-      done += static_cast<size_t>(wrote);
-    } else if (errno != EINTR) {
-      error = errno;
-    }
-  }
-  if (error == 0 && ::fdatasync(fd) != 0) error = errno;
-  ::close(fd);
-  return error;
-}
 
 }  // namespace
 
@@ -52,11 +32,7 @@ std::string read_warmup_file(const std::string& queue_directory, policy::WarmupC
 
 std::string write_warmup_file(const std::string& queue_directory,
                               const policy::WarmupCounts& counts) {
-  const std::string path = path_in(queue_directory);
-  const std::string fresh = path + ".new";
-  int error = write_synced(fresh, counts.to_text());
-  if (error == 0 && std::rename(fresh.c_str(), path.c_str()) != 0) error = errno;
-  return error == 0 ? std::string() : fmt::format("{}: {}", path, std::strerror(error));
+  return replace_file(path_in(queue_directory), counts.to_text());
 }
 
 }  // namespace barid::tools

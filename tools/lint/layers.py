@@ -43,7 +43,7 @@ VENDORS = {
     "google/protobuf": ["shard/queue"],
     "boost/beast": ["http"],
     "boost/json": ["http", "core/obs", "tools"],
-    "zlib.h": ["http"],
+    "zlib.h": ["http", "deliver"],
     "gmime/": ["http"],
     "curl/": ["http", "tools"],
     "gsasl.h": ["smtp/sasl"],
