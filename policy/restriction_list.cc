@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/config/schema.h"
 #include "core/text/ascii.h"
 
 namespace barid::policy {
@@ -198,7 +199,12 @@ class Parser {
   }
 
   void warn_unserved(std::string_view name) {
-    warn(fmt::format("unknown smtpd restriction: \"{}\"", name));
+    std::vector<std::string_view> known;
+    for (const Name& one : kNames) known.push_back(one.text);
+    for (const Name& one : kNamesWithTable) known.push_back(one.text);
+    const std::string_view near = config::nearest_of(name, known);
+    warn(fmt::format("unknown smtpd restriction: \"{}\"{}", name,
+                     near.empty() ? "" : fmt::format(" (did you mean {}?)", near)));
   }
   void warn(std::string text) {
     if (warnings_ == nullptr) return;

@@ -140,7 +140,12 @@ class Loader {
   }
 
   void finish_values() {
-    compute_defaults();
+    compute_names();
+    if (options_.check_values && options_.host.resolve != nullptr) {
+      resolve_interfaces("inet_interfaces");
+      resolve_interfaces("proxy_interfaces");
+    }
+    compute_networks();
     collect_references();
     Checker checker(*snapshot_, diagnostics_);
     checker.check_names();
@@ -156,7 +161,7 @@ class Loader {
     return snapshot_->global().expand_parameter(name).text;
   }
 
-  void compute_defaults() {
+  void compute_names() {
     auto& computed = snapshot_->computed_;
     computed["config_directory"] = options_.directory;
     computed["mail_version"] = BARID_VERSION;
@@ -168,6 +173,33 @@ class Loader {
         default_myhostname(options_.host.host_name, explicit_value("mydomain"));
     computed["mydomain"] =
         default_mydomain(snapshot_->global().expand_parameter("myhostname").text);
+  }
+
+  /// Host names in the list become their addresses.
+  void resolve_interfaces(const std::string& name) {
+    const Expansion value = snapshot_->global().expand_parameter(name);
+    std::string addresses;
+    for (const std::string_view item : lookup::split_list(value.text)) {
+      if (!is_interface_name(item)) {
+        addresses.append(item).append(" ");
+        continue;
+      }
+      const auto found = options_.host.resolve(std::string(item));
+      if (found.empty()) {
+        const auto set = snapshot_->settings_.find(name);
+        const Setting place = set == snapshot_->settings_.end() ? Setting{} : set->second;
+        diagnostics_.error(place.file, place.line,
+                           fmt::format("{}: \"{}\" is neither all, loopback-only, an address nor "
+                                       "the name of a host",
+                                       name, item));
+      }
+      for (const lookup::IpAddress& address : found) addresses.append(address.text()).append(" ");
+    }
+    snapshot_->substitutes_.insert_or_assign(name, std::move(addresses));
+  }
+
+  void compute_networks() {
+    auto& computed = snapshot_->computed_;
     const Configuration::Scope scope = snapshot_->global();
     const auto own =
         select_interfaces(snapshot_->interfaces_, scope.expand_parameter("inet_interfaces").text,
@@ -354,6 +386,17 @@ std::string Configuration::Scope::place_of(std::string_view name) const {
     place = {it->second.file, it->second.line, {}};
   }
   return place.file.empty() ? std::string() : place.str();
+}
+
+std::string Configuration::Scope::start_of(std::string_view name) const {
+  if (const std::string place = place_of(name); !place.empty()) {
+    return fmt::format("{}{}: ", place, name);
+  }
+  for (const std::string& cause : expand_parameter(name).names) {
+    const std::string place = place_of(cause);
+    if (!place.empty()) return fmt::format("{}{}: ", place, cause);
+  }
+  return fmt::format("{}: ", name);
 }
 
 std::optional<std::string> Configuration::Scope::domain_to_ascii(std::string_view domain) const {

@@ -150,6 +150,9 @@ class Configuration::Scope final : public NameSource {
   /// Where the value of `name` comes from, as the start of a complaint: "FILE, line 3: ", or empty
   /// for a default.
   [[nodiscard]] std::string place_of(std::string_view name) const;
+  /// How a complaint about the value of `name` begins: "FILE, line 3: NAME: ". A default is the
+  /// doing of the setting that it refers to: then that is named.
+  [[nodiscard]] std::string start_of(std::string_view name) const;
 
   [[nodiscard]] std::optional<std::string_view> find_value(std::string_view name) const override;
   [[nodiscard]] std::optional<std::string> domain_to_ascii(std::string_view domain) const override;

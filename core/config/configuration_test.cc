@@ -99,9 +99,11 @@ TEST(Configuration, ErrorsHaveFileAndLine) {
   };
   const Case cases[] = {
       {"smtpd_helo_required = maybe\n",
-       "E /c/main.cf, line 1: bad boolean configuration: smtpd_helo_required = maybe\n"},
+       "E /c/main.cf, line 1: bad boolean configuration: smtpd_helo_required = maybe; need yes or "
+       "no\n"},
       {"\n\nsmtpd_timeout = soon\n",
-       "E /c/main.cf, line 3: parameter smtpd_timeout: bad time value or unit: soon\n"},
+       "E /c/main.cf, line 3: parameter smtpd_timeout: bad time value or unit: soon; need a number "
+       "and s, m, h, d or w, such as 5s\n"},
       {"my_limit = 0\nsmtpd_recipient_limit = $my_limit\n",
        "E /c/main.cf, line 2: invalid smtpd_recipient_limit parameter value 0 < 1\n"},
       {"compatibility_level = new\n",
@@ -111,7 +113,8 @@ TEST(Configuration, ErrorsHaveFileAndLine) {
        "mydomain\n"
        "E /c/main.cf, line 1: parameter myorigin: expansion loop: myorigin -> mydomain -> "
        "myorigin\n"},
-      {"mail_name =\n", "E /c/main.cf, line 1: bad string length 0 < 1: mail_name = \n"},
+      {"mail_name =\n",
+       "E /c/main.cf, line 1: bad string length 0 < 1: mail_name = ; it must not be empty\n"},
       {"relayhost = ${x\n",
        "E /c/main.cf, line 1: truncated macro reference: \"${x\"\n"
        "W /c/main.cf, line 1: undefined parameter: x\n"},
@@ -124,10 +127,10 @@ TEST(Configuration, ErrorsHaveFileAndLine) {
        "E /c/main.cf, line 1: myorigin: open /etc/mailname: No such file or directory\n"},
       {"smtp_destination_concurrency_limit = x\n",
        "E /c/main.cf, line 1: bad numerical configuration: smtp_destination_concurrency_limit = "
-       "x\n"},
+       "x; need a whole number\n"},
       {"default_destination_concurrency_limit = x\n",
        "E /c/main.cf, line 1: bad numerical configuration: default_destination_concurrency_limit = "
-       "x\n"},
+       "x; need a whole number\n"},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.main_cf);
@@ -188,7 +191,7 @@ TEST(Configuration, ServiceErrors) {
       "-", "# x\nsmtp inet n - n - -\n  smtpd -o smtpd_helo_required=maybe -o smtpd_baner=x\n");
   EXPECT_EQ(messages(fixture.load()),
             "E /c/master.cf, line 2: service smtp/inet: bad boolean configuration: "
-            "smtpd_helo_required = maybe\n"
+            "smtpd_helo_required = maybe; need yes or no\n"
             "W /c/master.cf, line 2: service smtp/inet: unused parameter: smtpd_baner=x (did you "
             "mean smtpd_banner?)\n");
 }
@@ -217,7 +220,7 @@ TEST(Configuration, EnvironmentAndCommandLine) {
   bad.options.environment = {{"BARID_SHARD_COUNT", "two"}};
   EXPECT_EQ(messages(bad.load()),
             "E environment variable BARID_SHARD_COUNT: bad numerical configuration: shard_count = "
-            "two\n");
+            "two; need a whole number\n");
 }
 
 TEST(Configuration, IdentityAndLists) {

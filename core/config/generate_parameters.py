@@ -40,10 +40,16 @@ def row(path, number, line):
     check, low, high, choices = "kNone", "", "", ""
     if span == "required":
         check = "kRequired"
+    elif span == "hostname":
+        check = "kHostName"
+    elif span == "heloname":
+        check = "kHeloName"
     elif span == "endpoints":
         check = "kEndpoints"
     elif span.startswith("one:"):
         check, choices = "kOneOf", span[4:]
+    elif span.startswith("some:"):
+        check, choices = "kSomeOf", span[5:]
     elif span.startswith("any:"):
         check, choices = "kAnyOf", span[4:]
     elif span:

@@ -33,16 +33,18 @@ Families families_of(std::string_view inet_protocols) {
   return families;
 }
 
+std::string_view without_brackets(std::string_view item) noexcept {
+  const bool bracketed = item.size() > 2 && item.front() == '[' && item.back() == ']';
+  return bracketed ? item.substr(1, item.size() - 2) : item;
+}
+
 bool selects(std::string_view item, const IpAddress& address) {
   if (item == "all") return true;
   if (item == "loopback-only") return address.is_loopback();
   if (item == "localhost") {
     return address == IpAddress::v4(0x7f000001) || (address.is_v6 && address.is_loopback());
   }
-  if (item.size() > 2 && item.front() == '[' && item.back() == ']') {
-    item = item.substr(1, item.size() - 2);
-  }
-  return IpAddress::parse(item) == address;
+  return IpAddress::parse(without_brackets(item)) == address;
 }
 
 /// Network length of the old address classes; IPv6 has none, so the interface decides.
@@ -65,6 +67,11 @@ std::string default_mydomain(std::string_view myhostname) {
   const size_t dot = myhostname.find('.');
   if (dot == std::string_view::npos || dot + 1 == myhostname.size()) return "localdomain";
   return std::string(myhostname.substr(dot + 1));
+}
+
+bool is_interface_name(std::string_view item) noexcept {
+  return item != "all" && item != "loopback-only" && item != "localhost" &&
+         !IpAddress::parse(without_brackets(item)).has_value();
 }
 
 std::optional<lookup::IpAddress> sole_address(const std::vector<InterfaceAddress>& selected,

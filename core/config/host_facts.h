@@ -22,6 +22,9 @@ struct InterfaceAddress {
 struct HostFacts {
   std::string host_name;                     ///< as the system says it, dots or not
   std::vector<InterfaceAddress> interfaces;  ///< in system order
+  /// Addresses of a host name, none if there is no such host. Blocks. Null: names are not looked
+  /// up.
+  std::vector<lookup::IpAddress> (*resolve)(const std::string& name) = nullptr;
 };
 
 /// Default of myhostname: the host name, completed with `domain` when it has no dot. "localhost"
@@ -37,6 +40,10 @@ struct HostFacts {
 [[nodiscard]] std::vector<InterfaceAddress> select_interfaces(
     const std::vector<InterfaceAddress>& interfaces, std::string_view inet_interfaces,
     std::string_view inet_protocols);
+
+/// True for an item of inet_interfaces that must be looked up: neither all, loopback-only,
+/// localhost nor an address.
+[[nodiscard]] bool is_interface_name(std::string_view item) noexcept;
 
 /// The address that mail goes out from unless smtp_bind_address says another: the only one of its
 /// family among the selected ones, if that is no loopback address.

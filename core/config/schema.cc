@@ -160,10 +160,15 @@ std::string describe_check(const Parameter& parameter) {
       return {};
     case Check::kRequired:
       return "not empty";
+    case Check::kHostName:
+      return "host name";
+    case Check::kHeloName:
+      return "host name, or an address in brackets";
     case Check::kEndpoints:
       return "list of address@port, or recursive";
     case Check::kOneOf:
-    case Check::kAnyOf: {
+    case Check::kAnyOf:
+    case Check::kSomeOf: {
       std::vector<std::string_view> choices = split_choices(parameter.choices);
       for (std::string_view& choice : choices) {
         if (choice.empty()) choice = "empty";

@@ -27,6 +27,9 @@ enum class Check : uint8_t {
   kRange,      ///< minimum..maximum
   kOneOf,      ///< one of `choices`
   kAnyOf,      ///< a list of items out of `choices`
+  kSomeOf,     ///< the same, not empty
+  kHostName,   ///< a host name
+  kHeloName,   ///< a host name, or an address in brackets
   kEndpoints,  ///< a list of address@port, or "recursive"
 };
 

@@ -82,7 +82,8 @@ std::string choice_error(const Parameter& parameter, std::string_view name,
     });
   };
   std::vector<std::string_view> items = {value};
-  if (parameter.check == Check::kAnyOf) items = lookup::split_list(value);
+  if (parameter.check != Check::kOneOf) items = lookup::split_list(value);
+  if (items.empty() && parameter.check == Check::kSomeOf) items = {value};
   for (const std::string_view item : items) {
     if (is_choice(item)) continue;
     return fmt::format("invalid {} parameter value \"{}\": need {}", name, item,
@@ -101,6 +102,38 @@ std::string endpoints_error(std::string_view name, std::string_view value) {
   return {};
 }
 
+/// Labels of letters, digits, "-" and "_" (which hosts have, whatever the RFCs say); UTF-8 too.
+bool is_host_name(std::string_view name) noexcept {
+  constexpr size_t kNameBytesMax = 255;
+  constexpr size_t kLabelBytesMax = 63;
+  if (name.empty() || name.size() > kNameBytesMax) return false;
+  while (!name.empty()) {
+    const size_t dot = std::min(name.find('.'), name.size());
+    const std::string_view label = name.substr(0, dot);
+    const bool good = std::all_of(label.begin(), label.end(), [](char c) {
+      const auto byte = static_cast<unsigned char>(c);
+      return byte >= 0x80 || c == '-' || c == '_' || lookup::is_digit(c) ||
+             (lookup::to_lower(c) >= 'a' && lookup::to_lower(c) <= 'z');
+    });
+    if (!good || label.empty() || label.size() > kLabelBytesMax) return false;
+    if (label.front() == '-' || label.back() == '-') return false;
+    if (dot + 1 == name.size()) return false;  // a dot at the end
+    name.remove_prefix(std::min(dot + 1, name.size()));
+  }
+  return true;
+}
+
+std::string host_name_error(const Parameter& parameter, std::string_view name,
+                            std::string_view value) {
+  const bool literal = parameter.check == Check::kHeloName && value.size() > 2 &&
+                       value.front() == '[' && value.back() == ']';
+  std::string_view address = literal ? value.substr(1, value.size() - 2) : value;
+  if (address.starts_with("IPv6:")) address.remove_prefix(5);
+  if (literal ? lookup::IpAddress::parse(address).has_value() : is_host_name(value)) return {};
+  return fmt::format("bad parameter value: {} = {}; need a host name such as mx.example.org", name,
+                     value);
+}
+
 std::string string_error(const Parameter& parameter, std::string_view name,
                          std::string_view value) {
   switch (parameter.check) {
@@ -109,9 +142,13 @@ std::string string_error(const Parameter& parameter, std::string_view name,
       return {};
     case Check::kRequired:
       if (!value.empty()) return {};
-      return fmt::format("bad string length 0 < 1: {} = {}", name, value);
+      return fmt::format("bad string length 0 < 1: {} = {}; it must not be empty", name, value);
+    case Check::kHostName:
+    case Check::kHeloName:
+      return host_name_error(parameter, name, value);
     case Check::kOneOf:
     case Check::kAnyOf:
+    case Check::kSomeOf:
       return choice_error(parameter, name, value);
     case Check::kEndpoints:
       return endpoints_error(name, value);
@@ -157,7 +194,9 @@ char time_unit_of(std::string_view expanded_default) noexcept {
 std::string value_error(const Parameter& parameter, std::string_view name, std::string_view value,
                         char time_unit) {
   const auto bad_time = [&](std::string_view text) {
-    return fmt::format("parameter {}: bad time value or unit: {}", name, text);
+    return fmt::format(
+        "parameter {}: bad time value or unit: {}; need a number and s, m, h, d or w, such as 5{}",
+        name, text, time_unit);
   };
   switch (parameter.type) {
     case ValueType::kString:
@@ -165,10 +204,13 @@ std::string value_error(const Parameter& parameter, std::string_view name, std::
       return string_error(parameter, name, value);
     case ValueType::kBool:
       if (parse_bool(value)) return {};
-      return fmt::format("bad boolean configuration: {} = {}", name, value);
+      return fmt::format("bad boolean configuration: {} = {}; need yes or no", name, value);
     case ValueType::kInt: {
       const std::optional<int64_t> number = parse_int(value);
-      if (!number) return fmt::format("bad numerical configuration: {} = {}", name, value);
+      if (!number) {
+        return fmt::format("bad numerical configuration: {} = {}; need a whole number", name,
+                           value);
+      }
       return range_error(parameter, name, *number);
     }
     case ValueType::kTime: {

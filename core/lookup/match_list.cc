@@ -16,18 +16,17 @@ constexpr std::string_view kV4Chars = "0123456789.";
 constexpr std::string_view kV6Chars = "0123456789abcdefABCDEF:.[]/";
 
 /// Whether an item of an address list is an address pattern rather than a host name: it has a `:`
-/// or
-/// `/` somewhere, no character foreign to addresses, and is not digits and dots alone.
+/// or `/` and no character foreign to addresses, or is digits and dots alone, which no host is.
 bool looks_like_network(std::string_view text) noexcept {
+  if (text.find_first_not_of(kV4Chars) == std::string_view::npos) return true;
   return text.find_first_of(":/") != std::string_view::npos &&
-         text.find_first_not_of(kV4Chars) != std::string_view::npos &&
          text.find_first_not_of(kV6Chars) == std::string_view::npos;
 }
 
 class Parser {
  public:
   Parser(std::string_view list_name, ItemKind kind, const OpenContext& context)
-      : list_name_(list_name), kind_(kind), context_(context) {}
+      : list_name_(list_name), kind_(kind), context_(context.about(list_name)) {}
 
   void add_text(std::string_view text, bool negated, int depth) {
     for (const std::string_view item : split_list(text)) add_item(item, negated, depth);
@@ -42,7 +41,7 @@ class Parser {
       text = trim_left(text.substr(1));
     }
     if (text.empty()) {
-      context_.warn(fmt::format("{}: no pattern specified after '!'", list_name_));
+      context_.warn("no pattern specified after '!'");
       return push(negated, Unreadable{fmt::format("{}: no pattern after '!'", list_name_)});
     }
     if (text.front() == '/') return add_file(std::string(text), negated, depth);
@@ -80,19 +79,19 @@ class Parser {
     ParsedNetwork parsed = parse_network(text);
     if (parsed.network) return push(negated, Network{*parsed.network});
     const bool is_v6 = text.find(':') != std::string_view::npos;
-    std::string reason = fmt::format("{}: {}", list_name_, parsed.error);
     if (parsed.has_host_bits) {
-      context_.warn(reason);
+      context_.warn(parsed.error);
     } else {
-      context_.error(reason);
+      context_.error(parsed.error +
+                     "; need one such as 192.0.2.1, 192.0.2.0/24 or [2001:db8::]/32");
     }
-    push(negated, BadNetwork{.is_v6 = is_v6, .reason = std::move(reason)});
+    push(negated,
+         BadNetwork{.is_v6 = is_v6, .reason = fmt::format("{}: {}", list_name_, parsed.error)});
   }
 
   void unreadable(bool negated, std::string_view text) {
-    std::string reason = fmt::format("{}: {}", list_name_, text);
-    context_.warn(reason);
-    push(negated, Unreadable{std::move(reason)});
+    context_.warn(std::string(text));
+    push(negated, Unreadable{fmt::format("{}: {}", list_name_, text)});
   }
 
   template <typename Pattern>
@@ -102,7 +101,7 @@ class Parser {
 
   std::string list_name_;
   ItemKind kind_;
-  const OpenContext& context_;
+  const OpenContext context_;
   std::vector<Item> items_;
 };
 

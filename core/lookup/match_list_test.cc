@@ -132,7 +132,8 @@ TEST(AddressList, PatternsFamiliesAndErrors) {
       {"/nets", "10.3.4.5", "", "yes"},
       {"/nets", "2001:db8::9", "", "yes"},
       {"!/nets 0.0.0.0/0", "10.3.4.5", "", "no"},
-      {"1.2.3", "1.2.3.4", "", "no"},
+      {"1.2.3", "1.2.3.4", "", "!mynetworks: bad address pattern: \"1.2.3\""},
+      {"127.0.0.999", "::1", "", "no"},
       {"::1", "::1", "", "!::1"},
   };
   for (const Case& c : cases) {
@@ -147,7 +148,9 @@ TEST(AddressList, WarnsOnceAtLoad) {
   const AddressList list("mynetworks", "127.0.0.0/7 1.2.3.4/99 /none", Subdomains::kParent,
                          context(&warnings));
   EXPECT_THAT(warnings, ElementsAre(std::string(kBad7.substr(1)),
-                                    "mynetworks: bad net/mask pattern: \"1.2.3.4/99\"",
+                                    "mynetworks: bad net/mask pattern: \"1.2.3.4/99\"; need one "
+                                    "such as 192.0.2.1, 192.0.2.0/24 "
+                                    "or [2001:db8::]/32",
                                     "mynetworks: open /none: No such file or directory"));
 }
 

@@ -2,6 +2,7 @@
 
 #include <absl/container/flat_hash_map.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <functional>
@@ -294,7 +295,11 @@ std::unique_ptr<Table> open_table(std::string_view spec, const OpenContext& cont
   for (const TypeEntry& entry : kTypes) {
     if (entry.type == type) return entry.open(spec, spec.substr(colon + 1), context);
   }
-  return unavailable_table(whole, fmt::format("unsupported dictionary type: {}", type), context);
+  const std::string reason = fmt::format("unsupported dictionary type: {}", type);
+  std::unique_ptr<Table> table = unavailable_table(whole, reason, {});
+  context.warn(fmt::format("{} is unavailable. {} (there are {})", whole, reason,
+                           fmt::join(table_types(), ", ")));
+  return table;
 }
 
 const std::vector<std::string_view>& table_types() {

@@ -92,19 +92,37 @@ class Table {
   KeyStyle key_style_;
 };
 
+/// Knows where the values of parameters were set.
+class PlaceFinder {
+ public:
+  /// How a complaint about the value of `parameter` begins: "FILE, line 3: PARAMETER: ".
+  [[nodiscard]] virtual std::string start_of(std::string_view parameter) const = 0;
+
+ protected:
+  ~PlaceFinder() = default;
+};
+
 /// What opening needs from outside, and where it complains.
 struct OpenContext {
   FileReader read_file = read_no_file;
   std::vector<std::string>* warnings = nullptr;  ///< may be null: warnings are dropped
   std::vector<std::string>* errors = nullptr;    ///< values that cannot be meant; null: as warnings
   bool literal_results = false;  ///< $1 in regexp and pcre is refused: what a peer wrote would act
+  const PlaceFinder* places = nullptr;  ///< null: complaints name the parameter only
+  std::string prefix = {};              ///< of every complaint
 
-  void error(std::string text) const {
-    if (errors == nullptr) return warn(std::move(text));
-    errors->push_back(std::move(text));
+  /// For opening what the value of `parameter` names.
+  [[nodiscard]] OpenContext about(std::string_view parameter) const {
+    OpenContext own = *this;
+    own.prefix = places != nullptr ? places->start_of(parameter) : std::string(parameter) + ": ";
+    return own;
   }
-  void warn(std::string text) const {
-    if (warnings != nullptr) warnings->push_back(std::move(text));
+  void error(const std::string& text) const {
+    if (errors == nullptr) return warn(text);
+    errors->push_back(prefix + text);
+  }
+  void warn(const std::string& text) const {
+    if (warnings != nullptr) warnings->push_back(prefix + text);
   }
 };
 

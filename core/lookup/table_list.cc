@@ -22,7 +22,7 @@ constexpr std::array<std::string_view, 10> kLiteralResults = {
 TableList::TableList(std::string_view parameter_name, std::string_view value,
                      const OpenContext& context)
     : parameter_name_(parameter_name) {
-  OpenContext own = context;
+  OpenContext own = context.about(parameter_name);
   own.literal_results = std::find(kLiteralResults.begin(), kLiteralResults.end(), parameter_name) !=
                         kLiteralResults.end();
   for (const std::string_view spec : split_list(value)) {

@@ -46,7 +46,10 @@ TEST(ListEntries, WholeTablesOrAnError) {
       {"cidr:{ {!192.0.2.0/24 x} }", "",
        "p: cidr:{ {!192.0.2.0/24 x} } cannot be read as a whole; need inline, texthash, or cidr "
        "without \"!\" and IF"},
-      {"nope:x", "", "p: nope:x is unavailable. unsupported dictionary type: nope"},
+      {"nope:x", "",
+       "p: nope:x is unavailable. unsupported dictionary type: nope (there are aliases, cidr, "
+       "fail, "
+       "inline, pcre, regexp, static, texthash, unionmap, unix)"},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.tables);

@@ -1,5 +1,6 @@
 // Facts about host and environment, as the loaders of a configuration want them.
 #include <ifaddrs.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -48,10 +49,27 @@ std::optional<lookup::IpAddress> address_of(const sockaddr* address) {
   return lookup::IpAddress::from_bytes(bytes);
 }
 
+/// Blocks, for as long as the system's resolver does.
+std::vector<lookup::IpAddress> addresses_of_host(const std::string& name) {
+  std::vector<lookup::IpAddress> addresses;
+  // "1.2.3" is no name, though the system takes it for 1.2.0.3.
+  if (name.find_first_not_of("0123456789.") == std::string::npos) return addresses;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  if (::getaddrinfo(name.c_str(), nullptr, &hints, &list) != 0) return addresses;
+  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
+    if (const auto address = address_of(entry->ai_addr)) addresses.push_back(*address);
+  }
+  ::freeaddrinfo(list);
+  return addresses;
+}
+
 }  // namespace
 
 config::HostFacts read_host_facts() {
   config::HostFacts facts;
+  facts.resolve = addresses_of_host;
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) == 0) facts.host_name = name.data();
   ifaddrs* list = nullptr;

@@ -312,7 +312,7 @@ TEST_F(ConfigCommandTest, Check) {
   EXPECT_EQ(bad.status, 78);
   EXPECT_EQ(bad.out,
             "{\"severity\": \"error\", \"file\": \"DIR/main.cf\", \"line\": 1, \"text\": \"bad "
-            "boolean configuration: smtpd_helo_required = maybe\"}\n");
+            "boolean configuration: smtpd_helo_required = maybe; need yes or no\"}\n");
 }
 
 TEST_F(ConfigCommandTest, BrokenFilesAreFatal) {

@@ -47,8 +47,8 @@ std::string HttpSite::open(std::vector<HttpListenSettings> listeners) {
     for (const net::SocketAddress& address : listen.addresses) {
       const Status status = one->service->listen(address);
       if (!status.ok()) {
-        return fmt::format("{}: cannot listen on {}: {}", listen.service, address.text(),
-                           std::strerror(status.error().error_number));
+        return fmt::format("{}{}: cannot listen on {}: {}", listen.place, listen.service,
+                           address.text(), std::strerror(status.error().error_number));
       }
     }
     listening_.push_back(std::move(one));

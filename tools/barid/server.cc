@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #include <map>
+#include <set>
 #include <thread>
 #include <vector>
 
 #include "core/obs/log_writer.h"
 #include "shard/queue/queue_directory.h"
+#include "shard/runtime/kernel_sockets.h"
 #include "tools/barid/control_server.h"
 #include "tools/barid/file_watch.h"
 #include "tools/barid/maildrop.h"
@@ -38,6 +40,7 @@ class Server {
   bool load_configuration();
   bool open_queue();
   bool open_log();
+  bool ports_are_free();
   bool start_shards();
   void serve_signals();
   void reload();
@@ -216,6 +219,29 @@ bool Server::open_log() {
   return true;
 }
 
+/// Shards share a port by SO_REUSEPORT, and so would another server of this user: whoever binds
+/// without it is told.
+bool Server::ports_are_free() {
+  bool free = true;
+  const auto probe = [&](const auto& listen) {
+    for (const net::SocketAddress& address : listen.addresses) {
+      if (!address.is_ip()) continue;
+      const Result<int> fd =
+          rt::kernel_open_listener(address, {.reuse_port = false, .backlog = 1}, 0);
+      if (fd.ok()) {
+        ::close(*fd);
+        continue;
+      }
+      complain(fmt::format("fatal: {}{}: cannot listen on {}: {}", listen.place, listen.service,
+                           address.text(), std::strerror(fd.error().error_number)));
+      free = false;
+    }
+  };
+  for (const ListenSettings& listen : shard_settings_.front().listeners) probe(listen);
+  for (const HttpListenSettings& listen : shard_settings_.front().http_listeners) probe(listen);
+  return free;
+}
+
 bool Server::start_shards() {
   mesh_ = std::make_unique<rt::Mesh>(process_.shards_count);
   sts_store_ = std::make_unique<StsStore>(process_.queue_directory);
@@ -270,13 +296,12 @@ bool Server::start_shards() {
   log_thread_ = std::thread([this] { log_writer_->run(); });
   for (const std::unique_ptr<Shard>& shard : shards_)
     threads_.emplace_back([&shard] { shard->run(); });
-  bool ok = true;
+  std::set<std::string> told;  // each shard meets the same trouble
   for (const std::unique_ptr<Shard>& shard : shards_) {
-    if (const std::string problem = shard->wait_started(); !problem.empty()) {
-      complain("fatal: " + problem);
-      ok = false;
-    }
+    const std::string problem = shard->wait_started();
+    if (!problem.empty() && told.insert(problem).second) complain("fatal: " + problem);
   }
+  const bool ok = told.empty();
   if (ok) webhook_thread_ = std::thread([this] { webhooks_.run(); });
   return ok;
 }
@@ -426,6 +451,7 @@ int Server::run() {
   if (!open_queue()) return EX_UNAVAILABLE;
   load_counts();
   if (!open_log()) return EX_UNAVAILABLE;  // it may be a file in the queue directory
+  if (!ports_are_free()) return EX_UNAVAILABLE;
   if (!start_shards()) {
     stop_shards();
     return EX_UNAVAILABLE;

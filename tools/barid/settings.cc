@@ -43,17 +43,7 @@ policy::FeedbackAddresses feedback_addresses(const ConfigurationScope& scope) {
 lookup::AddressList address_list(const Configuration& configuration,
                                  const ConfigurationScope& scope, std::string_view name,
                                  const lookup::OpenContext& context) {
-  std::vector<std::string> errors;
-  std::vector<std::string> warnings;
-  lookup::OpenContext own = context;
-  own.errors = &errors;
-  own.warnings = &warnings;
-  lookup::AddressList list(name, scope.get(name), subdomains(configuration, name), own);
-  const std::string place = scope.place_of(name);
-  if (place.empty()) return list;  // by default it is $mynetworks, which is told about by itself
-  for (const std::string& error : errors) context.error(place + error);
-  for (const std::string& warning : warnings) context.warn(place + warning);
-  return list;
+  return {name, scope.get(name), subdomains(configuration, name), context};
 }
 
 namespace {
@@ -93,6 +83,13 @@ policy::RoutingRules routing_rules(const Configuration& configuration,
 dns::UnboundOptions dns_options(const Configuration& configuration, Problems* problems) {
   dns::UnboundOptions options;
   options.trust_anchor_file = configuration.get("dns_trust_anchor_file");
+  if (const std::string& file = options.trust_anchor_file; !file.empty()) {
+    const Result<std::string> anchors = lookup::read_whole_file(file);
+    if (!anchors.ok()) {
+      problems->errors.push_back(configuration.global().start_of("dns_trust_anchor_file") +
+                                 lookup::open_failure(file, anchors.error()));
+    }
+  }
   const std::string forwarders = configuration.get("dns_forwarders");
   if (forwarders == "recursive") {
     options.mode = dns::UnboundMode::kRecursive;
@@ -143,6 +140,14 @@ ProcessSettings build_process_settings(const Configuration& configuration) {
 
 namespace {
 
+/// Reads files, and makes a list of them.
+lookup::FileReader watching_reader(std::vector<std::string>* files) {
+  return [files](const std::string& path) {
+    files->push_back(path);
+    return lookup::read_whole_file(path);
+  };
+}
+
 /// Where sendmail submits.
 void add_pickup(const Configuration& configuration, const lookup::OpenContext& context,
                 Problems* problems, ShardSettings* settings) {
@@ -150,6 +155,7 @@ void add_pickup(const Configuration& configuration, const lookup::OpenContext& c
   if (const auto address = net::SocketAddress::from_unix_path(pickup)) {
     settings->listeners.push_back(
         {.service = "pickup/unix",
+         .place = {},
          .addresses = {*address},
          .server = local_server_settings(configuration, context, problems)});
   } else {
@@ -181,10 +187,13 @@ schedule::QueueLimits queue_limits(const Configuration& configuration, uint16_t 
 
 ShardSettings build_shard_settings(const Configuration& configuration, uint16_t shards_count,
                                    Problems* problems) {
-  lookup::OpenContext context{.read_file = lookup::read_whole_file,
-                              .warnings = &problems->warnings,
-                              .errors = &problems->errors};
   ShardSettings settings;
+  const ConfigurationScope global = configuration.global();
+  const ScopePlaces places(global);
+  const lookup::OpenContext context{.read_file = watching_reader(&settings.watched_files),
+                                    .warnings = &problems->warnings,
+                                    .errors = &problems->errors,
+                                    .places = &places};
   settings.retry = {.minimal_backoff = configuration.get_time("minimal_backoff_time"),
                     .maximal_backoff = configuration.get_time("maximal_backoff_time"),
                     .queue_lifetime = configuration.get_time("maximal_queue_lifetime"),
@@ -202,6 +211,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
   settings.site_rules = site_rules(configuration, context);
   settings.transports = all_transports(configuration, shards_count, context, problems);
   for (TransportSettings& transport : settings.transports) transport.client.pools = pools;
+  check_routes(configuration, context, problems);
   check_pools(configuration, *pools, *settings.site_rules, settings.transports, problems);
   if (const std::string relayhost = configuration.get("relayhost"); !relayhost.empty()) {
     const std::string error = dns::parse_destinations(relayhost, {}).error;
@@ -213,6 +223,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
     if (!entry.is_inet() || entry.command != "smtpd") continue;
     settings.listeners.push_back(ListenSettings{
         .service = entry.id(),
+        .place = place_of(entry),
         .addresses = listen_addresses(configuration, entry, problems),
         .server = server_settings(configuration, entry, shards_count, context, problems)});
     const std::vector<std::string>& files = settings.listeners.back().server->tls.files;
@@ -229,7 +240,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
     settings.watched_files.insert(settings.watched_files.end(), listen.tls_files.begin(),
                                   listen.tls_files.end());
   }
-  settings.notices = notice_settings(configuration, problems);
+  settings.notices = notice_settings(configuration, context);
   settings.dkim = dkim_settings(configuration, context);
   settings.tls_reports = tls_report_settings(configuration, problems);
   settings.dns = dns_options(configuration, problems);

@@ -49,6 +49,7 @@ struct TransportSettings {
 /// An smtpd service, or pickup, whose address is a unix path: one shard listens there.
 struct ListenSettings {
   std::string service;  ///< "smtp/inet"
+  std::string place;    ///< in master.cf, as the start of a complaint
   std::vector<net::SocketAddress> addresses;
   std::shared_ptr<const smtp::ServerSettings> server;
 };
@@ -59,6 +60,7 @@ enum HttpRole : uint8_t { kHttpApi = 1, kHttpAdmin = 2, kHttpConsole = 4, kHttpM
 /// An httpd service.
 struct HttpListenSettings {
   std::string service;  ///< "127.0.0.1:8025/inet"
+  std::string place;    ///< in master.cf, as the start of a complaint
   std::vector<net::SocketAddress> addresses;
   uint8_t roles = 0;  ///< HttpRole bits
   http::ServiceSettings engine;

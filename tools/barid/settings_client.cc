@@ -20,7 +20,7 @@ smtp::FeatureSet discarded_features(const ConfigurationScope& scope, const std::
     if (const auto feature = smtp::feature_from_keyword(word)) {
       set.insert(*feature);
     } else if (word != "silent-discard") {
-      problems->warnings.push_back(
+      problems->errors.push_back(
           fmt::format("{}{}: unknown keyword \"{}\"", scope.place_of(name), name, word));
     }
   }
@@ -128,8 +128,10 @@ const std::vector<net::SocketAddress>& own_socket_addresses(const Configuration&
 
 smtp::ClientSettings client_settings(const Configuration& configuration,
                                      const config::ServiceEntry& entry,
-                                     const lookup::OpenContext& context, Problems* problems) {
+                                     const lookup::OpenContext& base, Problems* problems) {
   const ConfigurationScope scope = configuration.service(entry);
+  const ScopePlaces places(scope);
+  const lookup::OpenContext context = places.in(base);
   const bool lmtp = entry.command == "lmtp";
   const std::string prefix = lmtp ? "lmtp_" : "smtp_";
   smtp::ClientSettings settings;

@@ -62,6 +62,7 @@ std::vector<HttpListenSettings> http_listeners(const config::Configuration& conf
     if (!entry.is_inet() || entry.command != "httpd") continue;
     const ConfigurationScope scope = configuration.service(entry);
     HttpListenSettings listen{.service = entry.id(),
+                              .place = place_of(entry),
                               .addresses = listen_addresses(configuration, entry, problems)};
     const std::vector<std::string> roles = scope.get_list("http_roles");
     if (!roles.empty()) {

@@ -11,32 +11,31 @@ namespace {
 
 /// Words of bounce_template_file; what is wrong with the file is told, and our own words are used.
 NoticeTemplates words(const Configuration& configuration, const TemplateTimes& times,
-                      Problems* problems) {
+                      const lookup::OpenContext& base) {
   const ConfigurationScope names = configuration.global();
   const std::string path = configuration.get("bounce_template_file");
   if (path.empty()) return builtin_notice_templates(names, times);
-  const Result<std::string> content = lookup::read_whole_file(path);
+  const lookup::OpenContext context = base.about("bounce_template_file");
+  const Result<std::string> content = context.read_file(path);
   if (!content.ok()) {
-    problems->warnings.push_back(
-        "bounce_template_file: " + lookup::open_failure(path, content.error()) +
-        "; the built-in words are used");
+    context.warn(lookup::open_failure(path, content.error()) + "; the built-in words are used");
     return builtin_notice_templates(names, times);
   }
   config::Diagnostics diagnostics;
   NoticeTemplates templates = parse_notice_templates(*content, path, names, times, &diagnostics);
   for (const config::Diagnostic& warning : diagnostics.warnings) {
-    problems->warnings.push_back("bounce_template_file: " + warning.str());
+    context.warn(warning.str());
   }
   for (const config::Diagnostic& error : diagnostics.errors) {
-    problems->warnings.push_back("bounce_template_file: " + error.str() +
-                                 "; the built-in words are used");
+    context.warn(error.str() + "; the built-in words are used");
   }
   return templates;
 }
 
 }  // namespace
 
-NoticeSettings notice_settings(const Configuration& configuration, Problems* problems) {
+NoticeSettings notice_settings(const Configuration& configuration,
+                               const lookup::OpenContext& context) {
   NoticeSettings settings{
       .host_name = configuration.get("myhostname"),
       .origin = configuration.get("myorigin"),
@@ -63,7 +62,7 @@ NoticeSettings notice_settings(const Configuration& configuration, Problems* pro
   settings.words =
       words(configuration,
             {.delay_warning = policy.delay_warning_time, .queue_lifetime = settings.queue_lifetime},
-            problems);
+            context);
   return settings;
 }
 

@@ -10,6 +10,23 @@ namespace barid::tools {
 
 using ConfigurationScope = config::Configuration::Scope;
 
+/// The places of a scope's settings, for what is opened for it. Borrows the scope.
+class ScopePlaces final : public lookup::PlaceFinder {
+ public:
+  explicit ScopePlaces(const ConfigurationScope& scope) : scope_(scope) {}
+  [[nodiscard]] std::string start_of(std::string_view parameter) const override {
+    return scope_.start_of(parameter);
+  }
+  [[nodiscard]] lookup::OpenContext in(const lookup::OpenContext& context) const {
+    lookup::OpenContext own = context;
+    own.places = this;
+    return own;
+  }
+
+ private:
+  const ConfigurationScope& scope_;
+};
+
 /// A shard's part of a process-wide limit: at least 1, and 0 (none) stays 0.
 [[nodiscard]] uint64_t share_of(uint64_t total, uint16_t shards_count) noexcept;
 
@@ -77,6 +94,9 @@ enum class ServerTlsLevel : uint8_t { kNone, kMay, kEncrypt };
     const config::Configuration& configuration, const config::ServiceEntry& entry,
     Problems* problems);
 
+/// "FILE, line 3: "; empty for a service that no file lists.
+[[nodiscard]] std::string place_of(const config::ServiceEntry& entry);
+
 // settings_http.cc
 /// webhook_private_networks: where HTTPS calls that others ask for may go.
 [[nodiscard]] http::AddressPolicy webhook_policy(const config::Configuration& configuration,
@@ -107,6 +127,11 @@ void check_pools(const config::Configuration& configuration, const policy::Egres
                  const policy::DestinationPolicy& rules,
                  const std::vector<TransportSettings>& transports, Problems* problems);
 
+// settings_check.cc
+/// Transports that parameters and tables name must be there, destinations in tables must parse.
+void check_routes(const config::Configuration& configuration, const lookup::OpenContext& context,
+                  Problems* problems);
+
 // settings.cc
 [[nodiscard]] dns::UnboundOptions dns_options(const config::Configuration& configuration,
                                               Problems* problems);
@@ -135,6 +160,6 @@ void check_pools(const config::Configuration& configuration, const policy::Egres
 
 // settings_notices.cc
 [[nodiscard]] NoticeSettings notice_settings(const config::Configuration& configuration,
-                                             Problems* problems);
+                                             const lookup::OpenContext& context);
 
 }  // namespace barid::tools

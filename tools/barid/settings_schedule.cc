@@ -57,16 +57,14 @@ double message_rate(const Configuration& configuration, const std::string& trans
   return rate.value_or(0);
 }
 
-/// A bad value is worth a warning, and counts as 1, as in Postfix.
 schedule::Feedback feedback(const Configuration& configuration, const std::string& transport,
-                            std::string_view suffix, Problems* problems) {
+                            const std::string& suffix, Problems* problems) {
   const std::string text = configuration.get_transport_str(transport, suffix);
   const Result<schedule::Feedback> parsed = schedule::parse_feedback(text);
   if (parsed.ok()) return *parsed;
-  problems->warnings.push_back(fmt::format(
-      "{}{}: \"{}\" is none of x, x/y, x / concurrency, x / sqrt_concurrency with x between 0 and "
-      "1; using 1",
-      transport, suffix, text));
+  problems->errors.push_back(fmt::format(
+      "{}: \"{}\" is none of x, x/y, x / concurrency, x / sqrt_concurrency with x between 0 and 1",
+      transport_parameter_place(configuration, transport, suffix), text));
   return {};
 }
 

@@ -96,8 +96,10 @@ smtp::KeywordSet discarded_keywords(const ConfigurationScope& scope, Problems* p
 /// Tables and classes of main.cf.
 class ConfiguredRestrictions final : public policy::RestrictionSource {
  public:
-  ConfiguredRestrictions(const ConfigurationScope& scope, const lookup::OpenContext& context)
-      : scope_(scope), context_(context), names_(scope.get_list("smtpd_restriction_classes")) {}
+  ConfiguredRestrictions(const ConfigurationScope& scope, lookup::OpenContext context)
+      : scope_(scope),
+        context_(std::move(context)),
+        names_(scope.get_list("smtpd_restriction_classes")) {}
 
   std::unique_ptr<const lookup::Table> open(std::string_view spec) const override {
     return lookup::open_table(spec, context_);
@@ -109,7 +111,7 @@ class ConfiguredRestrictions final : public policy::RestrictionSource {
 
  private:
   const ConfigurationScope& scope_;
-  const lookup::OpenContext& context_;
+  const lookup::OpenContext context_;
   std::vector<std::string> names_;
 };
 
@@ -182,16 +184,22 @@ policy::RelayPolicy::Rules relay_rules(const Configuration& configuration,
       .sender_login_maps = {"smtpd_sender_login_maps", scope.get("smtpd_sender_login_maps"),
                             context},
       .client_certificates = {"relay_clientcerts", scope.get("relay_clientcerts"), context}};
-  const ConfiguredRestrictions source(scope, context);
+  const auto parse = [&](const std::string& name, policy::ListKind kind) {
+    std::vector<std::string> warnings;
+    const ConfiguredRestrictions source(scope, context.about(name));
+    policy::RestrictionList list =
+        policy::parse_restrictions(scope.get_list(name), kind, source, &warnings);
+    for (const std::string& warning : warnings) {
+      problems->warnings.push_back(located(scope, warning));
+    }
+    return list;
+  };
   for (const std::string& name : scope.get_list("smtpd_restriction_classes")) {
-    rules.restriction_classes.emplace(
-        name, policy::parse_restrictions(scope.get_list(name), policy::ListKind::kRecipient, source,
-                                         &problems->warnings));
+    rules.restriction_classes.emplace(name, parse(name, policy::ListKind::kRecipient));
   }
   for (size_t i = 0; i < policy::kListKindCount; ++i) {
     const auto kind = static_cast<policy::ListKind>(i);
-    rules.lists[i] = policy::parse_restrictions(scope.get_list(parameter_name(kind)), kind, source,
-                                                &problems->warnings);
+    rules.lists[i] = parse(std::string(parameter_name(kind)), kind);
   }
   return rules;
 }
@@ -241,9 +249,11 @@ smtp::BareNewline bare_newline_mode(const ConfigurationScope& scope, Problems* p
 std::shared_ptr<const smtp::ServerSettings> server_settings(const Configuration& configuration,
                                                             const config::ServiceEntry& entry,
                                                             uint16_t shards_count,
-                                                            const lookup::OpenContext& context,
+                                                            const lookup::OpenContext& base,
                                                             Problems* problems) {
   const ConfigurationScope scope = configuration.service(entry);
+  const ScopePlaces places(scope);
+  const lookup::OpenContext context = places.in(base);
   policy::RelayPolicy relay(relay_rules(configuration, scope, context, problems));
   if (!relay.is_safe()) {
     problems->errors.push_back(fmt::format(
@@ -323,6 +333,10 @@ std::shared_ptr<const smtp::ServerSettings> local_server_settings(
       .anybody_may_submit = submitters == "static:anyone"});
 }
 
+std::string place_of(const config::ServiceEntry& entry) {
+  return entry.file.empty() ? std::string() : fmt::format("{}, line {}: ", entry.file, entry.line);
+}
+
 /// Where a service listens. An empty host means inet_interfaces.
 std::vector<net::SocketAddress> listen_addresses(const Configuration& configuration,
                                                  const config::ServiceEntry& entry,
@@ -348,12 +362,26 @@ std::vector<net::SocketAddress> listen_addresses(const Configuration& configurat
     if (v4) hosts.emplace_back("0.0.0.0");
     if (v6) hosts.emplace_back("::");
   } else {
-    for (const lookup::IpAddress& own : configuration.own_addresses()) hosts.push_back(own.text());
+    bool loopback = false;  // those of the families that the host has
+    for (const std::string& item : configuration.get_list("inet_interfaces")) {
+      const bool is_loopback = item == "loopback-only" || item == "localhost";
+      loopback |= is_loopback;
+      if (!is_loopback) hosts.push_back(item);
+    }
+    for (const lookup::IpAddress& own : configuration.own_addresses()) {
+      const std::string text = own.text();
+      const bool listed = std::find(hosts.begin(), hosts.end(), text) != hosts.end();
+      if (own.is_loopback() && loopback && !listed) {
+        hosts.push_back(text);
+      }
+    }
   }
   for (std::string host : hosts) {
     if (host == "localhost") host = "127.0.0.1";
     if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
     const auto address = net::SocketAddress::from_ip(host, *port);
+    const bool from_list = endpoint.host.empty() || endpoint.host == "*";
+    if (from_list && address && !(address->family() == AF_INET6 ? v6 : v4)) continue;
     if (!address) {
       problems->errors.push_back(fmt::format("{}, line {}: {}: \"{}\" is not an IP address",
                                              entry.file, entry.line, entry.id(), host));

@@ -303,8 +303,8 @@ std::string Shard::Inside::open_service(const ListenSettings& listen) {
     if (status.ok()) continue;
     service.close_listeners();
     services.back().first.clear();
-    return fmt::format("{}: cannot listen on {}: {}", listen.service, address.text(),
-                       std::strerror(status.error().error_number));
+    return fmt::format("{}{}: cannot listen on {}: {}", listen.place, listen.service,
+                       address.text(), std::strerror(status.error().error_number));
   }
   return {};
 }
