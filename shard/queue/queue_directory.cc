@@ -87,6 +87,13 @@ std::string QueueDirectory::open(const std::string& path) {
   return {};
 }
 
+std::string QueueDirectory::look(const std::string& path) {
+  path_ = path;
+  if (std::string problem = check_version(); !problem.empty()) return problem;
+  find_partitions();
+  return {};
+}
+
 std::string QueueDirectory::create() {
   std::error_code error;
   fs::create_directories(path_, error);

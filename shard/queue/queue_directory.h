@@ -31,6 +31,10 @@ class QueueDirectory {
   /// Returns an empty string, or the sentence that says why not.
   [[nodiscard]] std::string open(const std::string& path);
 
+  /// Finds the partitions of a queue that nobody serves, for reading: nothing is made or locked.
+  /// Returns an empty string, or the sentence that says why not.
+  [[nodiscard]] std::string look(const std::string& path);
+
   /// Numbers of the partitions found, ascending.
   [[nodiscard]] const std::vector<uint16_t>& partitions() const noexcept { return partitions_; }
   [[nodiscard]] std::string partition_path(uint16_t number) const;

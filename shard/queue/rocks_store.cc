@@ -45,6 +45,13 @@ constexpr std::array<const char*, kFamilyCount> kFamilyNames = {
     "default", "fresh", "queued",      "schedule", "content",  "corrupt",
     "emails",  "fates", "idempotency", "events",   "webhooks", "suppressions"};
 
+/// For a database that is only read: where its LOG belongs nothing is to be written.
+class NoLog final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char* /*format*/, va_list /*arguments*/) override {}
+};
+
 Error to_error(const rocksdb::Status& status) noexcept {
   if (status.IsNotFound()) return Error{.code = Code::kNotFound};
   if (status.IsNoSpace()) return Error{.code = Code::kNoSpace};
@@ -94,7 +101,12 @@ rocksdb::DBOptions database_options(const RocksStoreOptions& options, rocksdb::E
   db.atomic_flush = true;  // families flush together, so a WAL file is free as soon as they have
   db.max_background_jobs = 2;
   db.max_open_files = 256;
-  db.info_log = std::make_shared<InfoLog>(options.directory, kInfoLogBytesMax);
+  if (options.read_only) {
+    db.create_if_missing = db.create_missing_column_families = false;
+    db.info_log = std::make_shared<NoLog>();
+  } else {
+    db.info_log = std::make_shared<InfoLog>(options.directory, kInfoLogBytesMax);
+  }
   db.allow_concurrent_memtable_write = false;  // one writer: the commit thread
   db.enable_pipelined_write = false;
   db.avoid_flush_during_recovery = true;  // opening must not need the space that ran out
@@ -211,6 +223,7 @@ class RocksStoreImpl final : public RocksStore, private rt::Mailbox {
     return database_.families[static_cast<size_t>(family)];
   }
 
+  rocksdb::Status open_to_read();
   rocksdb::Status open_into(Database& database);
   void commit_loop();
   rocksdb::Status commit_one();
@@ -255,7 +268,16 @@ class RocksStoreImpl final : public RocksStore, private rt::Mailbox {
   std::thread thread_;
 };
 
+/// The logs are read into memory, as at a start, and stay as they are.
+rocksdb::Status RocksStoreImpl::open_to_read() {
+  env_ = rocksdb::NewCompositeEnv(std::make_shared<LogFileSystem>(
+      options_.file_system ? options_.file_system : rocksdb::FileSystem::Default(),
+      options_.directory, LogReuse{}));
+  return open_into(database_);
+}
+
 rocksdb::Status RocksStoreImpl::open() {
+  if (options_.read_only) return open_to_read();
   std::error_code error;
   std::filesystem::create_directories(options_.directory, error);
   if (error) return rocksdb::Status::IOError(options_.directory, error.message());
@@ -303,12 +325,15 @@ rocksdb::Status RocksStoreImpl::open_into(Database& database) {
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(database_options(options_, env_.get()),
-                                                   options_.directory, descriptors, &handles, &db);
+  const rocksdb::DBOptions options = database_options(options_, env_.get());
+  const std::string& path = options_.directory;
+  const rocksdb::Status status =
+      options_.read_only ? rocksdb::DB::OpenForReadOnly(options, path, descriptors, &handles, &db)
+                         : rocksdb::DB::Open(options, path, descriptors, &handles, &db);
   if (!status.ok()) return status;
   database.db.reset(db);
   std::copy(handles.begin(), handles.end(), database.families.begin());
-  if (db->GetLatestSequenceNumber() < mark_.get()) {
+  if (!options_.read_only && db->GetLatestSequenceNumber() < mark_.get()) {
     return rocksdb::Status::Corruption(
         "the log ends before what was acknowledged: damaged, not torn");
   }

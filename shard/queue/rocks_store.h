@@ -27,6 +27,8 @@ struct RocksStoreOptions {
   size_t ready_logs_count = 0;
   /// Tests put a fault-injecting file system here; null = the system's.
   std::shared_ptr<rocksdb::FileSystem> file_system;
+  /// Nothing is written: for a look at a queue that nobody serves. Never attached.
+  bool read_only = false;
   /// After a failed commit: pause between attempts to reopen.
   Duration reopen_delay = std::chrono::seconds(1);
 };

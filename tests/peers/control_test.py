@@ -218,7 +218,7 @@ class Services(Commands):
         server.services.append(f"127.0.0.1:{taken.port} inet n - n - - smtpd")
         server.configure()
         server.reload()
-        server.wait_log(f"error: 127.0.0.1:{taken.port}/inet: cannot listen on .*in use")
+        server.wait_log(rf"error: \S+/master\.cf, line \d+: 127.0.0.1:{taken.port}/inet: cannot listen on .*in use")
         with RawClient(second) as new:
             new.submit()
 

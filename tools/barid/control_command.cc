@@ -269,6 +269,7 @@ int run_control_command(Arguments arguments, std::string_view name) {
   if (command == "start-fg") become_server(serve_words(configuration));
   const int pid = queue::QueueDirectory::holder(queue);
   if (pid == 0) {
+    if (command == "status" && options.json) fmt::print("{{\"running\": false}}\n");
     voice.say(
         fmt::format("{}{} is not running", command == "status" ? "" : "fatal: ", voice.system));
     return 1;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/text/ascii.h"
+#include "http/message.h"
 
 namespace barid::tools {
 namespace {
@@ -107,6 +108,41 @@ void QueueShape::append_name(std::string& out, std::string_view name, size_t col
   out += name.substr(name.size() - (columns - mark.size()));
 }
 
+std::vector<std::pair<std::string_view, const QueueShape::Row*>> QueueShape::ordered_rows() const {
+  std::vector<std::pair<std::string_view, const Row*>> order;
+  for (const auto& [name, row] : rows_) {
+    const bool parent = name.starts_with('.');
+    if (!parent || row.children >= options_.subdomains_min) order.emplace_back(name, &row);
+  }
+  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+    const uint64_t a_total = a.second->counts[0];
+    const uint64_t b_total = b.second->counts[0];
+    if (a_total != b_total) return a_total > b_total;
+    return a.first.size() < b.first.size();
+  });
+  if (order.size() > options_.rows_max) order.resize(options_.rows_max);
+  return order;
+}
+
+std::string QueueShape::json() const {
+  const std::vector<std::string> head = heads();
+  std::string out;
+  const auto add_row = [&](std::string_view name, const Row* row) {
+    const auto count = [row](size_t i) { return row == nullptr ? 0 : row->counts[i]; };
+    out += "{\"name\": ";
+    http::append_json_string(out, name);
+    out += fmt::format(", \"total\": {}, \"ages\": {{", count(0));
+    for (size_t i = 1; i < head.size(); ++i) {
+      out += fmt::format("{}\"{}\": {}", i == 1 ? "" : ", ", head[i], count(i));
+    }
+    out += "}}\n";
+  };
+  const auto rows = ordered_rows();
+  if (rows.empty()) add_row(kTotal, nullptr);
+  for (const auto& [name, row] : rows) add_row(name, row);
+  return out;
+}
+
 std::string QueueShape::text() const {
   const std::vector<std::string> head = heads();
   const auto total = rows_.find(std::string(kTotal));
@@ -121,18 +157,7 @@ std::string QueueShape::text() const {
   const size_t name_columns =
       std::max(options_.width > figures ? options_.width - figures : 0, kNameColumnsMin);
 
-  std::vector<std::pair<std::string_view, const Row*>> order;
-  for (const auto& [name, row] : rows_) {
-    const bool parent = name.starts_with('.');
-    if (!parent || row.children >= options_.subdomains_min) order.emplace_back(name, &row);
-  }
-  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-    const uint64_t a_total = a.second->counts[0];
-    const uint64_t b_total = b.second->counts[0];
-    if (a_total != b_total) return a_total > b_total;
-    return a.first.size() < b.first.size();
-  });
-
+  const std::vector<std::pair<std::string_view, const Row*>> order = ordered_rows();
   std::string out;
   append_name(out, "", name_columns);
   for (size_t i = 0; i < head.size(); ++i) out += fmt::format("{:>{}}", head[i], widths[i]);
@@ -142,7 +167,6 @@ std::string QueueShape::text() const {
     for (const size_t width : widths) out += fmt::format("{:>{}}", 0, width);
     out += '\n';
   }
-  if (order.size() > options_.rows_max) order.resize(options_.rows_max);
   for (const auto& [name, row] : order) {
     append_name(out, name, name_columns);
     for (size_t i = 0; i < widths.size(); ++i) {

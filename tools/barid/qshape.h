@@ -33,6 +33,9 @@ class QueueShape {
 
   void add(const QueueEntry& entry, WallTime now);
   [[nodiscard]] std::string text() const;
+  /// An object a row, in the same order: {"name": "TOTAL", "total": 3, "ages": {"5": 3, …}}, whose
+  /// keys are the heads of the columns.
+  [[nodiscard]] std::string json() const;
   /// 1 … buckets. Below one tick: 1; then each bucket is twice as wide as all before it, or linear.
   [[nodiscard]] uint32_t bucket_of(std::chrono::seconds age) const noexcept;
 
@@ -44,6 +47,8 @@ class QueueShape {
   Row& count(const std::string& name, uint32_t bucket);
   void count_address(std::string_view address, uint32_t bucket);
   [[nodiscard]] std::vector<std::string> heads() const;
+  /// Rows to be shown, the busiest first.
+  [[nodiscard]] std::vector<std::pair<std::string_view, const Row*>> ordered_rows() const;
   void append_name(std::string& out, std::string_view name, size_t columns) const;
 
   ShapeOptions options_;

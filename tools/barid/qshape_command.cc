@@ -9,6 +9,7 @@
 
 #include "tools/barid/commands.h"
 #include "tools/barid/control_client.h"
+#include "tools/barid/offline_queue.h"
 #include "tools/barid/qshape.h"
 #include "tools/barid/queue_client.h"
 #include "tools/barid/queue_list.h"
@@ -27,6 +28,7 @@ SYNOPSIS
   -s  count senders            -p  also rows of parent domains with MIN (5) or more below them
   -l  ages of equal width      -b, -t  10 buckets, the first 5 minutes wide
   -n  rows on a terminal (20)  -N  messages between two pictures on a terminal (1000)
+  --json  a row is an object: name, total, and a count for each upper age in minutes
   QUEUE: incoming, active (the default), deferred, hold
 
 EXIT STATUS
@@ -44,6 +46,7 @@ struct Options {
   uint32_t rows = 20;
   QueryWords queues;
   bool help = false;
+  bool json = false;  ///< a row is an object
 };
 
 int usage(std::string_view name, std::string_view text) {
@@ -79,6 +82,10 @@ int read_options(Arguments arguments, std::string_view name, Options* options) {
     if (word == "--help" || word == "-h") {
       options->help = true;
       return 0;
+    }
+    if (word == "--json") {
+      options->json = true;
+      continue;
     }
     if (!word.starts_with('-')) {
       if (word != "incoming" && word != "active" && word != "deferred" && word != "hold") {
@@ -119,7 +126,7 @@ int read_options(Arguments arguments, std::string_view name, Options* options) {
 class ShapeLines final : public LineSink {
  public:
   ShapeLines(const Options& options, bool terminal)
-      : shape_(options.shape), batch_(terminal ? options.batch : 0) {}
+      : shape_(options.shape), batch_(terminal ? options.batch : 0), json_(options.json) {}
   void on_line(std::string_view line) override {
     const auto entry = parse_json_line(line);
     if (!entry.ok()) return;
@@ -128,7 +135,7 @@ class ShapeLines final : public LineSink {
   }
   void show() {
     if (batch_ > 0) fmt::print("\033[H\033[2J");
-    fmt::print("{}", shape_.text());
+    fmt::print("{}", json_ ? shape_.json() : shape_.text());
     std::fflush(stdout);
   }
 
@@ -137,16 +144,16 @@ class ShapeLines final : public LineSink {
       std::chrono::time_point_cast<WallTime::duration>(std::chrono::system_clock::now());
   QueueShape shape_;
   uint64_t batch_;
+  const bool json_;
   uint64_t messages_ = 0;
 };
 
 int shape(const std::string& queue_directory, Options options, std::string_view name) {
-  const bool terminal = isatty(STDOUT_FILENO) != 0;
+  const bool terminal = isatty(STDOUT_FILENO) != 0 && !options.json;
   if (terminal && options.rows > 0) options.shape.rows_max = options.rows;
   if (options.queues.empty()) options.queues = {{"state", "incoming"}, {"state", "active"}};
   ShapeLines lines(options, terminal);
-  const Result<ControlAnswer> answer =
-      ask_server(queue_directory, "GET", "/admin/v1/queue" + query_text(options.queues), &lines);
+  const Result<ControlAnswer> answer = list_queue(queue_directory, name, options.queues, &lines);
   if (!answer.ok()) {
     fmt::print(stderr, "{}: fatal: mail system is down\n", name);
     return EX_UNAVAILABLE;

@@ -42,6 +42,18 @@ TEST(QShape, Empty) {
             "                                  TOTAL  0  0  0  0  0  0   0   0   0    0     0\n");
 }
 
+TEST(QShape, Json) {
+  EXPECT_EQ(QueueShape({.buckets = 2}).json(),
+            "{\"name\": \"TOTAL\", \"total\": 0, \"ages\": {\"5\": 0, \"5+\": 0}}\n");
+  QueueShape shape({.buckets = 2});
+  shape.add(entry({"a@b.example", "c@b.example"}, 0s), kNow);
+  shape.add(entry({"a@\"x"}, 700s), kNow);
+  EXPECT_EQ(shape.json(),
+            "{\"name\": \"TOTAL\", \"total\": 3, \"ages\": {\"5\": 2, \"5+\": 1}}\n"
+            "{\"name\": \"b.example\", \"total\": 2, \"ages\": {\"5\": 2, \"5+\": 0}}\n"
+            "{\"name\": \"\\\"x\", \"total\": 1, \"ages\": {\"5\": 0, \"5+\": 1}}\n");
+}
+
 TEST(QShape, RowsByTotalThenLength) {
   QueueShape shape({.buckets = 3});
   shape.add(entry({"a@B.example", "b@b.example", "c@longer.example", "local"}, 0s), kNow);

@@ -10,6 +10,7 @@
 #include "shard/queue/message_filter.h"
 #include "tools/barid/commands.h"
 #include "tools/barid/control_client.h"
+#include "tools/barid/offline_queue.h"
 #include "tools/barid/queue_client.h"
 #include "tools/barid/queue_list.h"
 
@@ -47,6 +48,8 @@ FILTERS: all given must hold; those about recipients for one that is not done
   --reason TEXT                part of why it was deferred
   --dry-run counts without touching. Long work shows its progress on a terminal; an interrupt ends
   it between two messages.
+
+  list and shape work without a server too, for users who may read the queue directory.
 
 EXIT STATUS
   0   done            64  bad usage       65  bad id, filter or range, or an id that is in no queue
@@ -139,8 +142,7 @@ int check_answer(const Result<ControlAnswer>& answer, std::string_view name, std
 
 int list(const std::string& directory, std::string_view name, const QueryWords& words, bool json) {
   Lister lister(json, name);
-  const Result<ControlAnswer> answer =
-      ask_server(directory, "GET", "/admin/v1/queue" + query_text(words), &lister);
+  const Result<ControlAnswer> answer = list_queue(directory, name, words, &lister);
   const std::string body = lister.error() + (answer.ok() ? answer->body : "");
   if (const int status = check_answer(answer, name, "Queue report", body); status != 0) {
     return status;

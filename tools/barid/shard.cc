@@ -325,7 +325,8 @@ void Shard::Inside::apply_services(const std::vector<ListenSettings>& listeners)
     });
     if (known != services.end()) {
       known->second->reload(listen.server);
-    } else if (const std::string problem = open_service(listen); !problem.empty()) {
+    } else if (const std::string problem = open_service(listen);
+               !problem.empty() && shard.index_ == 0) {  // the others meet the same trouble
       log.write({}, LogNote{.severity = LogSeverity::kError, .text = problem});
     }
   }
