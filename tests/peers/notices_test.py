@@ -64,6 +64,7 @@ class Notices(Scenario):
         self.addCleanup(capable.close)
         server.configure(relayhost=capable.relayhost)
         server.reload()
+        server.wait_log("reload -- configuration")
         self.submit(server, ["c@sink.example"], notify=" NOTIFY=SUCCESS")
         capable.wait_messages(1)
         server.wait_queue()
