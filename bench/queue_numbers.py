@@ -45,6 +45,8 @@ def wait_until(condition, what, seconds):
 
 
 class Server:
+    running = []  # what main() ends, however a measurement went
+
     def __init__(self, options, directory, **main):
         self.options, self.directory = options, pathlib.Path(directory)
         self.port = free_port()
@@ -64,6 +66,7 @@ class Server:
 
     def start(self):
         self.process = subprocess.Popen([self.options.barid, "serve", "-c", self.directory], stdin=subprocess.DEVNULL)
+        Server.running.append(self)
         wait_until(lambda: self.connects(), "the server", 60)
         return self
 
@@ -287,6 +290,8 @@ def main():
         if "limits" in wanted:
             measure_limits(options, directory)
     finally:
+        for server in Server.running:
+            server.stop(signal.SIGKILL)
         shutil.rmtree(directory, ignore_errors=True)
 
 

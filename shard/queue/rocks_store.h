@@ -20,8 +20,8 @@ namespace barid::queue {
 
 struct RocksStoreOptions {
   std::string directory;
-  uint64_t content_buffer_bytes = 64ull << 20;  ///< memtable of the content family
-  uint64_t other_buffer_bytes = 16ull << 20;    ///< memtable of each other family
+  uint64_t content_buffer_bytes = 24ull << 20;  ///< memtable of the content family
+  uint64_t other_buffer_bytes = 8ull << 20;     ///< memtable of each other family
   /// Log files made ready at the first opening, so that the first syncs are as fast as later ones;
   /// on small disks none are. Each has the size of the content memtable.
   size_t ready_logs_count = 0;

@@ -4,12 +4,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "shard/schedule/agent.h"
+#include "shard/schedule/short_queue.h"
 
 namespace barid::schedule {
 
@@ -20,7 +20,7 @@ class Site;
 struct JobQueue {
   Stream lane = Stream::kTransactional;
   std::string tenant;
-  std::deque<Job> jobs;
+  ShortQueue<Job> jobs;
 
   void add(Job job) {
     auto place = jobs.end();
@@ -71,7 +71,7 @@ class Destination {
   /// Only while it belongs to no site.
   void take_withdrawn(std::vector<Job>* out) {
     for (const std::unique_ptr<JobQueue>& queue : queues_) {
-      std::deque<Job> kept;
+      ShortQueue<Job> kept;
       for (Job& job : queue->jobs) {
         (job.message->withdrawn() ? out->emplace_back() : kept.emplace_back()) = std::move(job);
       }

@@ -13,9 +13,9 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <memory>
 #include <string>
@@ -24,6 +24,7 @@
 
 #include "core/base/assert.h"
 #include "core/mail/envelope.h"
+#include "shard/schedule/short_queue.h"
 
 namespace barid::schedule {
 
@@ -103,7 +104,10 @@ class FairQueue {
   void remove_if(F&& leaves) {
     for (size_t lane = 0; lane < kLanesCount; ++lane) {
       for (const auto& tenant : lanes_[lane].ring) {
-        count_[lane] -= std::erase_if(tenant->entries, leaves);
+        ShortQueue<T>& entries = tenant->entries;
+        const auto kept_end = std::remove_if(entries.begin(), entries.end(), leaves);
+        count_[lane] -= static_cast<size_t>(entries.end() - kept_end);
+        entries.erase(kept_end, entries.end());
       }
     }
   }
@@ -116,7 +120,7 @@ class FairQueue {
  private:
   struct Tenant {
     std::string name;
-    std::deque<T> entries;
+    ShortQueue<T> entries;
     int64_t deficit = 0;
   };
   struct Lane {

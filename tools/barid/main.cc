@@ -13,6 +13,13 @@
 #include "tools/barid/config_command.h"
 #include "tools/barid/settings.h"
 
+// Read by jemalloc at its start. Freed memory goes back to the system within a second, also that of
+// a thread which then sleeps (a flushed memtable): an MTA at rest is small.
+extern "C" {
+extern const char* malloc_conf;
+const char* malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0";
+}
+
 namespace barid::tools {
 namespace {
 
