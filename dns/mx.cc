@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/assert.h"
+#include "core/text/ascii.h"
 #include "dns/name.h"
 
 namespace barid::dns {
@@ -85,7 +86,7 @@ std::vector<RouteHop> flatten(std::span<const HostAddresses> hosts) {
   std::vector<RouteHop> hops;
   for (const HostAddresses& host : hosts) {
     for (const SocketAddress& address : host.addresses) {
-      hops.push_back({host.host, address, host.preference, host.secure});
+      hops.push_back({host.host, address, host.preference, host.secure, host.canonical});
     }
   }
   return hops;
@@ -207,6 +208,9 @@ HostAddresses join_families(std::string_view host, const Answer* v4, const Answe
       joined.addresses.insert(joined.addresses.end(), answer->addresses.begin(),
                               answer->addresses.end());
       joined.secure = joined.secure && answer->validation == Validation::kSecure;
+      if (!text::equals_ignore_case(answer->canonical_name, host)) {
+        joined.canonical = answer->canonical_name;
+      }
     } else if (!temporary) {
       joined.failure = lookup_failure(host, type, answer->status);
       temporary = is_temporary(answer->status);

@@ -64,6 +64,7 @@ struct HostAddresses {
   bool secure = false;                        ///< DNSSEC-validated
   std::vector<net::SocketAddress> addresses;  ///< with the destination's port
   RouteFailure failure;                       ///< meaningful only without addresses
+  std::string canonical = {};                 ///< where CNAMEs of the host led; empty = none
 };
 
 /// Joins the answers for both families; null for one that was not asked for. Addresses of either
@@ -87,6 +88,7 @@ struct RouteHop {
   net::SocketAddress address;
   uint16_t preference = 0;
   bool secure = false;
+  std::string canonical = {};  ///< where CNAMEs of the host led; empty = none
   bool operator==(const RouteHop&) const = default;
 };
 

@@ -146,6 +146,11 @@ rt::Task<bool> DeliveryRun::begin(schedule::Job job) {
   works_.push_back(std::move(work));
   const bool is_report = taken.job.message->envelope.origin == MailOrigin::kTlsReport;
   taken.tls_key = co_await tls_key_of(taken.job.route().nexthop, is_report);
+  const std::string& sender = taken.job.message->envelope.sender;
+  if (settings_->logins && settings_->logins->has_own(sender)) {
+    taken.login_of = sender;
+    taken.tls_key += "login of " + sender + "\n";
+  }
   Result<ContentRef> content = co_await env_.contents.content_of(*taken.job.message);
   if (content.ok()) {
     taken.content = *std::move(content);
@@ -377,7 +382,9 @@ rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
     co_return nullptr;
   }
   ClientLogins::Answer login;
-  if (settings_->logins) login = settings_->logins->find(hop.host, destination.text);
+  if (settings_->logins) {
+    login = settings_->logins->find(hop.host, destination.text, pending_.front()->work->login_of);
+  }
   if (login.temporary) {
     session_failure_ = Outcome{.dsn = {4, 3, 0},
                                .text = "the password for this server cannot be looked up",

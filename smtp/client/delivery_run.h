@@ -34,7 +34,8 @@ class DeliveryRun final : private ClientSink {
     MonoTime started{};
     ContentRef content;
     ContentRef converted;  // 7-bit form, once some server needed it
-    std::string tls_key;   // names the TLS promise that its next hop needs
+    std::string tls_key;   // names the TLS promise that its next hop needs, and the sender's login
+    std::string login_of;  // the sender, if a login of its own is needed
     bool has_8bit = false;
     bool has_utf8_header = false;
     // Of `content` and of `converted`: the signatures, and what goes over the wire.

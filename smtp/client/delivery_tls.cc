@@ -87,11 +87,11 @@ rt::Task<bool> DeliveryRun::plan_tls(const dns::Destination& destination,
   const std::string address = hop.address.is_unix()
                                   ? hop.host
                                   : fmt::format("{}:{}", hop.address.ip_text(), hop.address.port());
-  const TlsTarget target{.host = hop.host,
-                         .nexthop = is_host ? hop.host : std::string_view(destination.name),
-                         .address = address,
-                         .is_literal = destination.literal.has_value(),
-                         .mx_secure = is_host ? hop.secure : route.mx_secure};
+  TlsTarget target{.host = hop.host,
+                   .nexthop = is_host ? hop.host : std::string_view(destination.name),
+                   .address = address,
+                   .is_literal = destination.literal.has_value(),
+                   .mx_secure = is_host ? hop.secure : route.mx_secure};
   TlsReporting reporting = reporting_of(destination, hop);
   const bool counted = !is_report && is_counted(destination, policy.level);
   if (policy.level != TlsLevel::kDane && policy.level != TlsLevel::kDaneOnly) {
@@ -106,6 +106,7 @@ rt::Task<bool> DeliveryRun::plan_tls(const dns::Destination& destination,
       co_return false;
     }
     if (!dane.records.empty()) {
+      target.host = dane.base;
       reporting.policy =
           report_policy_of(dane.records, target.host, tlsa_name(target.host, hop.address.port()));
     }
@@ -130,10 +131,23 @@ rt::Task<DaneDecision> DeliveryRun::ask_dane(TlsLevel level, TlsTarget target,
   if (!wants_tlsa(level, facts, insecure)) {
     co_return decide_dane(level, facts, insecure, nullptr, target.host);
   }
-  const dns::Answer answer =
-      co_await env_.resolver.query(tlsa_name(target.host, hop.address.port()),
-                                   dns::RecordType::kTlsa, env_.reactor.now() + kTlsaPatience);
-  co_return decide_dane(level, facts, insecure, &answer, target.host);
+  // RFC 7672 2.2.2: of a host that is a CNAME, where that leads first.
+  std::string base = hop.canonical.empty() ? std::string(target.host) : hop.canonical;
+  const MonoTime deadline = env_.reactor.now() + kTlsaPatience;
+  const uint16_t port = hop.address.port();
+  dns::Answer answer =
+      co_await env_.resolver.query(tlsa_name(base, port), dns::RecordType::kTlsa, deadline);
+  const bool none =
+      answer.status == dns::AnswerStatus::kNxDomain ||
+      answer.status == dns::AnswerStatus::kNoData ||
+      (answer.status == dns::AnswerStatus::kOk && answer.validation != dns::Validation::kSecure);
+  if (none && !hop.canonical.empty()) {
+    base = target.host;
+    answer = co_await env_.resolver.query(tlsa_name(base, port), dns::RecordType::kTlsa, deadline);
+  }
+  DaneDecision decision = decide_dane(level, facts, insecure, &answer, base);
+  decision.base = std::move(base);
+  co_return decision;
 }
 
 /// What the domain's MTA-STS policy makes of the plan. False: the host is none of the domain's.

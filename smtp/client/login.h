@@ -13,22 +13,32 @@ namespace barid::smtp {
 
 class ClientLogins {
  public:
-  ClientLogins(lookup::TableList passwords, std::string delimiter, sasl::ClientRules rules)
+  /// `by_sender`: smtp_sender_dependent_authentication.
+  ClientLogins(lookup::TableList passwords, std::string delimiter, sasl::ClientRules rules,
+               bool by_sender = false)
       : passwords_(std::move(passwords)),
         delimiter_(std::move(delimiter)),
-        rules_(std::move(rules)) {}
+        rules_(std::move(rules)),
+        by_sender_(by_sender) {}
 
   struct Answer {
     std::unique_ptr<sasl::Client> client;  ///< null: no login there
     bool temporary = false;                ///< it cannot be told now
   };
-  /// `host`: the server's name; `nexthop`: the destination as configured, e.g. "[mx]:587".
-  [[nodiscard]] Answer find(std::string_view host, std::string_view nexthop) const;
+  /// `host`: the server's name; `nexthop`: the destination as configured, e.g. "[mx]:587";
+  /// `sender`: of the mail, where has_own() said so, else empty.
+  [[nodiscard]] Answer find(std::string_view host, std::string_view nexthop,
+                            std::string_view sender = {}) const;
+  /// True if mail of this sender needs a login, and so a connection, of its own.
+  [[nodiscard]] bool has_own(std::string_view sender) const;
 
  private:
+  [[nodiscard]] lookup::LookupResult find_sender(std::string_view sender) const;
+
   lookup::TableList passwords_;
   std::string delimiter_;
   sasl::ClientRules rules_;
+  bool by_sender_ = false;
 };
 
 }  // namespace barid::smtp

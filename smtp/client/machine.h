@@ -71,6 +71,7 @@ struct ClientOptions {
   bool pix_disable_esmtp = true;              ///< HELO only when the banner is masked ("220 ****")
   bool convert_8bit = true;                   ///< not disable_mime_output_conversion
   bool send_xforward = false;                 ///< smtp_send_xforward_command
+  bool auth_soft_bounce = true;               ///< smtp_sasl_auth_soft_bounce
   const ReplyFilter* reply_filter = nullptr;  ///< smtp_reply_filter; outlives the machine
 
   // "Mail loops back to myself": checked when own_name is not empty (spec: only on port 25).
@@ -199,7 +200,7 @@ class ClientMachine {
   /// on_tls_failed(). What came behind the 220 in clear is not looked at.
   [[nodiscard]] bool wants_handshake() const noexcept { return phase_ == Phase::kSecuring; }
   /// The connection is encrypted, and the server is who it has to be.
-  void on_secured();
+  void on_secured(sasl::Channel channel = sasl::Channel::kEncrypted);
   /// It is not, or the server is somebody else (`text` says what, RFC 3463 4.7.5). Also before the
   /// greeting.
   void on_tls_failed(std::string_view text);
@@ -386,7 +387,7 @@ class ClientMachine {
   std::vector<Transaction> slots_;
 
   std::unique_ptr<sasl::Client> login_;  ///< null: none, or logged in
-  bool login_encrypted_ = false;
+  sasl::Channel login_channel_ = sasl::Channel::kClear;
   std::optional<std::string> auth_waiting_;  ///< an initial response too long for its command
 
   OutputPlan plan_;

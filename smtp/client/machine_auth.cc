@@ -13,7 +13,7 @@ constexpr size_t kAuthLineBytesMax = 510;
 /// True if the server is to be logged in at, and the exchange has begun or failed.
 bool ClientMachine::start_auth() {
   if (login_ == nullptr || !capabilities_.has(Feature::kAuth)) return false;
-  const std::string mechanism = login_->choose(capabilities_.auth_mechanisms, login_encrypted_);
+  const std::string mechanism = login_->choose(capabilities_.auth_mechanisms, login_channel_);
   if (mechanism.empty()) {
     text_.assign("SASL authentication failed; cannot authenticate to server ");
     text_.append(options_.peer).append(": no mechanism available");
@@ -51,8 +51,10 @@ void ClientMachine::on_auth_reply(const Reply& reply) {
   text_.assign("SASL authentication failed; server ").append(options_.peer).append(" said: ");
   text_.append(reader_.one_line());
   DsnCode dsn = reply.status();
-  dsn.klass = 4;  // smtp_sasl_auth_soft_bounce: our password is at fault, not the mail
-  if (dsn.subject == 0 && dsn.detail == 0) dsn = {4, 7, 8};
+  // smtp_sasl_auth_soft_bounce: our password is at fault, not the mail.
+  if (options_.auth_soft_bounce) dsn.klass = 4;
+  if (dsn.subject == 0 && dsn.detail == 0)
+    dsn = {reply.klass() == 5 && !options_.auth_soft_bounce ? uint8_t{5} : uint8_t{4}, 7, 8};
   fail_auth(dsn);
 }
 
@@ -75,7 +77,7 @@ void ClientMachine::answer_challenge(const Reply& reply) {
 }
 
 void ClientMachine::fail_auth(DsnCode dsn) {
-  fail_session({.fate = Fate::kDeferred,
+  fail_session({.fate = dsn.klass == 5 ? Fate::kFailed : Fate::kDeferred,
                 .dsn = dsn,
                 .try_next_server = true,
                 .throttle = true,

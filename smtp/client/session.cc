@@ -159,8 +159,11 @@ void ClientSession::judge_server() {
   const bool proven =
       tls_plan_.peer.proof == net::TlsProof::kNone || tls_plan_.advisory || facts->peer_verified();
   const bool trusted = facts->peer_trusted;
+  const bool verified = facts->peer_verified() && tls_plan_.peer.proof != net::TlsProof::kNone;
   tls_facts_ = std::move(facts);
-  if (proven) return machine_.on_secured();
+  if (proven) {
+    return machine_.on_secured(verified ? sasl::Channel::kVerified : sasl::Channel::kEncrypted);
+  }
   machine_.on_tls_failed(trusted ? "Server certificate not verified"
                                  : "Server certificate not trusted");
 }

@@ -29,6 +29,7 @@ enum class InsecureMx : uint8_t { kMay, kEncrypt, kDane };
 struct DaneDecision {
   TlsLevel level = TlsLevel::kMay;  ///< kMay, kEncrypt, or kDaneOnly: `records` must prove it
   std::vector<net::TlsaData> records;
+  std::string base;     ///< the name whose records they are: the host, or where its CNAMEs lead
   std::string problem;  ///< not empty: no connection to this server (RFC 3463 4.7.5)
   TlsResult result = TlsResult::kDaneRequired;  ///< the problem, for reports
 };

@@ -52,14 +52,16 @@ class GsaslClient final : public Client {
     library_.reset(library);
   }
 
-  std::string choose(std::string_view offered, bool encrypted) override {
+  std::string choose(std::string_view offered, Channel channel) override {
     std::vector<std::string> names;
     for (std::string_view word; !(word = text::take_word(offered)).empty();) {
       std::string name;
       for (const char c : word) name += text::to_upper(c);
       names.push_back(std::move(name));
     }
-    const SecurityOptions options = encrypted ? rules_.options_encrypted : rules_.options;
+    const SecurityOptions options = channel == Channel::kVerified    ? rules_.options_verified
+                                    : channel == Channel::kEncrypted ? rules_.options_encrypted
+                                                                     : rules_.options;
     for (const std::string_view mechanism : kMechanisms) {
       if (std::find(names.begin(), names.end(), mechanism) == names.end()) continue;
       if (!mechanism_traits(mechanism).fits(options)) continue;

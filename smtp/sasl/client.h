@@ -4,6 +4,7 @@
 //         milliseconds at the usual 4,096; above 50,000 it is refused.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,11 +24,14 @@ struct Credentials {
 [[nodiscard]] std::optional<Credentials> parse_credentials(std::string_view value,
                                                            std::string_view delimiter);
 
+/// What the connection is worth that a password goes over.
+enum class Channel : uint8_t { kClear, kEncrypted, kVerified };
+
 class Client {
  public:
   virtual ~Client() = default;
   /// The best mechanism of those that a server names (blanks separate them); empty = none fits.
-  [[nodiscard]] virtual std::string choose(std::string_view offered, bool encrypted) = 0;
+  [[nodiscard]] virtual std::string choose(std::string_view offered, Channel channel) = 0;
   /// After choose(): what goes with the AUTH command, base64; nullopt = nothing does.
   [[nodiscard]] virtual std::optional<std::string> initial_response() = 0;
   /// The answer to a challenge, base64 both; nullopt = the server makes no sense, or is an
@@ -41,6 +45,7 @@ class Client {
 struct ClientRules {
   SecurityOptions options = kNoPlaintext | kNoAnonymous;
   SecurityOptions options_encrypted = kNoPlaintext | kNoAnonymous;
+  SecurityOptions options_verified = kNoPlaintext | kNoAnonymous;  ///< the server has proved itself
   std::optional<lookup::StringList> mechanism_filter;
 };
 

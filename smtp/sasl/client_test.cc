@@ -39,7 +39,7 @@ class SaslClientTest : public ::testing::Test {
   bool log_in(const char* mechanism, const char* password) {
     const ClientRules rules{.options = 0, .options_encrypted = 0, .mechanism_filter = std::nullopt};
     const auto client = make_client(rules, {.user = "user", .password = password});
-    EXPECT_EQ(client->choose(mechanism, false), mechanism);
+    EXPECT_EQ(client->choose(mechanism, Channel::kClear), mechanism);
     std::optional<Step> step;
     scope_.spawn(run(client.get(), mechanism, &step));
     EXPECT_TRUE(shard_.run_until([&] { return step.has_value(); }));
@@ -77,14 +77,14 @@ TEST_F(SaslClientTest, Preference) {
     const ClientRules rules{
         .options = row.options, .options_encrypted = 0, .mechanism_filter = std::nullopt};
     const auto client = make_client(rules, {.user = "u", .password = "p"});
-    EXPECT_EQ(client->choose(row.offered, false), row.chosen) << row.offered;
+    EXPECT_EQ(client->choose(row.offered, Channel::kClear), row.chosen) << row.offered;
   }
 }
 
 TEST_F(SaslClientTest, AnImpostorIsFoundOut) {
   const ClientRules rules{.options = 0, .options_encrypted = 0, .mechanism_filter = std::nullopt};
   const auto client = make_client(rules, {.user = "user", .password = "pencil"});
-  EXPECT_EQ(client->choose("SCRAM-SHA-256", true), "SCRAM-SHA-256");
+  EXPECT_EQ(client->choose("SCRAM-SHA-256", Channel::kEncrypted), "SCRAM-SHA-256");
   EXPECT_TRUE(client->initial_response().has_value());
   EXPECT_FALSE(client->satisfied());  // it says yes at once
   EXPECT_FALSE(client->respond("bm9uc2Vuc2U=").has_value());
@@ -105,7 +105,7 @@ TEST_F(SaslClientTest, TooManyIterationsAreRefused) {
   for (const auto& row : kRows) {
     const ClientRules rules{.options = 0, .options_encrypted = 0, .mechanism_filter = std::nullopt};
     const auto client = make_client(rules, {.user = "user", .password = "pencil"});
-    EXPECT_EQ(client->choose("SCRAM-SHA-256", true), "SCRAM-SHA-256");
+    EXPECT_EQ(client->choose("SCRAM-SHA-256", Channel::kEncrypted), "SCRAM-SHA-256");
     const std::string first = *text::decode_base64(*client->initial_response());
     const std::string nonce = first.substr(first.find(",r=") + 1);
     std::string challenge;

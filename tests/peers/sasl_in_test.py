@@ -14,6 +14,7 @@ import smtplib
 import subprocess
 import sys
 import unittest
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import BARID, Scenario, find_program, free_port, wait_until  # noqa: E402
@@ -148,6 +149,41 @@ class Sasl(Scenario):
                          (553, "5.7.1 <b@own.example>: Sender address rejected: not owned by user alice"))
         server.wait_log(r"reject: RCPT from .* sasl_username=<alice>")
 
+    def test_secrets_stay_secret(self):
+        """Neither log, configuration listing, metrics, nor /proc/PID/cmdline has a password that went in or out."""
+        relay = self.sink()
+        table = self.directory / "passwords"
+        table.write_text(f"{relay.relayhost} carol:outgoing-secret\n")
+        port = free_port()
+        server = self.server(smtpd_tls_loglevel="4", smtp_tls_loglevel="4",
+                             smtp_sasl_auth_enable="yes", smtp_sasl_password_maps=f"texthash:{table}")
+        server.services.append(f"127.0.0.1:{port} inet n - n - - httpd")
+        server.stop()
+        server.start()
+        secrets = [self.password, self.key, "outgoing-secret", "guessed-secret"]
+        client = self.client(server)
+        client.command(f"AUTH PLAIN {plain('alice', 'guessed-secret')}", 535)
+        client.command(f"AUTH LOGIN {b64('alice')}", 334)
+        client.command(b64("guessed-secret"), 535)
+        client.command(f"AUTH PLAIN {plain('alice', self.password)}", 235)
+        client.submit(sender="a@own.example")
+        client = self.client(server)
+        client.command(f"AUTH PLAIN {plain('apikey', self.key)}", 235)
+        client.command(self.password)  # sent where a command belongs
+        client.command("QUIT", 221)
+        self.sink_of.wait_messages(1)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+            metrics = answer.read().decode()
+        listing = subprocess.run([BARID, "config", "-c", server.directory], capture_output=True, text=True, timeout=30)
+        self.assertIn("smtp_sasl_password_maps", listing.stdout)
+        command = pathlib.Path(f"/proc/{server.process.pid}/cmdline").read_text()
+        log = server.log()
+        self.assertIn("SASL LOGIN authentication failed", log)
+        for name, text in (("log", log), ("metrics", metrics), ("listing", listing.stdout), ("command", command)):
+            for secret in secrets:
+                for form in (secret, b64(secret), plain("alice", secret), plain("apikey", secret)):
+                    self.assertNotIn(form, text, name)
+
     def test_what_is_not_offered(self):
         server = self.server(smtpd_tls_auth_only="yes")
         client = self.client(server)
@@ -180,7 +216,7 @@ class Sasl(Scenario):
 class Dovecot(Scenario):
     """Dovecot -F with one user, below the test's directory."""
 
-    def dovecot(self):
+    def dovecot(self, protocols="", more="ssl = no", login_user=None):
         base = self.directory / "dovecot"
         base.mkdir()
         os.chmod(self.directory, 0o755)
@@ -191,11 +227,11 @@ class Dovecot(Scenario):
 base_dir = {base}/run
 state_dir = {base}/state
 log_path = {base}/log
-protocols =
-ssl = no
+protocols = {protocols}
+{more}
 default_internal_user = {user}
 default_internal_group = {user}
-default_login_user = {user}
+default_login_user = {login_user or user}
 auth_mechanisms = plain login scram-sha-256 cram-md5
 passdb {{
   driver = passwd-file

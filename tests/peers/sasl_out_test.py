@@ -6,26 +6,34 @@ Method: Barid relays to Postfix, whose passwords a real Dovecot checks; scripted
 
 import base64
 import pathlib
+import smtplib
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from barid_harness import Scenario, Sink, SinkSession  # noqa: E402
+from barid_harness import Scenario, Sink, SinkSession, free_port, listening, wait_until  # noqa: E402
+from postfix_peer import Postfix  # noqa: E402
+from tls_support import Authority, TlsSink, TlsSinkSession  # noqa: E402
 import sasl_in_test  # noqa: E402
 
 
 class AuthSession(SinkSession):
-    """Takes alice's password by PLAIN, refuses mail without."""
+    """Takes passwords by PLAIN."""
 
     def on_auth(self, argument):
         words = argument.split()
-        good = base64.b64encode(b"\0alice\0pencil").decode()
-        if words == ["PLAIN", good]:
-            self.sink.logins.append("alice")
-            self.answer("auth", argument, "235 2.7.0 welcome")
-        else:
-            self.answer("auth", argument, "535 5.7.8 wrong")
+        for user, password in (("alice", "pencil"), ("bob", "brush")):
+            if words == ["PLAIN", base64.b64encode(f"\0{user}\0{password}".encode()).decode()]:
+                self.sink.logins.append(user)
+                self.logged_in = [*getattr(self, "logged_in", ()), user]
+                self.answer("auth", argument, "235 2.7.0 welcome")
+                return
+        self.answer("auth", argument, "535 5.7.8 wrong")
+
+
+class TlsAuthSession(TlsSinkSession, AuthSession):
+    pass
 
 
 class AuthSink(Sink):
@@ -47,10 +55,10 @@ class AuthSink(Sink):
 
 
 class SaslOut(Scenario):
-    def sender(self, sink, value, **main):
+    def sender(self, sink, value, start=True, **main):
         table = self.directory / "passwords"
         table.write_text(f"{sink.relayhost} {value}\n")
-        return self.barid(**{**dict(relayhost=sink.relayhost, smtp_sasl_auth_enable="yes",
+        return self.barid(start=start, **{**dict(relayhost=sink.relayhost, smtp_sasl_auth_enable="yes",
                                     smtp_sasl_password_maps=f"texthash:{table}",
                                     smtp_sasl_security_options="noanonymous"), **main})
 
@@ -74,6 +82,74 @@ class SaslOut(Scenario):
         server.wait_log(r"dsn=4\.7\.8, status=deferred \(SASL authentication failed; server \S+ said: 535 5\.7\.8 wrong")
         self.assertEqual(sink.messages, [])
         self.assertNotIn("crayon", server.log())
+
+    def test_wrong_password_returns_the_mail_if_so_configured(self):
+        sink = self.auth_sink()
+        server = self.sender(sink, "alice:crayon", smtp_sasl_auth_soft_bounce="no", notify_classes="")
+        self.client(server).submit()
+        server.wait_log(r"dsn=5\.7\.8, status=bounced \(SASL authentication failed; server \S+ said: 535 5\.7\.8 wrong")
+
+    def test_each_sender_has_a_login(self):
+        sink = self.auth_sink()
+        server = self.sender(sink, "alice:pencil", smtp_sender_dependent_authentication="yes", shard_count="1")
+        (self.directory / "passwords").write_text(
+            f"{sink.relayhost} alice:pencil\nb@own.example bob:brush\n@wrong.example bob:comb\n")
+        server.reload()
+        server.wait_log("reload -- configuration")
+        client = self.client(server)
+        names = {s: client.submit(sender=s) for s in ("a@own.example", "b@own.example", "a@own.example",
+                                                      "c@wrong.example", "")}
+        sink.wait_messages(4)
+        server.wait_log(rf"{names['c@wrong.example']}: to=.* status=deferred \(SASL authentication failed")
+        by_login = {}
+        for message in sink.messages:
+            self.assertEqual(len(message.session.logged_in), 1)
+            by_login.setdefault(message.session.logged_in[0], set()).add(message.sender)
+        self.assertEqual(by_login, {"alice": {"a@own.example", ""}, "bob": {"b@own.example"}})
+
+    def test_options_are_those_of_the_connection(self):
+        authority = Authority(self.directory / "ca")
+        sink = TlsSink(authority.issue("localhost"), offers=(*Sink.OFFERS, "STARTTLS", "AUTH PLAIN"),
+                       session_class=TlsAuthSession)
+        sink.logins = []
+        self.addCleanup(sink.close)
+        hop = f"[localhost]:{sink.port}"
+        table = self.directory / "passwords"
+        table.write_text(f"{hop} alice:pencil\n")
+        server = self.barid(relayhost=hop, smtp_sasl_auth_enable="yes", smtp_sasl_password_maps=f"texthash:{table}",
+                            smtp_sasl_security_options="noplaintext", smtp_tls_CAfile=authority.certificate,
+                            smtp_tls_security_level="encrypt", minimal_backoff_time="1h", maximal_backoff_time="1h")
+        rows = (("encrypt", {}, False), ("encrypt", {"smtp_sasl_tls_security_options": "noanonymous"}, True),
+                ("encrypt", {"smtp_sasl_tls_security_options": "noplaintext",
+                             "smtp_sasl_tls_verified_security_options": "noanonymous"}, False),
+                ("secure", {}, True))
+        for count, (level, options, sent) in enumerate(rows, 1):
+            server.configure(smtp_tls_security_level=level, **options)
+            server.reload()
+            server.wait_log("reload -- configuration", count=count)
+            name = self.client(server).submit()
+            line = server.wait_log(rf"{name}: to=<.*")[0]
+            self.assertEqual("status=sent" in line, sent, (level, options, line))
+        self.assertEqual(sink.logins, ["alice"] * 2)
+        self.assertTrue(all(message.secured for message in sink.messages))
+
+    def test_loose_tables(self):
+        sink = self.auth_sink()
+        server = self.sender(sink, "alice:pencil", start=False)
+        table = self.directory / "passwords"
+        table.chmod(0o666)
+        status, said = server.refused()
+        self.assertEqual(status, 78)
+        self.assertIn(f"smtp_sasl_password_maps: {table}: everybody may write to it", said)
+        table.chmod(0o644)
+        server.start()
+        output = (server.directory / "output").read_text()
+        self.assertEqual(output.count(f"smtp_sasl_password_maps: {table}: everybody may read it"), 1, output)
+        server.stop()
+        table.chmod(0o600)
+        (server.directory / "output").write_text("")
+        server.start()
+        self.assertNotIn("everybody", (server.directory / "output").read_text())
 
     def test_options_forbid_plaintext(self):
         sink = self.auth_sink()
@@ -125,6 +201,98 @@ class BehindDovecot(sasl_in_test.Dovecot):
                 self.client(server).submit()
                 relay.wait_log(rf"sasl_method={mechanism.upper()}, sasl_username=alice")
         sink.wait_messages(4)
+
+    def test_postfix_is_the_relay_and_the_client(self):
+        """Both ways: STARTTLS with a certificate that is checked, and a login that Dovecot checks."""
+        self.need("postfix", "postfix")
+        self.dovecot()
+        authority = Authority(self.directory / "ca")
+        identity = authority.issue("localhost")
+        sink = self.sink()
+        relay = Postfix(self.directory / "postfix", relayhost=sink.relayhost, mynetworks="127.9.9.9/32",
+                        smtpd_sasl_auth_enable="yes", smtpd_sasl_type="dovecot", smtpd_sasl_path=self.socket,
+                        smtpd_tls_security_level="encrypt", smtpd_tls_auth_only="yes", smtpd_tls_loglevel="1",
+                        smtpd_tls_cert_file=identity.certificate, smtpd_tls_key_file=identity.key)
+        self.addCleanup(relay.stop)
+        relay.start()
+        hop = f"[localhost]:{relay.port}"
+        table = self.directory / "passwords"
+        table.write_text(f"{hop} alice:pencil\n")
+        server = self.barid("sender", relayhost=hop, smtp_sasl_auth_enable="yes", smtp_tls_security_level="secure",
+                            smtp_tls_CAfile=authority.certificate, smtp_tls_loglevel="1",
+                            smtp_sasl_password_maps=f"texthash:{table}", smtp_sasl_security_options="noanonymous")
+        name = self.client(server).submit()
+        self.assertIn("status=sent", server.wait_log(rf"{name}: to=<.*")[0], relay.log())
+        server.wait_log("Verified TLS connection established to localhost")
+        sink.wait_messages(1)
+        self.assertRegex(relay.log(), r"sasl_method=SCRAM-SHA-256, sasl_username=alice")
+
+    def test_postfix_is_the_client(self):
+        self.need("postfix", "postfix")
+        authority = Authority(self.directory / "ca")
+        identity = authority.issue("localhost")
+        sink = self.sink()
+        secret, line = sasl_in_test.Sasl.new_secret(self, "--smtp", "alice")
+        users = self.directory / "users"
+        users.write_text(line + "\n")
+        self.directory.chmod(0o755)
+        server = self.barid("receiver", relayhost=sink.relayhost, mynetworks="127.9.9.9/32",
+                            smtpd_sasl_auth_enable="yes", smtpd_sasl_type="passwd",
+                            smtpd_sasl_passwd_maps=f"texthash:{users}", smtpd_tls_security_level="encrypt",
+                            smtpd_tls_loglevel="1", smtpd_tls_cert_file=identity.certificate,
+                            smtpd_tls_key_file=identity.key)
+        hop = f"[localhost]:{server.port}"
+        table = self.directory / "theirs"
+        table.write_text(f"{hop} alice:{secret}\n")
+        client = Postfix(self.directory / "postfix", relayhost=hop, smtp_sasl_auth_enable="yes",
+                         smtp_sasl_password_maps=f"texthash:{table}", smtp_sasl_security_options="noanonymous",
+                         smtp_tls_security_level="secure", smtp_tls_CAfile=authority.certificate,
+                         smtp_tls_loglevel="1")
+        self.addCleanup(client.stop)
+        client.start()
+        with smtplib.SMTP("127.0.0.1", client.port, timeout=30) as python:
+            python.sendmail("a@own.example", ["x@sink.example"], b"Subject: x\r\n\r\nx\r\n")
+        wait_until(lambda: "status=" in client.log(), "Postfix tries")
+        self.assertIn("status=sent", client.log())
+        sink.wait_messages(1)
+        self.assertIn("Verified TLS connection established to localhost", client.log())
+        server.wait_log(r"sasl_username=alice")
+        self.assertNotIn(secret, server.log())
+
+    def test_dovecot_submission_is_the_relay(self):
+        authority = Authority(self.directory / "ca")
+        identity = authority.issue("localhost")
+        sink, port = self.sink(), free_port()
+        home = self.directory / "mail"
+        home.mkdir(mode=0o777)
+        home.chmod(0o777)
+        self.dovecot(protocols="submission", login_user="dovenull", more=f"""
+ssl = required
+ssl_cert = <{identity.certificate}
+ssl_key = <{identity.key}
+mail_location = maildir:{home}
+submission_relay_host = 127.0.0.1
+submission_relay_port = {sink.port}
+service submission-login {{
+  chroot =
+  inet_listener submission {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+""")
+        wait_until(lambda: listening(port), "Dovecot's submission listens")
+        hop = f"[localhost]:{port}"
+        table = self.directory / "passwords"
+        table.write_text(f"{hop} alice:pencil\n")
+        server = self.barid("sender", relayhost=hop, smtp_sasl_auth_enable="yes", smtp_tls_security_level="secure",
+                            smtp_tls_CAfile=authority.certificate, smtp_tls_loglevel="1",
+                            smtp_sasl_password_maps=f"texthash:{table}", smtp_sasl_security_options="noanonymous")
+        name = self.client(server).submit(sender="a@own.example")
+        self.assertIn("status=sent", server.wait_log(rf"{name}: to=<.*")[0],
+                      (self.directory / "dovecot" / "log").read_text())
+        server.wait_log("Verified TLS connection established to localhost")
+        self.assertEqual(sink.wait_messages(1)[0].sender, "a@own.example")
 
 
 if __name__ == "__main__":

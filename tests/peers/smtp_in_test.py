@@ -324,6 +324,21 @@ class Extensions(Scenario):
         with RawClient(server.port, source="127.0.0.9") as stranger:
             stranger.command("XCLIENT NAME=x", 550)
 
+    def test_xclient_tells_who_logged_in(self):
+        server = self.barid(smtpd_authorized_xclient_hosts="127.0.0.1", mynetworks="127.0.0.1/32",
+                            default_transport="discard", relay_transport="discard")
+        with RawClient(server.port) as client:
+            client.command("XCLIENT NAME=spike.example ADDR=192.0.2.7", 220)
+            client.command("EHLO spike.example", 250)
+            client.command("MAIL FROM:<a@b.example>", 250)
+            client.command("RCPT TO:<x@other.example>", 454)
+        with RawClient(server.port) as client:
+            client.command("XCLIENT NAME=spike.example ADDR=192.0.2.7 LOGIN=joe", 220)
+            client.command("EHLO spike.example", 250)
+            client.command("MAIL FROM:<a@b.example>", 250)
+            client.command("RCPT TO:<x@other.example>", 250)
+        server.wait_log(r"client=spike\.example\[192\.0\.2\.7\], sasl_method=\S+, sasl_username=joe")
+
     def test_xforward(self):
         """Two of us in a row: the second one tells where the first one's mail came from."""
         last = self.barid("last", smtpd_authorized_xforward_hosts="127.0.0.1", default_transport="discard")

@@ -324,6 +324,19 @@ class TlsIn(Scenario):
             self.assertIn(line, text)
         self.assertNotRegex(text, r"(?i)RC4|DES-CBC|NULL|EXP-|ADH|AECDH|(?<!not )vulnerable to heartbleed")
 
+    def test_testssl_finds_no_weakness(self):
+        testssl = self.need("testssl", "testssl.sh")
+        server = self.server()
+        report = self.directory / "testssl.json"
+        done = subprocess.run([testssl, "--quiet", "--warnings", "batch", "--starttls", "smtp", "--protocols", "--std",
+                               "--vulnerable", "--sneaky", "--jsonfile", report, f"127.0.0.1:{server.port}"],
+                              capture_output=True, text=True, timeout=250)
+        findings = json.loads(report.read_text())
+        self.assertIn("LUCKY13", {one["id"] for one in findings}, done.stdout)
+        bad = [one for one in findings if one["severity"] not in ("OK", "INFO", "DEBUG")]
+        # It cannot ask the Internet, and the names of this test's certificate are nobody's.
+        self.assertEqual([one for one in bad if one["id"] not in ("scanTime", "engine_problem")], [])
+
     def test_https(self):
         port = free_port()
         server = self.server()

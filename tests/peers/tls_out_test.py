@@ -255,6 +255,8 @@ class Dane(Outgoing):
             lines += [f"{host}mx A 127.0.0.1", f"{host} MX 10 {host}mx"]
             if record:
                 lines.append(f"_{port}._tcp.{host}mx TLSA {record}")
+        lines += ["alias MX 10 aliasmx", "aliasmx CNAME threemx"]  # the records are those of its target
+        lines += ["own MX 10 ownmx", "ownmx CNAME nonemx", f"_{port}._tcp.ownmx TLSA 3 1 1 {'00' * 32}"]
         return "\n".join(lines) + "\n"
 
     def serve(self, port):
@@ -318,6 +320,13 @@ class Dane(Outgoing):
         # Without DNSSEC the records are worth nothing, wrong ones included.
         self.assertEqual(self.attempt("wrong.plain.example")[0], "sent")
         self.assertEqual(len(self.out.wait_messages(4)), 4)
+
+    def test_hosts_that_are_aliases(self):
+        self.assertEqual(self.attempt("alias.signed.example")[0], "sent")
+        self.server.wait_log(r"Verified TLS connection established to aliasmx\.signed\.example\[127\.0\.0\.1\]:\d+ "
+                             r"to threemx\.signed\.example: TLSv1\.3")
+        # Where the target has no records, those of the alias count.
+        self.assertEqual(self.attempt("own.signed.example")[:2], ("deferred", "4.7.5"))
 
     def test_what_is_counted_for_reports(self):
         self.server.configure(smtp_tlsrpt_enable="yes", tlsrpt_interval="1000d")

@@ -15,7 +15,7 @@ _SERVICES = (
     ("flush", "n", "1000?", "0", "flush"), ("proxymap", "-", "-", "-", "proxymap"),
     ("smtp", "-", "-", "-", "smtp"), ("relay", "-", "-", "-", "smtp"), ("error", "-", "-", "-", "error"),
     ("retry", "-", "-", "-", "error"), ("discard", "-", "-", "-", "discard"),
-    ("anvil", "-", "-", "1", "anvil"), ("scache", "-", "-", "1", "scache"))
+    ("tlsmgr", "-", "1000?", "1", "tlsmgr"), ("anvil", "-", "-", "1", "anvil"), ("scache", "-", "-", "1", "scache"))
 
 
 class Postfix:

@@ -140,7 +140,9 @@ class TlsSinkSession(SinkSession):
 class TlsSink(Sink):
     """A Sink with a certificate; `messages` know whether they came `secured`."""
 
-    def __init__(self, identity, script=None, wrapper=False, broken=False, client_ca=None, offers=None, **options):
+    def __init__(self, identity, script=None, wrapper=False, broken=False, client_ca=None, offers=None, session_class=TlsSinkSession,
+                 **options):
+        self.session_class = session_class
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(identity.certificate, identity.key)
         if client_ca is not None:
@@ -154,7 +156,7 @@ class TlsSink(Sink):
         with contextlib.suppress(OSError):
             while True:
                 connection, address = self.listener.accept()
-                session = TlsSinkSession(self, connection, address)
+                session = self.session_class(self, connection, address)
                 self.sessions.append(session)
                 session.start()
 

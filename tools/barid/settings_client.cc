@@ -198,6 +198,7 @@ smtp::ClientSettings client_settings(const Configuration& configuration,
   settings.request_deadline = scope.get_bool(prefix + "per_request_deadline");
   settings.data_rate_min = static_cast<uint32_t>(scope.get_int(prefix + "min_data_rate"));
   settings.soft_bounce = scope.get_bool("soft_bounce");
+  settings.machine.auth_soft_bounce = scope.get_bool(prefix + "sasl_auth_soft_bounce");
   if (!lmtp) {
     settings.relayhost = configuration.get("relayhost");
     settings.best_mx_transport = scope.get("best_mx_transport");

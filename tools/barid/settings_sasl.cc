@@ -1,7 +1,11 @@
 // Who checks the logins of an smtpd service.
 #include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
 
 #include "core/crypto/digest.h"
+#include "core/crypto/secret_file.h"
 #include "core/lookup/files.h"
 #include "core/text/base64.h"
 #include "dns/destination.h"
@@ -82,10 +86,36 @@ void check_users(const ConfigurationScope& scope, const lookup::OpenContext& con
   }
 }
 
+/// Tables with passwords are nobody else's to read; what others may write is no table of passwords.
+void check_secret_tables(const ConfigurationScope& scope, const std::string& parameter,
+                         Problems* problems) {
+  for (const std::string& spec : scope.get_list(parameter)) {
+    const size_t colon = spec.find(":/");
+    if (colon == std::string::npos) continue;
+    const std::string path = spec.substr(colon + 1);
+    const uint32_t mode = crypto::identify_file(path).mode;
+    const std::string place = scope.place_of(parameter) + parameter;
+    if ((mode & S_IWOTH) != 0) {
+      problems->errors.push_back(fmt::format(
+          "{}: {}: everybody may write to it: use chmod o-w on files with passwords", place, path));
+    } else if ((mode & S_IROTH) != 0) {
+      std::string warning = fmt::format(
+          "{}: {}: everybody may read it: use chmod o-r on files with passwords", place, path);
+      const auto& said = problems->warnings;
+      if (std::find(said.begin(), said.end(), warning) == said.end()) {
+        problems->warnings.push_back(std::move(warning));
+      }
+    }
+  }
+}
+
 std::unique_ptr<sasl::Server> passwd_server(const ConfigurationScope& scope,
                                             const lookup::OpenContext& context,
                                             sasl::SecurityOptions options,
-                                            sasl::SecurityOptions options_encrypted) {
+                                            sasl::SecurityOptions options_encrypted,
+                                            Problems* problems) {
+  check_secret_tables(scope, "smtpd_sasl_passwd_maps", problems);
+  check_secret_tables(scope, "http_api_key_maps", problems);
   sasl::PasswdSettings settings{
       .users = {"smtpd_sasl_passwd_maps", scope.get("smtpd_sasl_passwd_maps"), context},
       .keys = nullptr,
@@ -116,7 +146,7 @@ smtp::AuthSettings auth_settings(const Configuration& configuration,
   const auto encrypted = security_options(scope, "smtpd_sasl_tls_security_options", problems);
   const std::string type = scope.get("smtpd_sasl_type");
   if (type == "passwd") {
-    settings.server = passwd_server(scope, context, options, encrypted);
+    settings.server = passwd_server(scope, context, options, encrypted, problems);
   } else if (type == "dovecot") {
     const std::string path = scope.get("smtpd_sasl_path");
     const auto socket = auth_socket(configuration.get("queue_directory"), path);
@@ -158,16 +188,20 @@ std::shared_ptr<const smtp::ClientLogins> client_logins(const ConfigurationScope
                                            maps));
     return nullptr;
   }
+  check_secret_tables(scope, maps, problems);
   sasl::ClientRules rules;
   rules.options = security_options(scope, prefix + "sasl_security_options", problems);
   rules.options_encrypted = security_options(scope, prefix + "sasl_tls_security_options", problems);
+  rules.options_verified =
+      security_options(scope, prefix + "sasl_tls_verified_security_options", problems);
   const std::string filter = prefix + "sasl_mechanism_filter";
   if (!scope.get(filter).empty()) {
     rules.mechanism_filter = lookup::StringList(filter, scope.get(filter), context);
   }
   return std::make_shared<const smtp::ClientLogins>(
       lookup::TableList(maps, scope.get(maps), context),
-      scope.get(prefix + "sasl_password_result_delimiter"), std::move(rules));
+      scope.get(prefix + "sasl_password_result_delimiter"), std::move(rules),
+      scope.get_bool(prefix + "sender_dependent_authentication"));
 }
 
 }  // namespace barid::tools
