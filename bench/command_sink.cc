@@ -22,6 +22,7 @@ struct Arguments {
   std::vector<std::string> listen;
   std::string size_max = "256M";
   std::string permfail, delay, greylist, idle_timeout = "300s", read_pause = "10ms";
+  std::string tls = "none";
   std::string stage = "dot", drop_stage, delay_stage, from, until;
   SinkOptions options;
   bool no_pipelining = false, no_8bitmime = false, no_smtputf8 = false, no_size = false,
@@ -52,6 +53,11 @@ Status finish_options(Arguments& arguments) {
   options.extensions.eight_bit_mime = !arguments.no_8bitmime;
   options.extensions.smtputf8 = !arguments.no_smtputf8;
   options.extensions.chunking = !arguments.no_chunking;
+  options.extensions.starttls = arguments.tls == "starttls";
+  options.tls_implicit = arguments.tls == "implicit";
+  if ((arguments.tls != "none") != !options.tls_chain_file.empty()) {
+    return Error{.code = Code::kMalformed, .text = "--tls and --tls-chain need each other"};
+  }
   BARID_TRY(options.idle_timeout, parse_duration(arguments.idle_timeout));
   BARID_TRY(options.read_pause, parse_duration(arguments.read_pause));
   if (!arguments.delay.empty()) {
@@ -153,6 +159,11 @@ std::function<int()> add_sink_command(CLI::App& app) {
   command->add_flag("--no-size", arguments->no_size, "do not offer SIZE");
   command->add_flag("--no-chunking", arguments->no_chunking, "do not offer CHUNKING");
   command->add_flag("--dsn", options.extensions.dsn, "offer DSN");
+  command->add_option("--tls", arguments->tls, "none, starttls or implicit")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"none", "starttls", "implicit"}));
+  command->add_option("--tls-chain", options.tls_chain_file,
+                      "file of a private key, its certificate and intermediates");
   command->add_option("--size-max", arguments->size_max, "larger messages get 552")
       ->capture_default_str();
   command

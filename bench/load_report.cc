@@ -113,6 +113,8 @@ void write_json(const SinkReport& report, JsonWriter& json) {
       .field("unfinished", counts.unfinished)
       .field("protocol_errors", counts.protocol_errors)
       .field("ledger_failures", report.ledger_failures)
+      .field("tls_sessions", report.tls_sessions)
+      .field("tls_resumed", report.tls_resumed)
       .field("seconds", report.seconds)
       .field("messages_per_second", report.messages_per_second)
       .field("cpu_seconds", report.cpu_seconds)
@@ -136,6 +138,10 @@ std::string to_text(const SinkReport& report) {
     fmt::format_to(to, "scripted: {} temporary, {} permanent, {} dropped, {} connections refused\n",
                    counts.tempfailed, counts.permfailed, counts.dropped,
                    counts.connections_refused);
+  }
+  if (report.tls_sessions > 0) {
+    fmt::format_to(to, "{} TLS sessions, {} of them resumed\n", report.tls_sessions,
+                   report.tls_resumed);
   }
   if (counts.unfinished + counts.protocol_errors + report.ledger_failures > 0) {
     fmt::format_to(to, "{} unfinished messages, {} protocol errors, {} ledger failures\n",

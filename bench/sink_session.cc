@@ -147,7 +147,7 @@ SinkSession::Step SinkSession::greet(std::string& out) {
 
 SinkSession::Step SinkSession::feed(std::string_view in, std::string& out, MonoTime now) {
   Step step;
-  while (!closing_ && delay_ == Duration::zero()) {
+  while (!closing_ && !securing_ && delay_ == Duration::zero()) {
     const std::string_view rest = in.substr(step.taken);
     if (mode_ == Mode::kData) {
       if (rest.empty()) break;
@@ -182,7 +182,14 @@ SinkSession::Step SinkSession::feed(std::string_view in, std::string& out, MonoT
     step.next = Next::kDelay;
   else if (closing_)
     step.next = Next::kClose;
+  else if (std::exchange(securing_, false))
+    step = {.taken = in.size(), .next = Next::kSecure};  // what follows in clear counts for nothing
   return step;
+}
+
+void SinkSession::on_secured() noexcept {
+  secured_ = true;
+  reset_transaction();
 }
 
 void SinkSession::command(std::string_view line, std::string& out, MonoTime now) {
@@ -192,7 +199,10 @@ void SinkSession::command(std::string_view line, std::string& out, MonoTime now)
   if (starts_with_word(line, "BDAT ")) return on_bdat(line, out);
   if (starts_with_word(line, "EHLO")) return on_hello(/*extended=*/true, out);
   if (starts_with_word(line, "HELO")) return on_hello(/*extended=*/false, out);
-  if (starts_with_word(line, "RSET")) {
+  if (context_.extensions->starttls && !secured_ && starts_with_word(line, "STARTTLS")) {
+    securing_ = true;
+    out += "220 2.0.0 Ready to start TLS\r\n";
+  } else if (starts_with_word(line, "RSET")) {
     reset_transaction();
     out += "250 2.0.0 Ok\r\n";
   } else if (starts_with_word(line, "NOOP")) {
@@ -220,6 +230,7 @@ void SinkSession::on_hello(bool extended, std::string& out) {
   if (offer.smtputf8) text += "250-SMTPUTF8\r\n";
   if (offer.chunking) text += "250-CHUNKING\r\n";
   if (offer.dsn) text += "250-DSN\r\n";
+  if (offer.starttls && !secured_) text += "250-STARTTLS\r\n";
   if (offer.enhanced_codes) text += "250-ENHANCEDSTATUSCODES\r\n";
   text[text.rfind("250-") + 3] = ' ';
   reply(Stage::kHelo, text, out);

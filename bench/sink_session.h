@@ -24,6 +24,7 @@ struct SinkExtensions {
   bool chunking = true;
   bool dsn = false;
   bool enhanced_codes = true;
+  bool starttls = false;
   uint64_t size_max = 256u << 20;  ///< 0: SIZE is not offered and not enforced
 };
 
@@ -60,9 +61,10 @@ class SinkSession {
   static constexpr uint32_t kLineBytesMax = 4096;
 
   enum class Next : uint8_t {
-    kRead,   ///< give more bytes
-    kDelay,  ///< send what is in `out`, wait `delay`, take_held_reply(), then feed again
-    kClose,  ///< send what is in `out`, then close
+    kRead,    ///< give more bytes
+    kDelay,   ///< send what is in `out`, wait `delay`, take_held_reply(), then feed again
+    kClose,   ///< send what is in `out`, then close
+    kSecure,  ///< send what is in `out`, start TLS, on_secured()
   };
   struct Step {
     size_t taken = 0;  ///< bytes used up; the rest must be given again
@@ -76,6 +78,8 @@ class SinkSession {
   [[nodiscard]] Step greet(std::string& out);
   [[nodiscard]] Step feed(std::string_view in, std::string& out, MonoTime now);
   void take_held_reply(std::string& out);
+  /// TLS is through: the client says EHLO again.
+  void on_secured() noexcept;
   /// The client is gone.
   void on_disconnect() noexcept;
 
@@ -102,6 +106,8 @@ class SinkSession {
   Mode mode_ = Mode::kCommands;
   bool in_transaction_ = false;
   bool closing_ = false;
+  bool secured_ = false;
+  bool securing_ = false;
   bool chunk_last_ = false;
   bool chunk_refused_ = false;
   uint32_t recipient_count_ = 0;

@@ -17,14 +17,20 @@
 #include <thread>
 #include <unordered_set>
 
+#include "shard/net/tls_engine.h"
+
 namespace barid::bench {
 namespace {
 
 constexpr size_t kBufferBytes = 256 * 1024;
+constexpr size_t kSealedBytes = 64 * 1024;  // read from a TLS connection at once
 constexpr int kEventsMax = 128;
 constexpr int kAcceptsPerTurn = 64;
 
 MonoTime mono_now() noexcept { return std::chrono::steady_clock::now(); }
+WallTime wall_now() noexcept {
+  return std::chrono::time_point_cast<WallTime::duration>(std::chrono::system_clock::now());
+}
 
 // Listeners and connections share an epoll set. A connection's tag is its address, which is even; a
 // listener's is odd and holds its descriptor.
@@ -64,8 +70,10 @@ class SmtpSink::Worker {
     Connection(int fd_in, const SinkContext& context) : fd(fd_in), session(context) {}
     const int fd;
     SinkSession session;
-    std::string carry;    ///< bytes that arrived but were not used up yet
-    std::string unsent;   ///< replies that the socket did not take yet
+    std::string carry;   ///< bytes that arrived but were not used up yet
+    std::string unsent;  ///< bytes for the wire that the socket did not take yet
+    std::string sealed;  ///< what `tls` has for the wire
+    std::unique_ptr<net::TlsEngine> tls;
     uint64_t serial = 0;  ///< tells a timer that its connection is gone
     MonoTime last_active{};
     uint32_t events = EPOLLIN;
@@ -83,6 +91,9 @@ class SmtpSink::Worker {
   void accept_from(int listener, MonoTime now);
   void on_event(Connection& connection, uint32_t events, MonoTime now);
   void on_readable(Connection& connection, MonoTime now);
+  [[nodiscard]] bool start_tls(Connection& connection);
+  void on_sealed(Connection& connection, MonoTime now);
+  static void seal(Connection& connection, std::string& out);
   /// Runs the session over buffer_[0, size), keeps the rest, sends the replies.
   void advance(Connection& connection, size_t size, MonoTime now);
   void apply(Connection& connection, const SinkSession::Step& step, MonoTime now);
@@ -101,6 +112,8 @@ class SmtpSink::Worker {
   SinkContext context_;
   std::unique_ptr<LedgerWriter> ledger_;
   uint64_t ledger_failures_ = 0;
+  uint64_t tls_sessions_ = 0;
+  uint64_t tls_resumed_ = 0;
   std::vector<char> buffer_;
   std::string out_;
   int epoll_fd_ = ::epoll_create1(EPOLL_CLOEXEC);
@@ -208,6 +221,10 @@ void SmtpSink::Worker::accept_from(int listener, MonoTime now) {
     epoll_event event{.events = EPOLLIN, .data = {.ptr = connection}};
     ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event);
     out_.clear();
+    if (shared_.options.tls_implicit) {
+      if (!start_tls(*connection)) close_connection(*connection);
+      continue;  // the greeting waits for the handshake
+    }
     apply(*connection, connection->session.greet(out_), now);
   }
 }
@@ -223,7 +240,71 @@ void SmtpSink::Worker::on_event(Connection& connection, uint32_t events, MonoTim
     if ((events & (EPOLLERR | EPOLLHUP)) != 0) close_connection(connection);
     return;
   }
+  if (connection.tls != nullptr) return on_sealed(connection, now);
   on_readable(connection, now);
+}
+
+bool SmtpSink::Worker::start_tls(Connection& connection) {
+  connection.tls =
+      net::TlsEngine::accept(*shared_.tls, shared_.tickets, wall_now(), connection.sealed);
+  return connection.tls != nullptr;
+}
+
+/// Bytes of a TLS connection: the handshake goes on, or plaintext comes out.
+void SmtpSink::Worker::on_sealed(Connection& connection, MonoTime now) {
+  using State = net::TlsEngine::State;
+  std::array<char, kSealedBytes> raw;
+  const uint32_t bytes_per_read = shared_.options.bytes_per_read;
+  const size_t room =
+      bytes_per_read > 0 ? std::min<size_t>(raw.size(), bytes_per_read) : raw.size();
+  const ssize_t got = ::recv(connection.fd, raw.data(), room, 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) {
+    connection.session.on_disconnect();
+    close_connection(connection);
+    return;
+  }
+  if (bytes_per_read > 0) pause(connection, now + shared_.options.read_pause);
+  const bool was_shaking = connection.tls->state() == State::kHandshake;
+  size_t size = connection.carry.size();
+  std::memcpy(buffer_.data(), connection.carry.data(), size);
+  connection.tls->set_input({raw.data(), static_cast<size_t>(got)});
+  for (size_t plain = 1; plain > 0 && size < buffer_.size(); size += plain) {
+    plain = connection.tls->read(buffer_.data() + size, buffer_.size() - size);
+  }
+  out_.clear();
+  const bool opened = was_shaking && connection.tls->state() == State::kOpen;
+  if (opened) {
+    ++tls_sessions_;
+    if (connection.tls->resumed()) ++tls_resumed_;
+    connection.session.on_secured();
+    if (shared_.options.tls_implicit) {
+      const SinkSession::Step step = connection.session.greet(out_);
+      connection.carry.assign(buffer_.data(), size);
+      return apply(connection, step, now);
+    }
+  }
+  const State state = connection.tls->state();
+  if (state == State::kFailed || state == State::kEnded) {
+    connection.session.on_disconnect();
+    connection.closing = true;
+    return flush(connection);
+  }
+  connection.carry.clear();
+  advance(connection, size, now);
+}
+
+/// Replaces `out` by its records, behind what else TLS has to say.
+void SmtpSink::Worker::seal(Connection& connection, std::string& out) {
+  constexpr size_t kRecord = net::TlsEngine::kRecordBytesMax;
+  if (connection.tls->state() != net::TlsEngine::State::kHandshake) {
+    for (size_t at = 0; at < out.size(); at += kRecord) {
+      connection.tls->write(std::string_view(out).substr(at, kRecord));
+    }
+    if (connection.closing) connection.tls->close();
+  }
+  out.swap(connection.sealed);
+  connection.sealed.clear();
 }
 
 void SmtpSink::Worker::on_readable(Connection& connection, MonoTime now) {
@@ -262,10 +343,17 @@ void SmtpSink::Worker::advance(Connection& connection, size_t size, MonoTime now
 void SmtpSink::Worker::apply(Connection& connection, const SinkSession::Step& step, MonoTime now) {
   if (step.next == SinkSession::Next::kDelay) pause(connection, now + step.delay);
   if (step.next == SinkSession::Next::kClose) connection.closing = true;
+  if (step.next == SinkSession::Next::kSecure) {
+    connection.unsent += out_;  // in clear, before the first record
+    out_.clear();
+    connection.carry.clear();
+    if (!start_tls(connection)) connection.closing = true;
+  }
   flush(connection);
 }
 
 void SmtpSink::Worker::flush(Connection& connection) {
+  if (connection.tls != nullptr) seal(connection, out_);
   if (!connection.unsent.empty()) {
     connection.unsent += out_;
     out_.swap(connection.unsent);
@@ -322,6 +410,7 @@ void SmtpSink::Worker::fire_timers(MonoTime now) {
     if (!out_.empty()) {
       std::string held;
       held.swap(out_);
+      if (connection.tls != nullptr) seal(connection, held);
       connection.unsent += held;  // goes out together with what the carried bytes bring
     }
     const size_t carried = connection.carry.size();
@@ -359,6 +448,8 @@ void SmtpSink::Worker::add_to(SinkReport& report,
                               std::vector<const SequenceTracker*>& trackers) const {
   report.counts.add(counts_);
   report.ledger_failures += ledger_failures_;
+  report.tls_sessions += tls_sessions_;
+  report.tls_resumed += tls_resumed_;
   trackers.push_back(&tracker_);
   clockid_t clock = 0;
   timespec used{};
@@ -387,8 +478,28 @@ Result<std::unique_ptr<SmtpSink>> SmtpSink::start(const SinkOptions& options) {
   return sink;
 }
 
+Status SmtpSink::open_tls() {
+  const SinkOptions& options = shared_.options;
+  if (options.tls_chain_file.empty()) return {};
+  std::string error;
+  std::vector<std::string> warnings;
+  net::TlsServerOptions tls{
+      .name = "sink",
+      .identity = {.chain_parameter = "--tls-chain", .chain_files = {options.tls_chain_file}},
+      .cipher_parameter = "ciphers",
+      .ciphers = "HIGH",
+      .ca_parameter = "authorities",
+      .digest_parameter = "digest"};
+  shared_.tls = net::TlsServerContext::create(tls, &error, &warnings);
+  if (shared_.tls == nullptr) {
+    return Error{.code = Code::kMalformed, .text = "--tls-chain: cannot be used"};
+  }
+  return {};
+}
+
 Status SmtpSink::open_workers(const SinkOptions& options) {
   shared_.options = options;
+  BARID_TRY_VOID(open_tls());
   shared_.stop_fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   shared_.done_fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (shared_.stop_fd < 0 || shared_.done_fd < 0) return error_from_errno(errno, "eventfd");

@@ -15,13 +15,17 @@
 #include "bench/sink_faults.h"
 #include "bench/sink_session.h"
 #include "core/base/result.h"
+#include "shard/net/tls_server_context.h"
+#include "shard/net/tls_tickets.h"
 
 namespace barid::bench {
 
 struct SinkOptions {
   std::vector<Endpoint> listen;
   uint32_t thread_count = 1;
-  SinkExtensions extensions;
+  SinkExtensions extensions;   ///< starttls needs tls_chain_file
+  std::string tls_chain_file;  ///< private key, certificate, intermediates
+  bool tls_implicit = false;   ///< TLS before the greeting
   FaultScript faults;
   uint64_t seed = 1;
   uint32_t connections_max = 20'000;
@@ -42,6 +46,8 @@ struct SinkReport {
   /// Between the first and the last message; 0 with fewer than two.
   double seconds = 0;
   double messages_per_second = 0;
+  uint64_t tls_sessions = 0;  ///< handshakes that ended well,
+  uint64_t tls_resumed = 0;   ///< of those, without a new key exchange
 };
 
 class SmtpSink {
@@ -67,6 +73,8 @@ class SmtpSink {
   /// What the worker threads share.
   struct Shared {
     SinkOptions options;
+    std::unique_ptr<const net::TlsServerContext> tls;  ///< null: there is none
+    net::TlsTicketKeys tickets;
     std::atomic<uint64_t> messages{0};
     std::atomic<uint32_t> connections_open{0};
     int stop_fd = -1;
@@ -77,6 +85,7 @@ class SmtpSink {
   class Worker;
   SmtpSink();
   [[nodiscard]] Status open_workers(const SinkOptions& options);
+  [[nodiscard]] Status open_tls();
 
   Shared shared_;
   std::vector<Endpoint> endpoints_;

@@ -5,6 +5,7 @@ that this test signs, served by nsd behind unbound."""
 
 import hashlib
 import http.server
+import json
 import pathlib
 import re
 import shutil
@@ -17,7 +18,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from barid_harness import RawClient, Scenario, find_program, free_port, wait_until  # noqa: E402
+from barid_harness import BENCH, RawClient, Scenario, find_program, free_port, listening, wait_until  # noqa: E402
 from tls_support import Authority, TlsSink, start_resolver  # noqa: E402
 
 
@@ -368,6 +369,37 @@ class Dane(Outgoing):
                                ("unusable.signed.example", "no usable TLSA records found for unusablemx.signed.example"),
                                ("three.plain.example", "non DNSSEC destination threemx.plain.example")):
             self.assertEqual(self.attempt(domain), ("deferred", "4.7.5", reason))
+
+
+class BenchSink(Outgoing):
+    """`barid-bench sink --tls` is a peer of others' tests: it must do what it says."""
+
+    def test_both_ways(self):
+        chain = self.authority.issue("localhost").chain_file
+        for how in ("starttls", "implicit"):
+            with self.subTest(how):
+                port = free_port()
+                sink = subprocess.Popen([BENCH, "sink", f"127.0.0.1:{port}", "--tls", how, "--tls-chain", chain, "--json"],
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                self.addCleanup(sink.stdout.close)
+                self.addCleanup(sink.kill)
+                wait_until(lambda: listening(port), "the sink listens")
+                server = self.barid(how, relayhost=f"[localhost]:{port}", smtp_tls_security_level="secure",
+                                    smtp_tls_CAfile=self.authority.certificate, shard_count="1",
+                                    smtp_tls_wrappermode="yes" if how == "implicit" else "no")
+                name = self.send(server)
+                self.assertEqual(self.outcome(server, name)[0], "sent")
+                server.stop()
+                done = subprocess.run([BENCH, "source", f"127.0.0.1:{port}", "--tls", how, "--messages", "40", "--sessions",
+                                       "2", "--messages-per-session", "4", "--size", "1k-100k", "--json"],
+                                      capture_output=True, text=True, timeout=60)
+                source = json.loads(done.stdout)
+                sink.terminate()
+                report = json.loads(sink.communicate(timeout=30)[0])
+                self.assertEqual((source["accepted"], report["messages"], report["corrupt"], report["lost"]), (40, 41, 0, 0))
+                self.assertEqual(report["tls_sessions"], source["tls_sessions"] + 1)
+                self.assertEqual(report["tls_resumed"], source["tls_resumed"])
+                self.assertGreater(report["tls_resumed"], 0)
 
 
 class PolicyHost(http.server.BaseHTTPRequestHandler):

@@ -126,6 +126,20 @@ const std::vector<net::SocketAddress>& own_socket_addresses(const Configuration&
   return addresses;
 }
 
+std::vector<dns::Destination> fallback_relays(const ConfigurationScope& scope,
+                                              const std::string& prefix,
+                                              const dns::DestinationDefaults& defaults,
+                                              Problems* problems) {
+  const std::string fallback = scope.get(prefix + "fallback_relay");
+  if (fallback.empty()) return {};
+  dns::ParsedDestinations parsed = dns::parse_destinations(fallback, defaults);
+  if (!parsed.error.empty()) {
+    problems->errors.push_back(scope.place_of(prefix + "fallback_relay") + prefix +
+                               "fallback_relay: " + parsed.error);
+  }
+  return std::move(parsed.destinations);
+}
+
 smtp::ClientSettings client_settings(const Configuration& configuration,
                                      const config::ServiceEntry& entry,
                                      const lookup::OpenContext& base, Problems* problems) {
@@ -174,14 +188,7 @@ smtp::ClientSettings client_settings(const Configuration& configuration,
   settings.destination = {
       .syntax = lmtp ? dns::DestinationSyntax::kLmtp : dns::DestinationSyntax::kSmtp,
       .port = port.value_or(25)};
-  if (const std::string fallback = scope.get(prefix + "fallback_relay"); !fallback.empty()) {
-    dns::ParsedDestinations parsed = dns::parse_destinations(fallback, settings.destination);
-    if (!parsed.error.empty()) {
-      problems->errors.push_back(scope.place_of(prefix + "fallback_relay") + prefix +
-                                 "fallback_relay: " + parsed.error);
-    }
-    settings.fallback = std::move(parsed.destinations);
-  }
+  settings.fallback = fallback_relays(scope, prefix, settings.destination, problems);
   settings.tls = client_tls(configuration, scope, lmtp ? "lmtp" : "smtp", context, problems);
   settings.timeouts = client_timeouts(scope, prefix);
   settings.source_v4 =
