@@ -249,6 +249,10 @@ service auth {{
 }}
 service anvil {{
   chroot =
+  # Its penalty makes right passwords wait for up to 15 s after wrong ones, and a login may take 10.
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =
