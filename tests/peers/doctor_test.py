@@ -3,15 +3,19 @@
 Method: zones served by unbound on loopback, one domain as it should be and some that are not.
 """
 
+import http.server
 import json
 import pathlib
 import socket
+import ssl
 import subprocess
 import sys
+import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import BARID, Scenario, find_program, free_port, wait_until  # noqa: E402
+from tls_support import Authority  # noqa: E402
 
 UNBOUND = """
 server:
@@ -68,7 +72,8 @@ class Doctor(Scenario):
         (self.directory / "table").write_text("".join(line + "\n" for line in lines))
         settings = {"myhostname": "mx.good.example", "queue_directory": self.directory / "queue",
                     "dns_forwarders": f"127.0.0.1@{dns_port}",
-                    "dkim_signing_maps": f"texthash:{self.directory}/table", **main}
+                    "dkim_signing_maps": f"texthash:{self.directory}/table",
+                    "mta_sts_CAfile": self.authority.certificate, "mta_sts_port": self.policy_host.server_port, **main}
         (self.directory / "main.cf").write_text("".join(f"{k} = {v}\n" for k, v in settings.items()))
 
     def examine(self, *arguments):
@@ -91,6 +96,7 @@ class Doctor(Scenario):
             "good.example. MX 10 mx.good.example.", self.txt("good.example", "v=spf1 mx -all"),
             self.txt(good["name"], value[:200], value[200:]),
             self.txt("_dmarc.good.example", "v=DMARC1; p=reject"), self.txt("_mta-sts.good.example", "v=STSv1; id=1"),
+            "mta-sts.good.example. A 127.0.0.1",
             self.txt("bad.example", "v=spf1 ip4:9.9.9.200 -all"),
             self.txt(other["name"], "v=DKIM1; k=rsa; p=" + "AAAA" * 20),
             self.txt("_dmarc.bad.example", "v=DMARC1; p=nothing"))
@@ -99,7 +105,50 @@ class Doctor(Scenario):
         super().setUp()
         self.good, self.bad = self.new_key("good.example", "s1"), self.new_key("bad.example", "s1")
         self.port = self.zone(self.good, self.bad)
+        self.serve_policy()
         self.configure(self.port, self.good["table"], self.bad["table"])
+
+    def serve_policy(self):
+        """https://mta-sts.good.example, whose policy is self.policy."""
+        scenario = self
+        self.policy = "version: STSv1\nmode: enforce\nmx: *.good.example\nmax_age: 86400\n"
+
+        class Host(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = scenario.policy.encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *unused):
+                pass
+
+        self.authority = Authority(self.directory / "ca")
+        identity = self.authority.issue("mta-sts.good.example")
+        self.policy_host = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Host)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(identity.certificate, identity.key)
+        self.policy_host.socket = context.wrap_socket(self.policy_host.socket, server_side=True)
+        threading.Thread(target=self.policy_host.serve_forever, daemon=True).start()
+        self.addCleanup(self.policy_host.server_close)
+        self.addCleanup(self.policy_host.shutdown)
+
+    def test_policies_are_fetched(self):
+        for text, status, word in (
+                (self.policy, "ok", "enforced"), (self.policy.replace("enforce", "testing"), "warning", "not enforced"),
+                (self.policy.replace("*.good", "mx.other"), "failed", "does not name the mail host mx.good.example"),
+                ("nonsense", "failed", "a line without a colon")):
+            self.policy = text
+            self.configure(self.port, self.good["table"])
+            _, findings, said = self.examine("--address", "9.9.9.10", "--probe", f"127.0.0.1:{free_port()}")
+            finding = findings["mta-sts-policy", "good.example"]
+            self.assertEqual(finding["status"], status, (finding, said))
+            self.assertIn(word, finding["text"])
+        self.configure(self.port, self.good["table"], mta_sts_CAfile="")
+        _, findings, _ = self.examine("--address", "9.9.9.10", "--probe", f"127.0.0.1:{free_port()}")
+        self.assertIn("SSL", findings["mta-sts-policy", "good.example"]["text"])
 
     def test_all_is_well(self):
         sink = self.sink()
@@ -109,7 +158,8 @@ class Doctor(Scenario):
         self.assertEqual((code, failed), (0, {}), said)
         for check, subject in (("helo", "mx.good.example"), ("ptr", "9.9.9.10"), ("spf", "good.example"),
                                ("dkim", "s1._domainkey.good.example"), ("dmarc", "good.example"),
-                               ("mx", "good.example"), ("mta-sts", "good.example"), ("port", "127.0.0.1")):
+                               ("mx", "good.example"), ("mta-sts", "good.example"),
+                               ("mta-sts-policy", "good.example"), ("port", "127.0.0.1")):
             self.assertEqual(findings[check, subject]["status"], "ok", findings[check, subject])
         for check in ("limits", "io_uring", "disk", "space", "clock", "certificate"):
             self.assertTrue(any(key[0] == check for key in findings), check)

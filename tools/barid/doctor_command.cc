@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kFooter =
     R"(checks: limits, io_uring, disk, space, clock, certificate; helo, ptr; for each domain that is signed
-(and --domain): spf, dkim, dmarc, mx, mta-sts; port
+(and --domain): spf, dkim, dmarc, mx, mta-sts, mta-sts-policy; port
 examples:
   barid doctor
   barid doctor --json --address 192.0.2.25 --domain example.com --probe mx.example.net

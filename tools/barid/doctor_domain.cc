@@ -16,6 +16,7 @@
 #include "tools/barid/doctor.h"
 #include "tools/barid/settings_parts.h"
 #include "tools/barid/spf_check.h"
+#include "tools/barid/sts_store.h"
 
 namespace barid::tools {
 namespace {
@@ -205,6 +206,45 @@ void examine_dmarc(const DoctorEnv& env, const std::string& domain,
   env.add(std::move(finding));
 }
 
+/// The policy behind the record, as senders fetch it: it must name every mail host.
+void examine_sts_policy(const DoctorEnv& env, const std::string& domain,
+                        const std::vector<dns::MxRecord>& mx) {
+  Finding finding{.check = "mta-sts-policy",
+                  .subject = domain,
+                  .health = Health::kFailed,
+                  .text = "",
+                  .advice = "senders that knew an older policy keep it; others send without one"};
+  std::vector<std::string> addresses;
+  for (const RecordType type : {RecordType::kA, RecordType::kAaaa}) {
+    const dns::Answer answer = env.dns.query("mta-sts." + domain, type);
+    for (const net::SocketAddress& address : answer.addresses) {
+      addresses.push_back(address.ip_text());
+    }
+  }
+  StsStore store{std::string()};
+  store.set_settings({.ca_file = env.configuration.get("mta_sts_CAfile"),
+                      .port = static_cast<uint16_t>(env.configuration.get_int("mta_sts_port"))});
+  smtp::FetchedStsPolicy fetched{.text = {}, .error = "mta-sts." + domain + " has no address"};
+  if (!addresses.empty()) fetched = store.fetch(domain, addresses);
+  const dns::ParsedStsPolicy parsed = dns::parse_sts_policy(fetched.text);
+  if (!fetched.error.empty() || !parsed.error.empty()) {
+    finding.text =
+        "its policy cannot be used: " + (fetched.error.empty() ? parsed.error : fetched.error);
+    return env.add(std::move(finding));
+  }
+  for (const dns::MxRecord& one : mx) {
+    if (parsed.policy.mode == dns::StsMode::kNone || sts_allows(parsed.policy, one.host)) continue;
+    finding.text = "its policy does not name the mail host " + one.host;
+    finding.advice = "add the line \"mx: " + one.host + "\" and change the record's id";
+    return env.add(std::move(finding));
+  }
+  const bool enforced = parsed.policy.mode == dns::StsMode::kEnforce;
+  finding.health = enforced ? Health::kOk : Health::kWarning;
+  finding.text = enforced ? "its policy is enforced" : "its policy is not enforced";
+  finding.advice = enforced ? "" : "once reports (TLS-RPT) are clean, go on to mode: enforce";
+  env.add(std::move(finding));
+}
+
 void examine_mail_hosts(const DoctorEnv& env, const std::string& domain) {
   const dns::Answer mx = env.dns.query(domain, RecordType::kMx);
   const bool receives = !mx.mx.empty() && !mx.mx.front().host.empty();
@@ -226,6 +266,7 @@ void examine_mail_hosts(const DoctorEnv& env, const std::string& domain) {
                    : count == 0 ? "it has no MTA-STS record"
                                 : "it has several MTA-STS records, which count as none",
            .advice = count == 1 ? "" : "one TXT record at _mta-sts protects mail to the domain"});
+  if (count == 1) examine_sts_policy(env, domain, mx.mx);
 }
 
 }  // namespace
