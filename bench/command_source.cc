@@ -26,6 +26,7 @@ struct Arguments {
   std::string tls = "none";
   std::string duration, warmup, reply_timeout = "60s", stall_timeout = "90s", retry_delay = "1s";
   SourceOptions options;
+  bool http = false;
   bool json = false;
 };
 
@@ -51,6 +52,14 @@ Status finish_options(Arguments& arguments) {
     options.mode = SourceMode::kBdat;
   else
     options.mode = SourceMode::kPipeline;
+  if (arguments.http) {
+    options.mode = SourceMode::kHttp;
+    if (options.tls == SourceTls::kStarttls) {
+      return Error{.code = Code::kMalformed, .text = "--http has TLS from the start, or none"};
+    }
+  } else if (options.batch > 1) {
+    return Error{.code = Code::kMalformed, .text = "--batch goes with --http"};
+  }
   if (options.shape.run.empty()) options.shape.run = make_run_name();
   const bool bounded = options.message_count > 0 || options.duration > Duration::zero();
   if (!bounded) options.message_count = 10'000;
@@ -96,6 +105,7 @@ std::function<int()> add_source_command(CLI::App& app) {
       "  barid-bench source 127.0.0.1:2525 --mode sequential --sessions 200 "
       "--duration 10s --warmup 2s\n"
       "  barid-bench source 127.0.0.1:2525 --tls starttls --tls-fresh --messages-per-session 1\n"
+      "  barid-bench source 127.0.0.1:8025 --http --batch 100 --duration 10s\n"
       "  barid-bench source 127.0.0.1:2525 --mode bdat --depth 8 --rate 5000 "
       "--duration 30s --json");
   command->add_option("target", arguments->target, "address:port, numeric")->required();
@@ -109,6 +119,12 @@ std::function<int()> add_source_command(CLI::App& app) {
   command->add_option("--mode", arguments->mode, "sequential, pipeline or bdat")
       ->capture_default_str()
       ->check(CLI::IsMember({"sequential", "pipeline", "bdat"}));
+  command->add_flag("--http", arguments->http,
+                    "POST /emails over kept connections instead of SMTP");
+  command->add_option("--batch", options.batch, "with --http: emails in a POST /emails/batch")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, 1000u));
+  command->add_option("--api-key", options.api_key, "with --http: key in Authorization");
   command
       ->add_option("--tls", arguments->tls, "none, starttls or implicit; any certificate will do")
       ->check(CLI::IsMember({"none", "starttls", "implicit"}))

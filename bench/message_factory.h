@@ -42,6 +42,7 @@ struct MessageShape {
 struct MessageTail {
   std::string dotted;  ///< with dot-stuffing and the final ".\r\n" (RFC 5321 4.5.2)
   std::string plain;   ///< as BDAT carries it (RFC 3030)
+  std::string json;    ///< an email as the HTTP API takes it, from behind the JSON head on
   uint64_t hash = 0;   ///< ContentHash of everything after the header block
 };
 
@@ -56,6 +57,8 @@ class MessageFactory {
   }
   /// Appends the header fields that name the message; always head_bytes() long.
   void append_head(uint64_t sequence, std::string& out) const;
+  /// Appends the beginning of the email in JSON; its end is the tail's `json`. Always as long.
+  void append_json_head(uint64_t sequence, std::string& out) const;
   [[nodiscard]] uint32_t head_bytes() const noexcept {
     return static_cast<uint32_t>(head_template_.size());
   }
@@ -75,6 +78,7 @@ class MessageFactory {
  private:
   explicit MessageFactory(const MessageShape& shape) : shape_(shape) {}
   void build_head();
+  [[nodiscard]] std::string build_json(std::string_view hash, std::string_view body) const;
   [[nodiscard]] MessageTail build_tail(uint64_t bytes_wanted, uint64_t seed) const;
 
   MessageShape shape_;

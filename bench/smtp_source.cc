@@ -13,6 +13,8 @@
 #include <memory>
 #include <vector>
 
+#include "bench/http_session.h"
+#include "bench/source_session.h"
 #include "shard/net/tls_client_context.h"
 #include "shard/net/tls_engine.h"
 
@@ -46,8 +48,8 @@ class Generator {
 
  private:
   struct Slot {
-    explicit Slot(SourceContext& context) : session(context) {}
-    SourceSession session;
+    explicit Slot(SourceContext& context);
+    std::unique_ptr<LoadSession> session;
     std::string sealed;  ///< records for the wire; before the engine that writes to it
     size_t sealed_sent = 0;
     std::unique_ptr<net::TlsEngine> tls;
@@ -92,6 +94,14 @@ class Generator {
   MonoTime rested_at_{};  ///< last time nothing was due
 };
 
+Generator::Slot::Slot(SourceContext& context) {
+  if (context.mode == SourceMode::kHttp) {
+    session = std::make_unique<HttpSession>(context);
+  } else {
+    session = std::make_unique<SourceSession>(context);
+  }
+}
+
 Generator::~Generator() {
   for (const auto& slot : slots_) {
     if (slot->fd >= 0) ::close(slot->fd);
@@ -118,6 +128,8 @@ Status Generator::open() {
   context_.depth = options_.depth;
   context_.messages_per_session = options_.messages_per_session;
   context_.with_size = options_.with_size;
+  context_.batch = options_.batch;
+  if (!options_.api_key.empty()) context_.authorization = "Bearer " + options_.api_key;
   context_.open_loop = options_.rate > 0;
   context_.helo_name = options_.helo_name;
   for (uint32_t i = 0; i < options_.session_count; ++i) {
@@ -144,7 +156,7 @@ Result<SourceReport> Generator::run() {
   while (report_.stopped_by.empty() && !finished(mono_now())) turn();
   const MonoTime end = mono_now();
   for (const auto& slot : slots_) {
-    if (slot->fd >= 0 && slot->session.waiting()) slot->session.on_disconnect(end);
+    if (slot->fd >= 0 && slot->session->waiting()) slot->session->on_disconnect(end);
   }
   say_goodbye();
   report_.cpu_seconds = thread_cpu_seconds() - cpu_before;
@@ -233,9 +245,9 @@ void Generator::on_event(Slot& slot, uint32_t events) {
       ++report_.counts.connections_failed;
       return drop(slot, now, kReconnectDelay);
     }
-    slot.session.on_connected(now);
+    slot.session->on_connected(now);
     set_events(slot, EPOLLIN);
-    if (options_.tls != SourceTls::kImplicit) return;
+    if (options_.tls != SourceTls::kImplicit) return after(slot, now);
     if (!start_tls(slot)) return drop(slot, now, kReconnectDelay);
     return flush(slot, now);
   }
@@ -247,11 +259,11 @@ void Generator::receive(Slot& slot, MonoTime now) {
   const ssize_t got = ::recv(slot.fd, buffer_.data(), buffer_.size(), 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return drop(slot, now, kReconnectDelay);
-  const bool quitting = slot.session.phase() == SourceSession::Phase::kQuitting;
+  const bool quitting = slot.session->phase() == LoadSession::Phase::kQuitting;
   const std::string_view bytes(buffer_.data(), static_cast<size_t>(got));
   if (slot.tls == nullptr) {
-    slot.session.on_bytes(bytes, now);
-    if (slot.session.phase() == SourceSession::Phase::kSecuring && !start_tls(slot)) {
+    slot.session->on_bytes(bytes, now);
+    if (slot.session->phase() == LoadSession::Phase::kSecuring && !start_tls(slot)) {
       return drop(slot, now, kReconnectDelay);
     }
   } else if (!open_bytes(slot, bytes, now)) {
@@ -262,16 +274,17 @@ void Generator::receive(Slot& slot, MonoTime now) {
     return;
   }
   // An orderly end makes room for the next connection at once, a refusal waits a little.
-  if (slot.session.phase() == SourceSession::Phase::kClosed) {
-    return drop(slot, now, quitting ? Duration::zero() : kReconnectDelay);
+  if (slot.session->phase() == LoadSession::Phase::kClosed) {
+    const bool orderly = quitting || slot.session->left();
+    return drop(slot, now, orderly ? Duration::zero() : kReconnectDelay);
   }
   after(slot, now);
 }
 
 /// What a session's step may have left to do: bytes to send, a place among the idle.
 void Generator::after(Slot& slot, MonoTime now) {
-  if (!slot.session.output().empty() || !slot.sealed.empty()) flush(slot, now);
-  if (slot.fd >= 0 && !slot.listed_idle && slot.session.idle()) {
+  if (!slot.session->output().empty() || !slot.sealed.empty()) flush(slot, now);
+  if (slot.fd >= 0 && !slot.listed_idle && slot.session->idle()) {
     slot.listed_idle = true;
     idle_.push_back(&slot);
     context_.idle_sessions = idle_.size();
@@ -312,18 +325,18 @@ bool Generator::open_bytes(Slot& slot, std::string_view bytes, MonoTime now) {
       secured = true;
       ++report_.counts.tls_sessions;
       if (slot.tls->resumed()) ++report_.counts.tls_resumed;
-      slot.session.on_secured(now);
+      slot.session->on_secured(now);
     }
     if (got == 0) break;
-    slot.session.on_bytes({plain.data(), got}, now);
+    slot.session->on_bytes({plain.data(), got}, now);
   }
-  const bool quitting = slot.session.phase() == SourceSession::Phase::kClosed;
+  const bool quitting = slot.session->phase() == LoadSession::Phase::kClosed;
   return slot.tls->state() != State::kFailed && (quitting || slot.tls->state() != State::kEnded);
 }
 
 /// Records hold what several writes would: as much as there is.
 void Generator::flush_sealed(Slot& slot, MonoTime now) {
-  OutputQueue& output = slot.session.output();
+  OutputQueue& output = slot.session->output();
   std::string record;
   for (;;) {
     while (slot.tls->state() == net::TlsEngine::State::kOpen && !output.empty() &&
@@ -354,7 +367,7 @@ void Generator::flush_sealed(Slot& slot, MonoTime now) {
 
 void Generator::flush(Slot& slot, MonoTime now) {
   if (slot.tls != nullptr) return flush_sealed(slot, now);
-  OutputQueue& output = slot.session.output();
+  OutputQueue& output = slot.session->output();
   while (!output.empty()) {
     std::array<iovec, kVectorsMax> vectors;
     msghdr message{};
@@ -377,7 +390,7 @@ void Generator::set_events(Slot& slot, uint32_t wanted) {
 }
 
 void Generator::drop(Slot& slot, MonoTime now, Duration reconnect_after) {
-  slot.session.on_disconnect(now);
+  slot.session->on_disconnect(now);
   slot.tls.reset();
   slot.sealed.clear();
   slot.sealed_sent = 0;
@@ -396,8 +409,8 @@ void Generator::dispatch_due(MonoTime now) {
     idle_.pop_back();
     context_.idle_sessions = idle_.size();
     slot->listed_idle = false;
-    if (slot->fd < 0 || !slot->session.idle()) continue;
-    slot->session.pump(now);
+    if (slot->fd < 0 || !slot->session->idle()) continue;
+    slot->session->pump(now);
     after(*slot, now);
   }
 }
@@ -412,8 +425,8 @@ void Generator::sweep(MonoTime now) {
       if (work_left && now >= slot.connect_at) connect(slot, now);
       continue;
     }
-    const MonoTime since = slot.connecting ? slot.connect_at : slot.session.last_active();
-    const bool owed = slot.connecting || slot.session.waiting();
+    const MonoTime since = slot.connecting ? slot.connect_at : slot.session->last_active();
+    const bool owed = slot.connecting || slot.session->waiting();
     if (owed && now - since > options_.reply_timeout) drop(slot, now, kReconnectDelay);
   }
   const auto due = supply_->next_due(now);
@@ -427,19 +440,19 @@ void Generator::sweep(MonoTime now) {
   }
 }
 
-/// QUIT on every session that is at rest, then a short wait for the replies, so that the target
-/// does not log lost connections.
+/// A farewell on every session that is at rest, then a short wait for the replies, so that the
+/// target does not log lost connections.
 void Generator::say_goodbye() {
   supply_->stop();
   const MonoTime until = mono_now() + kQuitPatience;
   for (const auto& each : slots_) {
     if (each->fd < 0 || each->connecting) continue;
-    each->session.quit(mono_now());
-    if (each->session.phase() == SourceSession::Phase::kQuitting) flush(*each, mono_now());
+    each->session->quit(mono_now());
+    if (each->session->phase() == LoadSession::Phase::kQuitting) flush(*each, mono_now());
   }
   const auto open = [this] {
     return std::any_of(slots_.begin(), slots_.end(), [](const auto& slot) {
-      return slot->fd >= 0 && slot->session.phase() == SourceSession::Phase::kQuitting;
+      return slot->fd >= 0 && slot->session->phase() == LoadSession::Phase::kQuitting;
     });
   };
   std::array<epoll_event, kEventsMax> events;

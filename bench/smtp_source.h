@@ -1,6 +1,5 @@
-// The SMTP load generator: one thread, its own epoll loop, so that what is measured shares no code
-// with what measures it.
-// Layer: bench; blocking call.
+// The load generator, SMTP and HTTP: one thread, its own epoll loop, so that what is measured
+// shares no code with what measures it. Layer: bench; blocking call.
 #pragma once
 
 #include <atomic>
@@ -9,8 +8,8 @@
 
 #include "bench/endpoint.h"
 #include "bench/histogram.h"
+#include "bench/load_session.h"
 #include "bench/message_factory.h"
-#include "bench/source_session.h"
 #include "core/base/result.h"
 #include "core/base/time.h"
 
@@ -26,6 +25,8 @@ struct SourceOptions {
   bool tls_resume = true;  ///< sessions of earlier connections
   bool fall_back = false;  ///< to kSequential, if the target lacks what `mode` needs
   uint32_t depth = 4;      ///< messages in flight per session with kBdat
+  uint32_t batch = 1;      ///< emails in a request with kHttp
+  std::string api_key;     ///< with kHttp; empty = none
   MessageShape shape;
   bool with_size = false;  ///< SIZE= on MAIL
   double rate = 0;         ///< open loop: messages/s; 0: closed loop
@@ -44,7 +45,7 @@ struct SourceOptions {
 
 struct SourceReport {
   SourceCounts counts;
-  Histogram latency;  ///< nanoseconds to the final 250
+  Histogram latency;  ///< nanoseconds to the final 250 or 200
   bool fell_back = false;
   uint64_t begun = 0;  ///< messages taken from the supply
   double seconds = 0;  ///< measured window

@@ -7,8 +7,6 @@
 #include <cstring>
 #include <iterator>
 
-#include "core/base/assert.h"
-
 namespace barid::bench {
 namespace {
 
@@ -20,53 +18,7 @@ bool is_temporary(uint16_t code) noexcept { return code >= 400 && code < 500; }
 
 }  // namespace
 
-// ---- OutputQueue
-
-void OutputQueue::close_text() {
-  if (text_.size() == closed_) return;
-  segments_.push_back({.borrowed = nullptr, .offset = closed_, .length = text_.size() - closed_});
-  closed_ = text_.size();
-}
-
-void OutputQueue::borrow(std::string_view bytes) {
-  close_text();
-  segments_.push_back({.borrowed = bytes.data(), .offset = 0, .length = bytes.size()});
-}
-
-size_t OutputQueue::vectors(std::span<iovec> out) {
-  close_text();
-  size_t count = 0;
-  for (size_t i = first_; i < segments_.size() && count < out.size(); ++i) {
-    const Segment& segment = segments_[i];
-    const char* base = segment.borrowed != nullptr ? segment.borrowed : text_.data();
-    out[count++] =
-        iovec{.iov_base = const_cast<char*>(base + segment.offset), .iov_len = segment.length};
-  }
-  return count;
-}
-
-void OutputQueue::consume(size_t bytes) {
-  while (bytes > 0) {
-    BARID_ASSERT(first_ < segments_.size());
-    Segment& segment = segments_[first_];
-    const size_t taken = std::min(bytes, segment.length);
-    segment.offset += taken;
-    segment.length -= taken;
-    bytes -= taken;
-    if (segment.length == 0) ++first_;
-  }
-  if (first_ == segments_.size() && text_.size() == closed_) clear();
-}
-
-void OutputQueue::clear() noexcept {
-  text_.clear();
-  segments_.clear();
-  closed_ = first_ = 0;
-}
-
-// ---- SourceSession
-
-SourceSession::SourceSession(SourceContext& context) : context_(context) {
+SourceSession::SourceSession(SourceContext& context) : LoadSession(context) {
   flights_.resize(context.mode == SourceMode::kBdat ? std::max<uint32_t>(1, context.depth) : 2);
 }
 
@@ -299,26 +251,8 @@ void SourceSession::on_data_reply(Flight& flight, uint16_t code, MonoTime now) {
 }
 
 void SourceSession::on_accepted(Flight& flight, MonoTime now) {
-  SourceCounts& counts = *context_.counts;
-  const MessageFactory& factory = *context_.factory;
-  const uint64_t sequence = flight.work.sequence;
-  ++counts.accepted;
-  counts.bytes_accepted += factory.message_bytes(sequence);
-  counts.recipients_refused += flight.rcpt_replies - flight.rcpt_accepted;
-  if (now >= context_.window_start) {
-    ++counts.accepted_in_window;
-    const int64_t latency = (now - flight.work.start).count();
-    context_.latency->record(latency > 0 ? static_cast<uint64_t>(latency) : 0);
-  }
-  if (context_.ledger == nullptr) return;
-  std::string name = factory.shape().run + "-" + std::string(kSequenceDigits, '0');
-  write_decimal(sequence, kSequenceDigits, name.data() + name.size() - kSequenceDigits);
-  for (uint32_t i = 0; i < flight.rcpt_replies; ++i) {
-    if (!flight.accepted[i]) continue;
-    scratch_.clear();
-    factory.append_recipient(sequence, i, scratch_);
-    context_.ledger->add(name, scratch_, factory.tail(sequence).hash);
-  }
+  context_.counts->recipients_refused += flight.rcpt_replies - flight.rcpt_accepted;
+  count_accepted(flight.work, flight.accepted, now);
 }
 
 void SourceSession::on_refused(Flight& flight, MonoTime now) {
@@ -326,10 +260,7 @@ void SourceSession::on_refused(Flight& flight, MonoTime now) {
   if (collateral_) return context_.supply->give_back(flight.work);
   ++counts.replies_refusing[flight.refusal];
   if (is_temporary(flight.refusal)) {
-    if (context_.supply->retry(flight.work, now))
-      ++counts.retried;
-    else
-      ++counts.tempfailed;
+    if (!try_again(flight.work, now)) ++counts.tempfailed;
   } else {
     ++counts.permfailed;
   }
@@ -339,10 +270,7 @@ void SourceSession::settle_broken(Flight& flight, MonoTime now) {
   SourceCounts& counts = *context_.counts;
   if (flight.refusal != 0) return on_refused(flight, now);
   const bool doubtful = flight.content_sent && output_.empty();
-  if (context_.supply->retry(flight.work, now))
-    ++counts.retried;
-  else
-    ++(doubtful ? counts.in_doubt : counts.lost);
+  if (!try_again(flight.work, now)) ++(doubtful ? counts.in_doubt : counts.lost);
 }
 
 void SourceSession::end_flight(MonoTime now) {
@@ -381,6 +309,8 @@ bool SourceSession::may_begin() const noexcept {
              flights_[flight_first_].refusal == 0 && context_.idle_sessions == 0;
     case SourceMode::kBdat:
       return !collateral_ && flight_count_ < flights_.size();
+    case SourceMode::kHttp:
+      break;
   }
   return false;
 }

@@ -8,12 +8,16 @@ namespace barid::http {
 namespace {
 constexpr size_t kBacklogBytesMax = 256 * 1024;  // then the writer waits for the client
 constexpr size_t kPieceBytesMax = 128 * 1024;
+constexpr size_t kHeadBytesUsual = 512;
+constexpr size_t kWithHeadBytesMax = 16 * 1024;
 }  // namespace
 
-void Exchange::write_head(const Response& response, bool streamed) {
+std::string Exchange::head_of(const Response& response, bool streamed) {
   BARID_ASSERT(state_ == State::kOpen);
   status_ = response.status;
   std::string head;
+  head.reserve(kHeadBytesUsual +
+               (streamed ? 0 : std::min(response.body.size(), kWithHeadBytesMax)));
   auto out = std::back_inserter(head);
   fmt::format_to(out, "HTTP/1.1 {} {}\r\n", response.status, reason_phrase(response.status));
   if (!response.content_type.empty() && response.status != 204) {
@@ -36,7 +40,7 @@ void Exchange::write_head(const Response& response, bool streamed) {
     head += "connection: keep-alive\r\n";
   }
   head += "\r\n";
-  stream_.write(head);
+  return head;
 }
 
 rt::Task<bool> Exchange::drain() {
@@ -48,11 +52,16 @@ rt::Task<bool> Exchange::drain() {
 }
 
 rt::Task<void> Exchange::answer(Response response) {
-  write_head(response, false);
+  std::string head = head_of(response, false);
   state_ = State::kDone;
-  if (options_.head_only || response.status == 204) co_return;
-  std::string_view rest = response.body;
+  const bool bodiless = options_.head_only || response.status == 204;
+  std::string_view rest = bodiless ? std::string_view() : response.body;
   body_bytes_ = rest.size();
+  // Head and body leave in one write: two would cost the client a second wake-up.
+  const std::string_view with_head = rest.substr(0, kWithHeadBytesMax);
+  head += with_head;
+  rest.remove_prefix(with_head.size());
+  stream_.write(head);
   while (!rest.empty()) {
     const std::string_view piece = rest.substr(0, kPieceBytesMax);
     stream_.write(piece);
@@ -79,7 +88,7 @@ void Exchange::write_piece(std::string_view piece) {
 }
 
 rt::Task<bool> Exchange::begin(Response head) {
-  write_head(head, true);
+  stream_.write(head_of(head, true));
   state_ = State::kStreaming;
   const bool going_on = co_await write(head.body);
   co_return going_on;

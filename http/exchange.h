@@ -65,7 +65,7 @@ class Exchange {
 
  private:
   enum class State : uint8_t { kOpen, kStreaming, kDone };
-  void write_head(const Response& response, bool streamed);
+  [[nodiscard]] std::string head_of(const Response& response, bool streamed);
   void write_piece(std::string_view piece);
   rt::Task<bool> drain();
 

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "core/text/ascii.h"
-#include "core/text/utf8.h"
+#include "core/text/json.h"
 
 namespace barid::http {
 namespace {
@@ -105,53 +105,18 @@ std::string_view reason_phrase(uint16_t status) noexcept {
   }
 }
 
-void append_json_string(std::string& out, std::string_view value) {
-  out += '"';
-  while (!value.empty()) {
-    const size_t bytes = text::utf8_sequence_bytes(value);
-    const char c = value.front();
-    if (bytes == 0) {
-      out += "\xef\xbf\xbd";
-      value.remove_prefix(1);
-      continue;
-    }
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      switch (c) {
-        case '\n':
-          out += "\\n";
-          break;
-        case '\r':
-          out += "\\r";
-          break;
-        case '\t':
-          out += "\\t";
-          break;
-        default:
-          fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-      }
-    } else {
-      out.append(value.substr(0, bytes));
-    }
-    value.remove_prefix(bytes);
-  }
-  out += '"';
-}
-
 Response error_response(const ApiError& error, std::string_view request_id) {
   Response response{.status = error.status};
   fmt::format_to(std::back_inserter(response.body), "{{\"statusCode\":{},\"name\":", error.status);
-  append_json_string(response.body, error.name);
+  text::append_json_string(response.body, error.name);
   response.body += ",\"message\":";
-  append_json_string(response.body, error.message);
+  text::append_json_string(response.body, error.message);
   if (!error.param.empty()) {
     response.body += ",\"param\":";
-    append_json_string(response.body, error.param);
+    text::append_json_string(response.body, error.param);
   }
   response.body += ",\"request_id\":";
-  append_json_string(response.body, request_id);
+  text::append_json_string(response.body, request_id);
   response.body += "}\n";
   if (error.retry_after_seconds > 0) {
     response.fields.push_back(

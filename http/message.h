@@ -60,7 +60,4 @@ struct ApiError {
 };
 [[nodiscard]] Response error_response(const ApiError& error, std::string_view request_id);
 
-/// Appends `value` as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD.
-void append_json_string(std::string& out, std::string_view value);
-
 }  // namespace barid::http

@@ -1,6 +1,8 @@
 // Goal: names of methods, JSON text and error bodies are exact. Method: rows.
 #include "http/message.h"
 
+#include "core/text/json.h"
+
 #include <gtest/gtest.h>
 
 namespace barid::http {
@@ -23,7 +25,7 @@ TEST(Message, JsonText) {
        {Case{"", "\"\""}, Case{"a\"b\\c", R"("a\"b\\c")"}, Case{"\n\r\t\x01", R"("\n\r\t\u0001")"},
         Case{"\xc3\xa9\xff", "\"\xc3\xa9\xef\xbf\xbd\""}}) {
     std::string out;
-    append_json_string(out, c.in);
+    text::append_json_string(out, c.in);
     EXPECT_EQ(out, c.out);
   }
 }

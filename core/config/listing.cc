@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "core/lookup/split.h"
+#include "core/text/json.h"
 #include "core/text/utf8.h"
 
 namespace barid::config {
@@ -42,27 +43,6 @@ std::string normalise(std::string_view text, bool fold) {
 
 }  // namespace
 
-std::string json_string(std::string_view text) {
-  std::string out = "\"";
-  while (!text.empty()) {
-    const size_t bytes = text::utf8_sequence_bytes(text);
-    const auto c = static_cast<unsigned char>(text.front());
-    if (bytes == 0) {
-      out += "\\ufffd";
-    } else if (c == '"' || c == '\\') {
-      out += '\\';
-      out += text.front();
-    } else if (c < 0x20) {
-      out += fmt::format("\\u{:04x}", c);
-    } else {
-      out.append(text.substr(0, bytes));
-    }
-    text.remove_prefix(bytes == 0 ? 1 : bytes);
-  }
-  out += '"';
-  return out;
-}
-
 std::string without_secrets(std::string_view name, std::string_view value) {
   constexpr std::string_view kTables[] = {"sasl_password_maps", "sasl_passwd_maps"};
   const bool secret = std::any_of(std::begin(kTables), std::end(kTables),
@@ -83,7 +63,8 @@ std::string without_secrets(std::string_view name, std::string_view value) {
 std::string format_setting(std::string_view name, std::string_view full_value,
                            const ListingStyle& style) {
   const std::string value = without_secrets(name, full_value);
-  if (style.json) return fmt::format("{{{}: {}}}\n", json_string(name), json_string(value));
+  if (style.json)
+    return fmt::format("{{{}: {}}}\n", text::json_string(name), text::json_string(value));
   std::string line;
   if (!style.hide_name) line += name;
   if (!style.hide_name && !style.hide_value) line += " = ";

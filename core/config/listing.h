@@ -22,7 +22,4 @@ struct ListingStyle {
 [[nodiscard]] std::string format_setting(std::string_view name, std::string_view value,
                                          const ListingStyle& style);
 
-/// Text as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD.
-[[nodiscard]] std::string json_string(std::string_view text);
-
 }  // namespace barid::config

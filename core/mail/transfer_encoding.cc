@@ -57,6 +57,24 @@ void append_quoted_line(std::string& out, std::string_view line) {
   }
 }
 
+/// Text as most of it is: plain ASCII in short lines. A loop that the compiler turns into vectors,
+/// then one step a line.
+bool is_short_plain_text(std::string_view text) noexcept {
+  bool odd = false;
+  for (const char c : text) odd |= !is_plain(c) & (c != '\n') & (c != '\r');
+  if (odd) return false;
+  const bool any_return = text.find('\r') != std::string_view::npos;
+  while (!text.empty()) {
+    bool ended = false;
+    const std::string_view line = take_line(text, &ended);
+    if (line.size() > kTextColumns || line.starts_with("From ") || line.starts_with("--")) {
+      return false;
+    }
+    if (any_return && line.find('\r') != std::string_view::npos) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string_view transfer_encoding_name(TransferEncoding encoding) noexcept {
@@ -72,6 +90,7 @@ std::string_view transfer_encoding_name(TransferEncoding encoding) noexcept {
 }
 
 TransferEncoding choose_text_encoding(std::string_view text) noexcept {
+  if (is_short_plain_text(text)) return TransferEncoding::k7Bit;
   bool seven_bit = true;
   size_t odd = 0;
   const size_t total = text.size();
@@ -109,7 +128,7 @@ void append_text_body(Content& out, std::string_view text, TransferEncoding enco
     if (encoding == TransferEncoding::kQuotedPrintable) {
       append_quoted_line(piece, line);
     } else {
-      piece += line;
+      out.append(line);
     }
     if (ended) piece += "\r\n";
     out.append(piece);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/text/ascii.h"
+#include "core/text/json.h"
 #include "http/message.h"
 #include "http/submit/email_id.h"
 #include "http/submit/event_record.h"
@@ -130,7 +131,7 @@ FateRecorder::Order FeedbackAgent::order_for(const ReportedFact& fact, const Rep
   const int64_t at = unix_micros(env_.reactor.wall_now());
   FateRecorder::Order order{.partition = fact.partition};
   std::string reply;
-  append_json_string(reply, fact.diagnostic.empty() ? report.feedback_type : fact.diagnostic);
+  text::append_json_string(reply, fact.diagnostic.empty() ? report.feedback_type : fact.diagnostic);
   order.changes.push_back(
       {.family = queue::Family::kFates,
        .key = fate_key(fact.queue_id, fact.index),
@@ -141,14 +142,14 @@ FateRecorder::Order FeedbackAgent::order_for(const ReportedFact& fact, const Rep
       "\"reply\":{},\"tenant\":",
       bounced ? "email.bounced" : "email.complained", report.email_id, fact.queue_id.text(), at,
       fact.status.text(), reply);
-  append_json_string(event, fact.tenant);
+  text::append_json_string(event, fact.tenant);
   event += ",\"recipient\":";
-  append_json_string(event, fact.address);
+  text::append_json_string(event, fact.address);
   if (bounced) {
     append_bounce(event, klass, fact.diagnostic, fact.diagnostic);
   } else {
     event += ",\"complaint\":{\"type\":";
-    append_json_string(event, report.feedback_type);
+    text::append_json_string(event, report.feedback_type);
     event += '}';
   }
   event += '}';

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/text/json.h"
 #include "http/submit/email_body.h"
 #include "http/submit/email_id.h"
 #include "http/submit/fate_recorder.h"
@@ -16,7 +17,7 @@ namespace {
 void append_mailbox(std::string& out, const Mailbox& mailbox) {
   std::string text = mailbox.address();
   if (!mailbox.name.empty()) text = mailbox.name + " <" + text + '>';
-  append_json_string(out, text);
+  text::append_json_string(out, text);
 }
 
 void append_mailboxes(std::string& out, std::string_view name,
@@ -72,17 +73,17 @@ RecipientView view_recipient(const queue::Store& store, const JsonValue& recipie
     }
   }
   view.json = "{\"email\":";
-  append_json_string(view.json, json_text(recipient, "email"));
+  text::append_json_string(view.json, json_text(recipient, "email"));
   view.json += ",\"queue_id\":";
-  append_json_string(view.json, queue_id);
+  text::append_json_string(view.json, queue_id);
   view.json += ",\"state\":";
-  append_json_string(view.json, view.state);
+  text::append_json_string(view.json, view.state);
   fmt::format_to(std::back_inserter(view.json), ",\"attempts\":{}",
                  fate ? json_number(*fate, "attempts") : 0);
   append_json_time(view.json, "next_attempt", next);
   view.json += ",\"last_reply\":";
   if (fate) {
-    append_json_string(view.json, json_text(*fate, "reply"));
+    text::append_json_string(view.json, json_text(*fate, "reply"));
   } else {
     view.json += "null";
   }
@@ -97,7 +98,7 @@ RecipientView view_recipient(const queue::Store& store, const JsonValue& recipie
 void append_body(std::string& out, std::string_view name, const std::optional<std::string>& text) {
   fmt::format_to(std::back_inserter(out), ",\"{}\":", name);
   if (text) {
-    append_json_string(out, *text);
+    text::append_json_string(out, *text);
   } else {
     out += "null";
   }
@@ -118,7 +119,7 @@ std::string view_email(const queue::Store& store, const JsonValue& record, const
     }
   }
   std::string out = "{\"object\":\"email\",\"id\":";
-  append_json_string(out, json_text(record, "id"));
+  text::append_json_string(out, json_text(record, "id"));
   for (const std::string_view name : {"message_id", "from", "to", "cc", "bcc", "reply_to",
                                       "subject", "tags", "metadata", "stream"}) {
     append_json_member(out, record, name);
@@ -155,11 +156,11 @@ class Emails final : public queue::Store::Visitor {
 std::string email_record(const EmailFacts& facts, const EmailRequest& request) {
   const Composition& composition = request.composition;
   std::string out = "{\"v\":1,\"tenant\":";
-  append_json_string(out, facts.tenant);
+  text::append_json_string(out, facts.tenant);
   out += ",\"id\":";
-  append_json_string(out, facts.id);
+  text::append_json_string(out, facts.id);
   out += ",\"message_id\":";
-  append_json_string(out, '<' + facts.message_id + '>');
+  text::append_json_string(out, '<' + facts.message_id + '>');
   out += ",\"from\":";
   append_mailbox(out, composition.from);
   std::vector<Mailbox> to = composition.to;
@@ -169,7 +170,7 @@ std::string email_record(const EmailFacts& facts, const EmailRequest& request) {
   append_mailboxes(out, "bcc", request.bcc);
   append_mailboxes(out, "reply_to", composition.reply_to);
   out += ",\"subject\":";
-  append_json_string(out, composition.subject);
+  text::append_json_string(out, composition.subject);
   fmt::format_to(std::back_inserter(out), ",\"created_at\":{}", unix_micros(facts.created));
   if (request.scheduled_at) {
     fmt::format_to(std::back_inserter(out), ",\"scheduled_at\":{}",
@@ -182,7 +183,7 @@ std::string email_record(const EmailFacts& facts, const EmailRequest& request) {
   for (size_t i = 0; i < facts.recipients.size(); ++i) {
     const RecordedRecipient& recipient = facts.recipients[i];
     out += i == 0 ? "{\"email\":" : ",{\"email\":";
-    append_json_string(out, recipient.address);
+    text::append_json_string(out, recipient.address);
     fmt::format_to(std::back_inserter(out), ",\"queue_id\":\"{}\",\"index\":{}",
                    recipient.queue_id.text(), recipient.index);
     if (!recipient.metadata.empty()) out += ",\"metadata\":" + recipient.metadata;

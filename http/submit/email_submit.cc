@@ -5,6 +5,7 @@
 
 #include "core/text/ascii.h"
 #include "core/text/date.h"
+#include "core/text/json.h"
 #include "http/submit/email_api.h"
 #include "http/submit/email_id.h"
 #include "http/submit/idempotency.h"
@@ -118,7 +119,7 @@ std::string EmailApi::batch_answer(const std::vector<Email>& emails,
     for (size_t i = 0; i < problems->size(); ++i) {
       answer +=
           fmt::format("{}{{\"index\":{},\"message\":", i == 0 ? "" : ",", (*problems)[i].index);
-      append_json_string(answer, (*problems)[i].error.message);
+      text::append_json_string(answer, (*problems)[i].error.message);
       answer += '}';
     }
     answer += ']';
@@ -413,7 +414,7 @@ uint64_t EmailApi::stage(Email& email, const Principal& principal) {
       "{{\"v\":1,\"type\":\"{}\",\"email_id\":\"{}\",\"queue_id\":\"{}\",\"at\":{},\"tenant\":",
       email.request.scheduled_at ? "email.scheduled" : "email.sent", email.id, email.first.text(),
       unix_micros(now));
-  append_json_string(event, principal.tenant);
+  text::append_json_string(event, principal.tenant);
   event += '}';
   const auto event_key = partition.allocate_id().key();
   group = partition.put_entry(queue::Family::kEvents, {event_key.data(), event_key.size()}, event);
@@ -435,9 +436,9 @@ void EmailApi::stage_suppressed(const Email& email, const Principal& principal) 
         "\"suppressed\":{{\"type\":\"OnAccountSuppressionList\",\"message\":\"on the suppression "
         "list\"}},\"tenant\":",
         email.id, at);
-    append_json_string(event, principal.tenant);
+    text::append_json_string(event, principal.tenant);
     event += ",\"recipient\":";
-    append_json_string(event, recipient.address);
+    text::append_json_string(event, recipient.address);
     event += '}';
     const auto key = partition.allocate_id().key();
     partition.put_entry(queue::Family::kEvents, {key.data(), key.size()}, event);

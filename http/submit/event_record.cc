@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/text/json.h"
 #include "http/message.h"
 #include "http/submit/email_id.h"
 #include "http/submit/views.h"
@@ -52,16 +53,16 @@ void append_tags(std::string& out, const JsonValue* tags) {
   bool first = true;
   for (const JsonValue& tag : tags != nullptr ? tags->list() : std::vector<JsonValue>()) {
     if (!std::exchange(first, false)) out += ',';
-    append_json_string(out, json_text(tag, "name"));
+    text::append_json_string(out, json_text(tag, "name"));
     out += ':';
-    append_json_string(out, json_text(tag, "value"));
+    text::append_json_string(out, json_text(tag, "value"));
   }
   out += '}';
 }
 
 void append_email(std::string& out, const JsonValue& record) {
   out += ",\"email_id\":";
-  append_json_string(out, json_text(record, "id"));
+  text::append_json_string(out, json_text(record, "id"));
   for (const std::string_view name : {"message_id", "from", "subject", "metadata", "stream"}) {
     append_json_member(out, record, name);
   }
@@ -76,9 +77,9 @@ void append_bounce(std::string& event, BounceClass klass, std::string_view reply
   fmt::format_to(std::back_inserter(event),
                  ",\"bounce\":{{\"type\":\"{}\",\"subType\":\"{}\",\"class\":\"{}\",\"message\":",
                  info.type, info.subtype, info.name);
-  append_json_string(event, reply);
+  text::append_json_string(event, reply);
   event += ",\"diagnostic\":";
-  append_json_string(event, diagnostic);
+  text::append_json_string(event, diagnostic);
   event += '}';
 }
 
@@ -101,10 +102,10 @@ std::string view_event(const std::vector<const queue::Store*>& stores, std::stri
     fmt::format_to(std::back_inserter(out), "\"id\":\"{}\",", id ? id->text() : "");
   }
   out += "\"type\":";
-  append_json_string(out, json_text(event, "type"));
+  text::append_json_string(out, json_text(event, "type"));
   append_json_time(out, "created_at", json_number(event, "at"));
   out += ",\"data\":{\"tenant\":";
-  append_json_string(out, tenant);
+  text::append_json_string(out, tenant);
   if (const JsonValue* entry = event.find("suppression"); entry != nullptr) {
     for (const std::string& name : entry->names) append_json_member(out, *entry, name);
     out += "}}";
@@ -116,9 +117,9 @@ std::string view_event(const std::vector<const queue::Store*>& stores, std::stri
     append_json_member(out, record ? *record : event, "to");
   } else {
     out += ",\"to\":[";
-    append_json_string(out, recipient);
+    text::append_json_string(out, recipient);
     out += "],\"recipient\":";
-    append_json_string(out, recipient);
+    text::append_json_string(out, recipient);
   }
   for (const std::string_view name : {"queue_id", "relay", "reply", "dsn", "attempts", "reason",
                                       "bounce", "complaint", "failed", "suppressed"}) {

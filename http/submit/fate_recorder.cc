@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/text/json.h"
 #include "http/message.h"
 #include "http/submit/email_id.h"
 #include "http/submit/event_record.h"
@@ -56,24 +57,24 @@ void FateRecorder::on_fate(const queue::Message& message, uint32_t recipient, Fa
       "\"at\":{},\"attempts\":{},\"dsn\":\"{}\",\"relay\":", unix_micros(reactor_.wall_now()),
       message.attempts + (outcome != nullptr ? 1 : 0),
       (outcome != nullptr ? outcome->dsn : status.dsn).text());
-  append_json_string(facts, outcome != nullptr ? outcome->relay : "none");
+  text::append_json_string(facts, outcome != nullptr ? outcome->relay : "none");
   facts += ",\"reply\":";
-  append_json_string(facts, reply);
+  text::append_json_string(facts, reply);
 
   std::string event = fmt::format(
       "{{\"v\":1,\"type\":\"{}\",\"email_id\":\"{}\",\"queue_id\":\"{}\","
       "\"recipient\":",
       words.event, message.envelope.email_id, message.id.text());
-  append_json_string(event, message.envelope.recipients[recipient].address);
+  text::append_json_string(event, message.envelope.recipients[recipient].address);
   event += ",\"tenant\":";
-  append_json_string(event, message.envelope.tenant);
+  text::append_json_string(event, message.envelope.tenant);
   event += ',' + facts;
   if (fate == Fate::kFailed) {
     append_bounce(event, klass, reply,
                   outcome != nullptr ? outcome->diagnostic : status.diagnostic);
   } else if (fate == Fate::kExpired) {
     event += ",\"failed\":{\"reason\":";
-    append_json_string(event, reply);
+    text::append_json_string(event, reply);
     event += '}';
   }
   event += '}';

@@ -1,6 +1,6 @@
 // JSON of requests as a tree of plain values, with every bound checked while reading. Duplicate
 // names are refused: two readers could take different ones.
-// Source: RFC 8259. The grammar is Boost.JSON's parser.
+// Source: RFC 8259, and of that only what all readers take alike.
 // Layer:  http, pure.
 #pragma once
 

@@ -52,6 +52,81 @@ TEST(Json, ComesBackAsItWas) {
   EXPECT_EQ(parse("[1,256]")->items.size(), 2u);
 }
 
+TEST(Json, StringsAreUnescaped) {
+  struct Row {
+    std::string_view written, value;
+  };
+  for (const Row& row : {
+           Row{R"("a\"b\\c\/d")", "a\"b\\c/d"},
+           Row{R"("\b\f\n\r\t")", "\b\f\n\r\t"},
+           Row{R"("\u00e9\u20AC\uD83D\uDE00 end")", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 end"},
+           Row{R"("\u0041\u0000")", std::string_view("A\0", 2)},
+           Row{"\"gr\xc3\xbc\xc3\x9f\x7f\"", "gr\xc3\xbc\xc3\x9f\x7f"},
+       }) {
+    const auto value = parse(row.written);
+    ASSERT_TRUE(value.has_value()) << row.written;
+    EXPECT_EQ(value->text, row.value);
+  }
+}
+
+TEST(Json, GrammarIsStrict) {
+  for (const std::string_view text : {"",
+                                      " ",
+                                      "[",
+                                      "]",
+                                      "{]",
+                                      "[}",
+                                      "[1 2]",
+                                      "[,1]",
+                                      "{,}",
+                                      "{\"a\"}",
+                                      "{\"a\":}",
+                                      "{\"a\":1,}",
+                                      "{a:1}",
+                                      "{1:2}",
+                                      "{\"a\" 1}",
+                                      "1 2",
+                                      "-",
+                                      "-01",
+                                      "1.",
+                                      ".5",
+                                      "1e",
+                                      "1e+",
+                                      "+1",
+                                      "0x1",
+                                      "NaN",
+                                      "tru",
+                                      "trueX",
+                                      "True",
+                                      "nulll",
+                                      "\"\t\"",
+                                      "\"\\x\"",
+                                      "\"\\u12g4\"",
+                                      "\"\\ud800\"",
+                                      "\"\\ud800x\"",
+                                      "\"\\ud800\\n\"",
+                                      "\"\\ud800\\ud800\"",
+                                      "\"\\udc00\"",
+                                      "\"\xc3\"",
+                                      "\"\xe2\\u0082\"",
+                                      "\"unfinished",
+                                      "\"\\",
+                                      "\xef\xbb\xbf{}",
+                                      "[1]]",
+                                      "{}{}"}) {
+    std::string problem;
+    EXPECT_FALSE(parse(text, &problem).has_value()) << text;
+    EXPECT_FALSE(problem.empty()) << text;
+  }
+  for (const std::string_view text :
+       {" [ 1 , -0 , 0.5e-10 , 1E+2 ] ", "{ \"a\" : { } , \"\" : [ ] }\r\n\t", "-0.0", "null",
+        "true"}) {
+    EXPECT_TRUE(parse(text).has_value()) << text;
+  }
+  EXPECT_FALSE(parse(std::string(600, '1')).has_value());
+  EXPECT_FALSE(parse("{\"" + std::string(1025, 'n') + "\":1}").has_value());
+}
+
 TEST(Json, Refused) {
   const std::string deep(65, '[');
   for (const std::string& text :

@@ -6,6 +6,7 @@
 
 #include "core/mail/mailbox.h"
 #include "core/text/ascii.h"
+#include "core/text/json.h"
 #include "http/message.h"
 #include "http/submit/email_id.h"
 #include "http/submit/json.h"
@@ -36,20 +37,20 @@ std::string index_key(QueueId id) {
 
 void append_facts(std::string& out, const Suppression& entry) {
   out += "\"id\":";
-  append_json_string(out, entry.name);
+  text::append_json_string(out, entry.name);
   out += ",\"email\":";
-  append_json_string(out, entry.email);
+  text::append_json_string(out, entry.email);
   fmt::format_to(std::back_inserter(out), ",\"origin\":\"{}\",\"source_id\":", entry.origin);
   if (entry.source_id.empty()) {
     out += "null";
   } else {
-    append_json_string(out, entry.source_id);
+    text::append_json_string(out, entry.source_id);
   }
 }
 
 std::string record_of(const Suppression& entry) {
   std::string out = "{\"v\":1,\"tenant\":";
-  append_json_string(out, entry.tenant);
+  text::append_json_string(out, entry.tenant);
   out += ',';
   append_facts(out, entry);
   fmt::format_to(std::back_inserter(out), ",\"at\":{}}}", unix_micros(entry.created));
@@ -58,9 +59,9 @@ std::string record_of(const Suppression& entry) {
 
 std::string event_of(const Suppression& entry) {
   std::string out = "{\"v\":1,\"type\":\"suppression.added\",\"recipient\":";
-  append_json_string(out, entry.email);
+  text::append_json_string(out, entry.email);
   out += ",\"tenant\":";
-  append_json_string(out, entry.tenant);
+  text::append_json_string(out, entry.tenant);
   fmt::format_to(std::back_inserter(out), ",\"at\":{},\"suppression\":{{",
                  unix_micros(entry.created));
   append_facts(out, entry);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/text/ascii.h"
+#include "core/text/json.h"
 #include "http/submit/email_id.h"
 #include "http/submit/event_record.h"
 #include "http/submit/views.h"
@@ -111,10 +112,10 @@ bool is_endpoint_key(std::string_view key) noexcept { return key.starts_with(kEn
 
 std::string endpoint_record(const Endpoint& endpoint) {
   std::string out = "{\"v\":1,\"id\":";
-  append_json_string(out, endpoint.name);
+  text::append_json_string(out, endpoint.name);
   const auto add = [&out](std::string_view name, std::string_view value) {
     fmt::format_to(std::back_inserter(out), ",\"{}\":", name);
-    append_json_string(out, value);
+    text::append_json_string(out, value);
   };
   add("tenant", endpoint.tenant);
   add("url", endpoint.url);
@@ -154,20 +155,20 @@ std::optional<Endpoint> parse_endpoint(std::string_view record) {
 
 std::string view_endpoint(const Endpoint& endpoint, EndpointView view) {
   std::string out = view == EndpointView::kWhole ? "{\"object\":\"webhook\",\"id\":" : "{\"id\":";
-  append_json_string(out, endpoint.name);
+  text::append_json_string(out, endpoint.name);
   append_json_time(out, "created_at", unix_micros(endpoint.created));
   fmt::format_to(std::back_inserter(out),
                  ",\"status\":\"{}\",\"endpoint\":", endpoint.enabled ? "enabled" : "disabled");
-  append_json_string(out, endpoint.url);
+  text::append_json_string(out, endpoint.url);
   fmt::format_to(std::back_inserter(out), ",\"events\":[\"{}\"]",
                  fmt::join(endpoint.events, "\",\""));
   if (!endpoint.disabled_reason.empty()) {
     out += ",\"disabled_reason\":";
-    append_json_string(out, endpoint.disabled_reason);
+    text::append_json_string(out, endpoint.disabled_reason);
   }
   if (view == EndpointView::kWhole) {
     out += ",\"signing_secret\":";
-    append_json_string(out, endpoint.secret);
+    text::append_json_string(out, endpoint.secret);
   }
   out += '}';
   return out;

@@ -8,6 +8,7 @@
 #include <array>
 #include <charconv>
 
+#include "core/text/json.h"
 #include "tools/barid/queue_list.h"
 
 namespace barid::tools {
@@ -23,7 +24,7 @@ constexpr std::array<std::string_view, 3> kBodies = {"7BIT", "8BITMIME", "BINARY
 
 void field(std::string& out, std::string_view name, std::string_view value) {
   out += fmt::format(", \"{}\": ", name);
-  http::append_json_string(out, value);
+  text::append_json_string(out, value);
 }
 
 void optional_field(std::string& out, std::string_view name, std::string_view value) {
@@ -117,7 +118,7 @@ std::string message_json(const queue::Message& message, bool in_memory) {
     const Recipient& recipient = envelope.recipients[i];
     const queue::RecipientStatus& status = message.status[i];
     out += i == 0 ? "{\"address\": " : ", {\"address\": ";
-    http::append_json_string(out, recipient.address);
+    text::append_json_string(out, recipient.address);
     field(out, "state", kStates[static_cast<size_t>(status.state)]);
     optional_field(out, "original", recipient.original);
     out += fmt::format(", \"notify\": {}", recipient.notify);
@@ -267,7 +268,7 @@ std::vector<schedule::DestinationView> merge_views(
 
 std::string view_json(const schedule::DestinationView& view) {
   std::string out = "{\"transport\": ";
-  http::append_json_string(out, view.transport);
+  text::append_json_string(out, view.transport);
   field(out, "nexthop", view.nexthop);
   field(out, "site", view.site);
   out += fmt::format(", \"waiting\": {}, \"in_use\": {}, \"window\": {}", view.waiting, view.in_use,

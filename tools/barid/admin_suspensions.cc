@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/config/values.h"
+#include "core/text/json.h"
 #include "tools/barid/operation_run.h"
 #include "tools/barid/suspension_file.h"
 
@@ -64,13 +65,13 @@ std::string read_suspension(const http::Target& target, WallTime now, Suspension
 
 std::string suspension_json(const Suspension& entry) {
   std::string out = "{\"name\": ";
-  http::append_json_string(out, entry.name());
+  text::append_json_string(out, entry.name());
   out += fmt::format(", \"kind\": \"{}\", \"value\": ", schedule::suspension_kind_name(entry.kind));
-  http::append_json_string(out, entry.value);
+  text::append_json_string(out, entry.value);
   out += fmt::format(", \"since\": {}", unix_seconds(entry.since));
   if (entry.until != WallTime{}) out += fmt::format(", \"until\": {}", unix_seconds(entry.until));
   out += ", \"reason\": ";
-  http::append_json_string(out, entry.reason);
+  text::append_json_string(out, entry.reason);
   out += "}\n";
   return out;
 }

@@ -9,6 +9,7 @@
 #include "core/config/edit.h"
 #include "core/config/listing.h"
 #include "core/lookup/table.h"
+#include "core/text/json.h"
 #include "tools/barid/config_command_master.h"
 #include "tools/barid/config_command_options.h"
 
@@ -175,8 +176,8 @@ class ConfigCommand {
       return;
     }
     context_.print(fmt::format("{{\"severity\": {}, \"file\": {}, \"line\": {}, \"text\": {}}}\n",
-                               json_string(severity), json_string(diagnostic.file), diagnostic.line,
-                               json_string(diagnostic.text)));
+                               text::json_string(severity), text::json_string(diagnostic.file),
+                               diagnostic.line, text::json_string(diagnostic.text)));
   }
 
   int check() {

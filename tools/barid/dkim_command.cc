@@ -12,6 +12,7 @@
 #include "core/config/listing.h"
 #include "core/lookup/files.h"
 #include "core/mail/dkim_record.h"
+#include "core/text/json.h"
 #include "dns/name.h"
 #include "policy/dkim_keys.h"
 #include "tools/barid/command_dns.h"
@@ -56,7 +57,7 @@ void print_key(const policy::DkimRule& rule, const crypto::PrivateKey& key, bool
   const std::string record = key_record(key);
   const std::string zone = dkim::zone_line(record_name, record);
   if (json) {
-    using config::json_string;
+    using text::json_string;
     fmt::print(
         "{{\"domain\": {}, \"selector\": {}, \"algorithm\": {}, \"key\": {}, \"name\": {}, "
         "\"type\": \"TXT\", \"value\": {}, \"zone\": {}, \"table\": {}}}\n",
@@ -196,7 +197,7 @@ int check_keys(const std::vector<policy::DkimRule>& rules, const Options& option
     if (!verdict.good) status = EX_DATAERR;
     const std::string_view word = !verdict.good ? "bad" : verdict.warning ? "warning" : "ok";
     if (options.json) {
-      using config::json_string;
+      using text::json_string;
       fmt::print(
           "{{\"domain\": {}, \"selector\": {}, \"key\": {}, \"name\": {}, \"status\": \"{}\", "
           "\"text\": {}}}\n",

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "core/config/listing.h"
+#include "core/text/json.h"
 #include "tools/barid/commands.h"
 #include "tools/barid/control_client.h"
 #include "tools/barid/doctor.h"
@@ -25,7 +26,7 @@ exit status: 0 nothing failed (there may be warnings); 64 bad usage; 69 somethin
 
 void print(const Finding& finding, bool json) {
   if (json) {
-    using config::json_string;
+    using text::json_string;
     fmt::print(
         "{{\"check\": {}, \"subject\": {}, \"status\": \"{}\", \"text\": {}, \"advice\": {}}}\n",
         json_string(finding.check), json_string(finding.subject), health_name(finding.health),

@@ -10,6 +10,7 @@
 #include "core/crypto/digest.h"
 #include "core/crypto/password_hash.h"
 #include "core/text/base64.h"
+#include "core/text/json.h"
 #include "http/submit/api_key_new.h"
 #include "tools/barid/commands.h"
 
@@ -28,8 +29,8 @@ struct KeyOptions {
 /// standard error.
 void print_secret(std::string_view secret, std::string_view line, bool json) {
   if (json) {
-    fmt::print("{{\"key\": {}, \"line\": {}}}\n", config::json_string(secret),
-               config::json_string(line));
+    fmt::print("{{\"key\": {}, \"line\": {}}}\n", text::json_string(secret),
+               text::json_string(line));
   } else {
     fmt::print("{}\n{}\n", secret, line);
   }

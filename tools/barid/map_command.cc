@@ -9,6 +9,7 @@
 
 #include "core/config/listing.h"
 #include "core/lookup/table.h"
+#include "core/text/json.h"
 #include "tools/barid/commands.h"
 #include "tools/barid/control_client.h"
 
@@ -122,8 +123,8 @@ class MapQuery {
 
   void print(const std::string& key, std::string_view value, bool with_key) const {
     if (options_.json) {
-      fmt::print("{{\"key\": {}, \"value\": {}}}\n", config::json_string(key),
-                 config::json_string(value));
+      fmt::print("{{\"key\": {}, \"value\": {}}}\n", text::json_string(key),
+                 text::json_string(value));
     } else if (with_key) {
       fmt::print("{}{}{}\n", key, separator_, value);
     } else {

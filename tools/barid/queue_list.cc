@@ -1,5 +1,6 @@
 #include "tools/barid/queue_list.h"
 
+#include "core/text/json.h"
 #include "core/text/utf8.h"
 
 #include <fmt/format.h>
@@ -18,28 +19,6 @@ constexpr size_t kReasonColumns = 76;  // its closing bracket stands in column 7
 
 std::string_view shown_sender(const QueueEntry& entry) noexcept {
   return entry.sender.empty() ? kNullSender : std::string_view(entry.sender);
-}
-
-void append_json_string(std::string& out, std::string_view value) {
-  out += '"';
-  while (!value.empty()) {
-    const size_t bytes = text::utf8_sequence_bytes(value);
-    const char c = value[0];
-    if (bytes == 0) {
-      out += '?';
-    } else if (bytes > 1) {
-      out += value.substr(0, bytes);
-    } else if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-    value.remove_prefix(bytes == 0 ? 1 : bytes);
-  }
-  out += '"';
 }
 
 // "Fri Jan  2 15:04:05": what ctime() shows, without the year.
@@ -85,21 +64,21 @@ void append_reason(std::string& out, std::string_view reason) {
 void write_json_line(std::string& out, const QueueEntry& entry) {
   auto end = std::back_inserter(out);
   fmt::format_to(end, R"({{"queue_name": "{}", "queue_id": )", queue_name(entry.queue));
-  append_json_string(out, entry.queue_id);
+  text::append_json_string(out, entry.queue_id);
   fmt::format_to(end,
                  R"(, "arrival_time": {}, "message_size": {}, "forced_expire": {}, "sender": )",
                  unix_seconds(entry.arrival_time), entry.message_size, entry.forced_expire);
-  append_json_string(out, shown_sender(entry));
+  text::append_json_string(out, shown_sender(entry));
   out += R"(, "recipients": [)";
   std::string_view separator;
   for (const QueueEntry::Recipient& recipient : entry.recipients) {
     out += separator;
     separator = ", ";
     out += R"({"address": )";
-    append_json_string(out, recipient.address);
+    text::append_json_string(out, recipient.address);
     if (!recipient.delay_reason.empty()) {
       out += R"(, "delay_reason": )";
-      append_json_string(out, recipient.delay_reason);
+      text::append_json_string(out, recipient.delay_reason);
     }
     out += '}';
   }

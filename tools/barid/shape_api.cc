@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "http/message.h"
+#include "core/text/json.h"
 #include "shard/schedule/dispatcher.h"
 
 namespace barid::tools {
@@ -10,9 +10,9 @@ namespace {
 
 void add_member(std::string& out, std::string_view name, std::string_view value) {
   out += out.back() == '{' ? "" : ",";
-  http::append_json_string(out, name);
+  text::append_json_string(out, name);
   out += ':';
-  http::append_json_string(out, value);
+  text::append_json_string(out, value);
 }
 
 void add_setting(std::string& out, std::string_view name, std::string_view value,

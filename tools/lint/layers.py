@@ -42,7 +42,7 @@ VENDORS = {
     "idn2.h": ["dns"],
     "google/protobuf": ["shard/queue"],
     "boost/beast": ["http"],
-    "boost/json": ["http", "core/obs", "tools"],
+    "boost/json": ["tools"],
     "zlib.h": ["http", "deliver"],
     "gmime/": ["http"],
     "curl/": ["http", "tools"],
