@@ -22,7 +22,7 @@ TEST(FormatSetting, Styles) {
       {"a",
        "q\"\\\n\xff\xc3\xa4",
        {.json = true},
-       "{\"a\": \"q\\\"\\\\\\u000a\\ufffd\xc3\xa4\"}\n"},
+       "{\"a\": \"q\\\"\\\\\\n\xef\xbf\xbd\xc3\xa4\"}\n"},
       {"smtpd_recipient_restrictions",
        "permit_mynetworks, reject_unauth_destination, reject_unknown_recipient_domain",
        {.fold = true},

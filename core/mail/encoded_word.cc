@@ -17,6 +17,7 @@ constexpr size_t kWordColumns = 75;         // RFC 2047 2: an encoded word
 constexpr size_t kPlainWordBytesMax = 900;  // below RFC 5322's 998 with any field name
 constexpr std::string_view kPrefixQ = "=?UTF-8?Q?";
 constexpr std::string_view kPrefixB = "=?UTF-8?B?";
+static_assert(kPrefixQ.size() == kPrefixB.size());
 /// What Q may leave as it is, also inside a phrase (RFC 2047 5).
 constexpr text::CharSet kQSafe = text::kAlnum | text::CharSet("!*+-/");
 
@@ -73,34 +74,47 @@ void append_q(std::string& out, std::string_view bytes) {
   }
 }
 
+/// How much of `value` goes into an encoded word of `columns`: whole characters, at least one. In B
+/// words before the last end with a whole group: some readers take padding for the end of the text.
+/// Then `*as_q` may become true: no group ends within the word, so its first character goes as Q.
+size_t word_bytes(std::string_view value, size_t columns, bool* as_q) {
+  size_t bytes = 0;
+  size_t whole_groups = 0;
+  while (bytes < value.size()) {
+    const size_t next = std::max<size_t>(1, text::utf8_sequence_bytes(value.substr(bytes)));
+    const size_t grown = bytes + next;
+    const size_t encoded = *as_q ? q_bytes(value.substr(0, grown)) : (grown + 2) / 3 * 4;
+    if (bytes > 0 && encoded > columns) break;
+    bytes = grown;
+    if (bytes % 3 == 0) whole_groups = bytes;
+  }
+  if (*as_q || bytes == value.size()) return bytes;
+  if (whole_groups > 0) return whole_groups;
+  *as_q = true;
+  return std::max<size_t>(1, text::utf8_sequence_bytes(value));
+}
+
 /// Encoded words with folds between them, each of whole characters.
 void append_encoded_words(std::string& out, std::string_view value, size_t* column) {
   const bool as_q = q_bytes(value) <= (value.size() + 2) / 3 * 4;
-  const std::string_view prefix = as_q ? kPrefixQ : kPrefixB;
   bool first = true;
   while (!value.empty()) {
     const size_t room_line = kLineColumns - std::min(*column + 1, kLineColumns);
     size_t room = std::min(kWordColumns, room_line);
-    const size_t overhead = prefix.size() + 2;
+    const size_t overhead = kPrefixQ.size() + 2;
     if (!first || room < overhead + 12) {
       out += "\r\n ";
       *column = 1;
       room = kWordColumns;
     }
-    size_t bytes = 0;
-    for (;;) {
-      const size_t next = std::max<size_t>(1, text::utf8_sequence_bytes(value.substr(bytes)));
-      const size_t grown = bytes + next;
-      const size_t encoded = as_q ? q_bytes(value.substr(0, grown)) : (grown + 2) / 3 * 4;
-      if (bytes > 0 && overhead + encoded > room) break;
-      bytes = grown;
-      if (bytes == value.size()) break;
-    }
+    bool word_as_q = as_q;
+    const size_t bytes = word_bytes(value, room - overhead, &word_as_q);
     const size_t start = out.size();
-    out += prefix;
-    if (as_q) {
+    if (word_as_q) {
+      out += kPrefixQ;
       append_q(out, value.substr(0, bytes));
     } else {
+      out += kPrefixB;
       text::append_base64(out, value.substr(0, bytes));
     }
     out += "?=";

@@ -81,7 +81,7 @@ namespace {
 void append_histogram(std::string& out, const TimingInfo& info, size_t shard,
                       const Histogram& histogram) {
   std::string labels;
-  if (!info.label.empty()) labels = fmt::format("{}=\"{}\",", info.label, info.value);
+  if (!info.labels.empty()) labels = fmt::format("{},", info.labels);
   fmt::format_to(std::back_inserter(labels), "shard=\"{}\"", shard);
   uint64_t count = 0;
   const auto to = std::back_inserter(out);

@@ -7,14 +7,21 @@ namespace {
 
 constexpr std::string_view kAge = "from arrival to the attempt that delivered";
 constexpr std::string_view kDelivery = "connection and transmission of deliveries";
+constexpr std::string_view kDeferred = "from arrival to attempts that were deferred";
 constexpr std::array<TimingInfo, kTimingCount> kInfos = {{
-    {"http_accept_seconds", "", "", "submissions over HTTP: from the whole request to its answer"},
-    {"commit_seconds", "", "", "changes of messages: from gathered to synced"},
-    {"queue_age_seconds", "stream", "transactional", kAge},
-    {"queue_age_seconds", "stream", "bulk", kAge},
-    {"delivery_seconds", "transport", "smtp", kDelivery},
-    {"delivery_seconds", "transport", "lmtp", kDelivery},
-    {"delivery_seconds", "transport", "other", kDelivery},
+    {"http_accept_seconds", "", "submissions over HTTP: from the whole request to its answer"},
+    {"smtp_accept_seconds", "", "messages over SMTP: from the end of the content to the reply"},
+    {"commit_seconds", "", "changes of messages: from gathered to synced"},
+    {"queue_age_seconds", "stream=\"transactional\"", kAge},
+    {"queue_age_seconds", "stream=\"bulk\"", kAge},
+    {"deferred_age_seconds", "stream=\"transactional\"", kDeferred},
+    {"deferred_age_seconds", "stream=\"bulk\"", kDeferred},
+    {"delivery_seconds", "transport=\"smtp\",stream=\"transactional\"", kDelivery},
+    {"delivery_seconds", "transport=\"smtp\",stream=\"bulk\"", kDelivery},
+    {"delivery_seconds", "transport=\"lmtp\",stream=\"transactional\"", kDelivery},
+    {"delivery_seconds", "transport=\"lmtp\",stream=\"bulk\"", kDelivery},
+    {"delivery_seconds", "transport=\"other\",stream=\"transactional\"", kDelivery},
+    {"delivery_seconds", "transport=\"other\",stream=\"bulk\"", kDelivery},
 }};
 
 }  // namespace

@@ -11,22 +11,27 @@
 
 namespace barid {
 
-/// What is timed. A series is a name and the value of its one label.
+/// What is timed. A series is a name and its labels.
 enum class Timing : uint8_t {
   kHttpAccept,             ///< a submission over HTTP: request complete to answer
+  kSmtpAccept,             ///< a message over SMTP: content complete to reply
   kCommit,                 ///< a group of changes: gathered to synced
   kQueueAgeTransactional,  ///< arrival to the attempt that delivered
   kQueueAgeBulk,
-  kDeliverySmtp,  ///< connection and transmission of a delivery
-  kDeliveryLmtp,
-  kDeliveryOther,
+  kDeferredAgeTransactional,  ///< arrival to an attempt that was deferred
+  kDeferredAgeBulk,
+  kDeliverySmtpTransactional,  ///< connection and transmission of a delivery
+  kDeliverySmtpBulk,
+  kDeliveryLmtpTransactional,
+  kDeliveryLmtpBulk,
+  kDeliveryOtherTransactional,
+  kDeliveryOtherBulk,
 };
-inline constexpr size_t kTimingCount = static_cast<size_t>(Timing::kDeliveryOther) + 1;
+inline constexpr size_t kTimingCount = static_cast<size_t>(Timing::kDeliveryOtherBulk) + 1;
 
 struct TimingInfo {
-  std::string_view name;   ///< without prefix
-  std::string_view label;  ///< empty = none
-  std::string_view value;
+  std::string_view name;    ///< without prefix
+  std::string_view labels;  ///< as they are shown: a="x",b="y"; empty = none
   std::string_view help;
 };
 [[nodiscard]] const TimingInfo& timing_info(Timing timing) noexcept;

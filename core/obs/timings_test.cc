@@ -26,19 +26,19 @@ TEST(Timings, Buckets) {
 
 TEST(Timings, AsPrometheusReadsThem) {
   std::array<Timings, 2> shards{};
-  observe(shards[0], Timing::kDeliverySmtp, 3ms);
-  observe(shards[0], Timing::kDeliverySmtp, 1500ms);
-  observe(shards[1], Timing::kDeliveryLmtp, 1ms);
+  observe(shards[0], Timing::kDeliverySmtpBulk, 3ms);
+  observe(shards[0], Timing::kDeliverySmtpBulk, 1500ms);
+  observe(shards[1], Timing::kDeliveryLmtpTransactional, 1ms);
   std::string out;
   append_timings(out, shards);
   for (const std::string_view line :
        {"# TYPE barid_delivery_seconds histogram\n",
-        "barid_delivery_seconds_bucket{transport=\"smtp\",shard=\"0\",le=\"0.002\"} 0\n",
-        "barid_delivery_seconds_bucket{transport=\"smtp\",shard=\"0\",le=\"0.005\"} 1\n",
-        "barid_delivery_seconds_bucket{transport=\"smtp\",shard=\"0\",le=\"+Inf\"} 2\n",
-        "barid_delivery_seconds_sum{transport=\"smtp\",shard=\"0\"} 1.503\n",
-        "barid_delivery_seconds_count{transport=\"smtp\",shard=\"0\"} 2\n",
-        "barid_delivery_seconds_count{transport=\"lmtp\",shard=\"1\"} 1\n",
+        "barid_delivery_seconds_bucket{transport=\"smtp\",stream=\"bulk\",shard=\"0\",le=\"0.002\"} 0\n",
+        "barid_delivery_seconds_bucket{transport=\"smtp\",stream=\"bulk\",shard=\"0\",le=\"0.005\"} 1\n",
+        "barid_delivery_seconds_bucket{transport=\"smtp\",stream=\"bulk\",shard=\"0\",le=\"+Inf\"} 2\n",
+        "barid_delivery_seconds_sum{transport=\"smtp\",stream=\"bulk\",shard=\"0\"} 1.503\n",
+        "barid_delivery_seconds_count{transport=\"smtp\",stream=\"bulk\",shard=\"0\"} 2\n",
+        "barid_delivery_seconds_count{transport=\"lmtp\",stream=\"transactional\",shard=\"1\"} 1\n",
         "barid_commit_seconds_count{shard=\"0\"} 0\n"}) {
     EXPECT_NE(out.find(line), std::string::npos) << line << out;
   }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "core/text/ascii.h"
+
 namespace barid::http {
 
 rt::Task<bool> Admission::admit(Exchange& exchange, Scope scope, Principal* principal) {
@@ -44,9 +46,19 @@ ApiError malformed_body(std::string_view why) {
           .message = fmt::format("The request body is no valid JSON: {}", why)};
 }
 
-std::optional<ApiError> parse_body(const Content& body, JsonValue* value) {
+bool is_media_type(std::string_view field, std::string_view wanted) noexcept {
+  return text::equals_ignore_case(text::trim(field.substr(0, field.find(';'))), wanted);
+}
+
+std::optional<ApiError> parse_body(const Request& request, JsonValue* value) {
+  const std::string_view type = request.field("content-type");
+  if (!type.empty() && !is_media_type(type, "application/json")) {
+    return ApiError{.status = 415,
+                    .name = "unsupported_media_type",
+                    .message = "The body must be application/json."};
+  }
   JsonReader reader;
-  for (const std::string_view span : body.spans()) {
+  for (const std::string_view span : request.body->spans()) {
     if (!reader.add(span)) return malformed_body(reader.problem());
   }
   if (!reader.finish()) return malformed_body(reader.problem());

@@ -34,8 +34,11 @@ class Admission {
   std::unique_ptr<const ApiKeys> keys_;
 };
 
-/// The body as one JSON document, or the error that says why it is none.
-[[nodiscard]] std::optional<ApiError> parse_body(const Content& body, JsonValue* value);
+/// True if a Content-Type field says `wanted`, with parameters or without.
+[[nodiscard]] bool is_media_type(std::string_view field, std::string_view wanted) noexcept;
+/// The body as one JSON document, or the error that says why it is none: 415, 400. Without a
+/// Content-Type it is taken for JSON.
+[[nodiscard]] std::optional<ApiError> parse_body(const Request& request, JsonValue* value);
 [[nodiscard]] ApiError malformed_body(std::string_view why);
 
 /// 503: try again.

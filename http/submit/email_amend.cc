@@ -31,7 +31,7 @@ rt::Task<void> EmailApi::update(Exchange& exchange) {
   const bool admitted = co_await env_.admission.admit(exchange, kScopeSend, &principal);
   if (!admitted) co_return;
   JsonValue body;
-  if (auto error = parse_body(*exchange.request().body, &body)) {
+  if (auto error = parse_body(exchange.request(), &body)) {
     co_await exchange.refuse(*std::move(error));
     co_return;
   }
@@ -68,8 +68,11 @@ rt::Task<void> EmailApi::amend(Exchange& exchange, const Principal& principal, W
   const queue::Store* store = id ? env_.stores.find(id->partition) : nullptr;
   Result<AmendableEmail> email = AmendableEmail{};
   if (store != nullptr) {
-    auto call = [store, id = *id, tenant = principal.tenant, due, now = env_.reactor.wall_now()] {
-      return read_amendable(*store, id, tenant, due, now);
+    EmailName name{.tenant = principal.tenant,
+                   .id = std::string(exchange.request().path_parameter("id")),
+                   .first = *id};
+    auto call = [store, name = std::move(name), due, now = env_.reactor.wall_now()] {
+      return read_amendable(*store, name, due, now);
     };
     email = co_await env_.offload.run(std::move(call), env_.reactor.now() + kReadPatience);
   }

@@ -132,9 +132,10 @@ rt::Task<void> EmailApi::show(Exchange& exchange) {
     co_await exchange.refuse(absent);
     co_return;
   }
-  auto call = [store, id = *id, tenant = principal.tenant] {
-    return read_email_view(*store, id, tenant);
-  };
+  EmailName name{.tenant = principal.tenant,
+                 .id = std::string(exchange.request().path_parameter("id")),
+                 .first = *id};
+  auto call = [store, name = std::move(name)] { return read_email_view(*store, name); };
   Result<std::string> view = co_await env_.offload.run(std::move(call), patience());
   if (view.ok() && view->empty()) {
     co_await exchange.refuse(absent);

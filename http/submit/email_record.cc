@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/text/ascii.h"
 #include "core/text/json.h"
 #include "http/submit/email_body.h"
 #include "http/submit/email_id.h"
@@ -151,6 +152,12 @@ class Emails final : public queue::Store::Visitor {
   const size_t limit_;
 };
 
+/// An id holds more than where its record is: the rest nobody guesses.
+bool is_named(const JsonValue& record, const EmailName& name) noexcept {
+  return json_text(record, "tenant") == name.tenant &&
+         text::equals_ignore_case(json_text(record, "id"), name.id);
+}
+
 }  // namespace
 
 std::string email_record(const EmailFacts& facts, const EmailRequest& request) {
@@ -193,9 +200,8 @@ std::string email_record(const EmailFacts& facts, const EmailRequest& request) {
   return out;
 }
 
-Result<std::string> read_email_view(const queue::Store& store, QueueId id,
-                                    std::string_view tenant) {
-  const auto key = id.key();
+Result<std::string> read_email_view(const queue::Store& store, const EmailName& name) {
+  const auto key = name.first.key();
   const Result<std::string> stored = store.get(queue::Family::kEmails, {key.data(), key.size()});
   if (!stored.ok()) {
     if (stored.error().code == Code::kNotFound) return std::string();
@@ -203,13 +209,13 @@ Result<std::string> read_email_view(const queue::Store& store, QueueId id,
   }
   const auto record = parse_json(*stored);
   if (!record) return Error{.code = Code::kCorrupt};
-  if (json_text(*record, "tenant") != tenant) return std::string();
+  if (!is_named(*record, name)) return std::string();
   return view_email(store, *record, read_queued_body(store, *record)) + "\n";
 }
 
-Result<AmendableEmail> read_amendable(const queue::Store& store, QueueId id,
-                                      std::string_view tenant, WallTime due, WallTime now) {
-  const auto id_key = id.key();
+Result<AmendableEmail> read_amendable(const queue::Store& store, const EmailName& name,
+                                      WallTime due, WallTime now) {
+  const auto id_key = name.first.key();
   const std::string key(id_key.data(), id_key.size());
   const Result<std::string> stored = store.get(queue::Family::kEmails, key);
   AmendableEmail email;
@@ -219,11 +225,11 @@ Result<AmendableEmail> read_amendable(const queue::Store& store, QueueId id,
   }
   auto record = parse_json(*stored);
   if (!record) return Error{.code = Code::kCorrupt};
-  if (json_text(*record, "tenant") != tenant) return email;
+  if (!is_named(*record, name)) return email;
   email.found = true;
   if (json_number(*record, "scheduled_at") <= unix_micros(now)) return email;
   schedule::QueueManager::Amendment& amendment = email.amendment;
-  amendment.partition = id.partition;
+  amendment.partition = name.first.partition;
   amendment.due = due;
   const JsonValue* recipients = record->find("recipients");
   for (const JsonValue& recipient : recipients->items) {

@@ -32,10 +32,16 @@ struct EmailFacts {
 
 [[nodiscard]] std::string email_record(const EmailFacts& facts, const EmailRequest& request);
 
+/// Whose email is meant, and which.
+struct EmailName {
+  std::string tenant;
+  std::string id;  ///< as it was asked for
+  QueueId first;   ///< in `id`
+};
+
 /// What an offload thread reads: the record, and the answer made of it. Empty text: there is no
 /// such email of that tenant. Errors: kIo, kCorrupt, kUnavailable.
-[[nodiscard]] Result<std::string> read_email_view(const queue::Store& store, QueueId id,
-                                                  std::string_view tenant);
+[[nodiscard]] Result<std::string> read_email_view(const queue::Store& store, const EmailName& name);
 
 /// A scheduled email and what changes it.
 struct AmendableEmail {
@@ -43,8 +49,8 @@ struct AmendableEmail {
   schedule::QueueManager::Amendment amendment;  ///< no ids: it is not scheduled any more
 };
 /// To be due at `due`, or withdrawn (epoch). Errors: as read_email_view().
-[[nodiscard]] Result<AmendableEmail> read_amendable(const queue::Store& store, QueueId id,
-                                                    std::string_view tenant, WallTime due,
+[[nodiscard]] Result<AmendableEmail> read_amendable(const queue::Store& store,
+                                                    const EmailName& name, WallTime due,
                                                     WallTime now);
 
 struct ListQuery {

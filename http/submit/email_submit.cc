@@ -19,11 +19,6 @@ constexpr std::string_view kVerpDelimiters = "+=";
 /// Places of suppressed recipients: beyond those of any message.
 constexpr uint32_t kSuppressedIndex = 0x8000;
 
-/// Null if the body may be JSON of `kinds`; absent means JSON.
-bool is_media_type(std::string_view field, std::string_view wanted) noexcept {
-  return text::equals_ignore_case(text::trim(field.substr(0, field.find(';'))), wanted);
-}
-
 /// One document a line.
 std::optional<ApiError> parse_lines(const Content& body, size_t max, JsonValue* array) {
   array->kind = JsonValue::Kind::kArray;
@@ -81,16 +76,9 @@ std::vector<Mailbox> all_recipients(const EmailRequest& request) {
 
 rt::Task<void> EmailApi::submit_one(Exchange& exchange, const Principal& principal,
                                     const Idempotency& idempotency) {
-  const std::string_view type = exchange.request().field("content-type");
-  if (!type.empty() && !is_media_type(type, "application/json")) {
-    co_await exchange.refuse({.status = 415,
-                              .name = "unsupported_media_type",
-                              .message = "The body must be application/json."});
-    co_return;
-  }
   JsonValue value;
   std::vector<Email> emails(1);
-  std::optional<ApiError> error = parse_body(*exchange.request().body, &value);
+  std::optional<ApiError> error = parse_body(exchange.request(), &value);
   if (!error) error = read(value, principal, &emails[0]);
   AddressSet suppressed;
   if (!error) {
@@ -149,9 +137,9 @@ rt::Task<void> EmailApi::submit_batch(Exchange& exchange, const Principal& princ
     co_return;
   }
   JsonValue array;
-  const Content& body = *exchange.request().body;
   std::optional<ApiError> error =
-      lines ? parse_lines(body, settings_.batch_max, &array) : parse_body(body, &array);
+      lines ? parse_lines(*exchange.request().body, settings_.batch_max, &array)
+            : parse_body(exchange.request(), &array);
   if (!error && (array.kind != JsonValue::Kind::kArray || array.items.empty() ||
                  array.items.size() > settings_.batch_max)) {
     error = ApiError{.status = 422,

@@ -45,7 +45,7 @@ std::string fate_key(QueueId id, uint32_t recipient) {
 
 void FateRecorder::on_fate(const queue::Message& message, uint32_t recipient, Fate fate,
                            const Outcome* outcome) {
-  if (fate == Fate::kDelivered) time_delivery(message, *outcome);
+  if (fate == Fate::kDelivered || fate == Fate::kDeferred) time_attempt(message, fate, *outcome);
   const bool failed = fate == Fate::kFailed || fate == Fate::kExpired;
   const BounceClass klass = failed ? judge(message, recipient, fate, outcome) : BounceClass::kOther;
   if (message.envelope.email_id.empty()) return;
@@ -86,17 +86,22 @@ void FateRecorder::on_fate(const queue::Message& message, uint32_t recipient, Fa
   add(book, {.family = queue::Family::kEvents, .key = {}, .value = std::move(event)});
 }
 
-void FateRecorder::time_delivery(const queue::Message& message, const Outcome& outcome) {
+void FateRecorder::time_attempt(const queue::Message& message, Fate fate, const Outcome& outcome) {
+  const bool bulk = message.envelope.stream == Stream::kBulk;
   const Delays& delays = outcome.delays;
-  observe(env_.timings,
-          message.envelope.stream == Stream::kBulk ? Timing::kQueueAgeBulk
-                                                   : Timing::kQueueAgeTransactional,
-          delays.before_queue + delays.in_queue);
-  observe(env_.timings,
-          outcome.agent == "smtp"   ? Timing::kDeliverySmtp
-          : outcome.agent == "lmtp" ? Timing::kDeliveryLmtp
-                                    : Timing::kDeliveryOther,
-          delays.connection + delays.transmission);
+  const Duration age = delays.before_queue + delays.in_queue;
+  if (fate == Fate::kDeferred) {
+    observe(env_.timings, bulk ? Timing::kDeferredAgeBulk : Timing::kDeferredAgeTransactional, age);
+    return;
+  }
+  observe(env_.timings, bulk ? Timing::kQueueAgeBulk : Timing::kQueueAgeTransactional, age);
+  Timing timing = bulk ? Timing::kDeliveryOtherBulk : Timing::kDeliveryOtherTransactional;
+  if (outcome.agent == "smtp") {
+    timing = bulk ? Timing::kDeliverySmtpBulk : Timing::kDeliverySmtpTransactional;
+  } else if (outcome.agent == "lmtp") {
+    timing = bulk ? Timing::kDeliveryLmtpBulk : Timing::kDeliveryLmtpTransactional;
+  }
+  observe(env_.timings, timing, delays.connection + delays.transmission);
 }
 
 BounceClass FateRecorder::judge(const queue::Message& message, uint32_t recipient, Fate fate,

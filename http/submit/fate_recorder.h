@@ -103,8 +103,8 @@ class FateRecorder final : public schedule::FateObserver {
     std::deque<std::unique_ptr<Batch>> flying;
     std::deque<Entry> waiting;
   };
+  void time_attempt(const queue::Message& message, Fate fate, const Outcome& outcome);
   /// Counts and logs why; an address that is no good gets no more mail of that tenant.
-  void time_delivery(const queue::Message& message, const Outcome& outcome);
   BounceClass judge(const queue::Message& message, uint32_t recipient, Fate fate,
                     const Outcome* outcome);
   Book& book_of(queue::Partition& partition);

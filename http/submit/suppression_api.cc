@@ -80,7 +80,7 @@ rt::Task<void> SuppressionApi::create(Exchange& exchange) {
   const bool admitted = co_await admission_.admit(exchange, kScopeSend, &principal);
   if (!admitted) co_return;
   JsonValue body;
-  std::optional<ApiError> error = parse_body(*exchange.request().body, &body);
+  std::optional<ApiError> error = parse_body(exchange.request(), &body);
   const JsonValue* email = body.find("email");
   if (!error && email == nullptr) error = missing("email");
   std::optional<std::string> form;
@@ -105,7 +105,7 @@ rt::Task<void> SuppressionApi::create_batch(Exchange& exchange) {
   if (!admitted) co_return;
   JsonValue body;
   std::vector<std::string> emails;
-  std::optional<ApiError> error = parse_body(*exchange.request().body, &body);
+  std::optional<ApiError> error = parse_body(exchange.request(), &body);
   const JsonValue* list = body.find("emails");
   if (!error && list == nullptr) error = missing("emails");
   if (!error) error = read_names(*list, "emails", NameKind::kAddress, &emails);
@@ -187,7 +187,7 @@ rt::Task<void> SuppressionApi::remove_batch(Exchange& exchange) {
   if (!admitted) co_return;
   JsonValue body;
   std::vector<std::string> names;
-  std::optional<ApiError> error = parse_body(*exchange.request().body, &body);
+  std::optional<ApiError> error = parse_body(exchange.request(), &body);
   if (!error) error = read_removals(body, &names);
   if (error) {
     co_await exchange.refuse(*std::move(error));

@@ -15,8 +15,8 @@ std::string brief(const Endpoint& endpoint) {
 }
 
 /// An empty body is an empty object.
-std::optional<ApiError> parse_optional_body(const Content& body, JsonValue* value) {
-  if (body.size() > 0) return parse_body(body, value);
+std::optional<ApiError> parse_optional_body(const Request& request, JsonValue* value) {
+  if (request.body->size() > 0) return parse_body(request, value);
   value->kind = JsonValue::Kind::kObject;
   return std::nullopt;
 }
@@ -76,7 +76,7 @@ rt::Task<void> WebhookApi::create(Exchange& exchange) {
                     .created = now,
                     .since = now};
   JsonValue body;
-  std::optional<ApiError> error = parse_body(*exchange.request().body, &body);
+  std::optional<ApiError> error = parse_body(exchange.request(), &body);
   if (!error) error = read_endpoint(body, EndpointChange::kCreate, policy_, now, &endpoint);
   if (!error && env_.endpoints.size() >= EndpointList::kMax) {
     error = ApiError{.status = 422,
@@ -115,7 +115,7 @@ rt::Task<void> WebhookApi::update(Exchange& exchange) {
   const bool found = co_await find(exchange, &endpoint);
   if (!found) co_return;
   JsonValue body;
-  std::optional<ApiError> error = parse_body(*exchange.request().body, &body);
+  std::optional<ApiError> error = parse_body(exchange.request(), &body);
   if (!error) {
     error =
         read_endpoint(body, EndpointChange::kUpdate, policy_, env_.reactor.wall_now(), &endpoint);
@@ -154,7 +154,7 @@ rt::Task<void> WebhookApi::replay(Exchange& exchange) {
   const bool found = co_await find(exchange, &endpoint);
   if (!found) co_return;
   JsonValue body;
-  if (auto error = parse_optional_body(*exchange.request().body, &body)) {
+  if (auto error = parse_optional_body(exchange.request(), &body)) {
     co_await exchange.refuse(*std::move(error));
     co_return;
   }

@@ -611,10 +611,12 @@ rt::Task<void> ServerSession::commit() {
   }
   if (changes) change_recipients(*changes, submission.envelope);
   queue::Partition& partition = env_.queue.home();
+  const MonoTime begin = env_.reactor.now();
   const uint64_t group = env_.queue.stage(std::move(submission));
   const auto text = id_.text_chars();
   if (!once_.key.empty()) env_.once->keep(partition, once_, {text.data(), text.size()});
   const Status status = co_await partition.committed(group);
+  observe(env_.timings, Timing::kSmtpAccept, env_.reactor.now() - begin);
   end_once(partition, status.ok() ? OnceOnly::Outcome::kStored : OnceOnly::Outcome::kNotStored);
   if (status.ok()) {
     machine_.on_committed({text.data(), text.size()});

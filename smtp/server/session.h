@@ -10,6 +10,7 @@
 
 #include "core/obs/counters.h"
 #include "core/obs/log.h"
+#include "core/obs/timings.h"
 #include "policy/restrictions.h"
 #include "shard/net/stream.h"
 #include "shard/net/tls_facts.h"
@@ -104,6 +105,7 @@ struct ServerEnv {
   schedule::QueueManager& queue;
   Log& log;
   Counters& counters;
+  Timings& timings;
   rt::StopSource& stop;
   ClientTable& clients;
   net::TlsTicketKeys& tickets;

@@ -220,6 +220,15 @@ class Requests(HttpApi):
         self.assertEqual(self.ask("GET", "/emails/..%2f")[0], 400)
         self.assertEqual(self.ask("GET", "/nothing")[0], 404)
         self.assertEqual(self.ask("GET", "/emails?limit=0")[0], 422)
+        for method, path in (("POST", "/suppressions"), ("POST", "/webhooks"),
+                             ("PATCH", "/emails/01a213c0-bd7a-80ae-9681-0000930841b6")):
+            status, answer, _ = self.ask(method, path, b"<a/>", content_type="text/xml")
+            self.assertEqual((status, answer["name"]), (415, "unsupported_media_type"), path)
+        email_id = self.post({**PLAIN, "scheduled_at": "in 1 hour"})[1]["id"]
+        other = email_id[:-1] + ("0" if email_id[-1] != "0" else "1")  # leads to the same record
+        self.assertEqual(self.ask("GET", f"/emails/{other}")[0], 404)
+        self.assertEqual(self.post({}, f"/emails/{other}/cancel")[0], 404)
+        self.assertEqual(self.ask("GET", f"/emails/{email_id.upper()}")[0], 200)
 
     def test_drain(self):
         self.assertEqual(self.ask("GET", "/readyz")[0], 200)

@@ -41,8 +41,14 @@ class Metrics(HttpApi):
         self.assertEqual(named - served, set())
 
     def test_histograms_count(self):
+        self.out.script = lambda stage, argument, session: "451 4.3.0 later" if stage == "mail" else None
+        self.client(self.server).submit()
+        wait_until(lambda: re.search(r'deferred_age_seconds_count\{stream="transactional",shard="\d"\} [1-9]',
+                                     self.ask("GET", "/metrics")[1]), "a deferral is timed")
+        self.text = self.ask("GET", "/metrics")[1]
         counts = dict(re.findall(r'^(barid_\w+_count\{[^}]*\}) (\d+)$', self.text, re.M))
-        for series in ("http_accept_seconds", "commit_seconds", "queue_age_seconds", "delivery_seconds"):
+        for series in ("http_accept_seconds", "smtp_accept_seconds", "commit_seconds", "queue_age_seconds",
+                       "delivery_seconds", "deferred_age_seconds"):
             total = sum(int(n) for name, n in counts.items() if name.startswith(f"barid_{series}_count"))
             self.assertGreaterEqual(total, 1, series)
 

@@ -74,6 +74,7 @@ struct SimMta::Node final : schedule::GovernorHost,
                  .queue = queue,
                  .log = log,
                  .counters = counters,
+                 .timings = timings,
                  .stop = stop,
                  .clients = owner.clients_,
                  .tickets = tickets,
@@ -133,6 +134,7 @@ struct SimMta::Node final : schedule::GovernorHost,
   LogBuffer log_buffer;
   Log log;
   Counters counters;
+  Timings timings{};
   QueueNotices notices;
   rt::StopSource stop;
   std::vector<std::unique_ptr<SimStore>> stores;

@@ -285,6 +285,7 @@ std::string Shard::Inside::open_service(const ListenSettings& listen) {
                             .queue = queue,
                             .log = log,
                             .counters = counters,
+                            .timings = timings,
                             .stop = sessions_stop,
                             .clients = shard.commons_.clients,
                             .tickets = shard.commons_.tickets,
