@@ -33,9 +33,12 @@ TEST(Timings, AsPrometheusReadsThem) {
   append_timings(out, shards);
   for (const std::string_view line :
        {"# TYPE barid_delivery_seconds histogram\n",
-        "barid_delivery_seconds_bucket{transport=\"smtp\",stream=\"bulk\",shard=\"0\",le=\"0.002\"} 0\n",
-        "barid_delivery_seconds_bucket{transport=\"smtp\",stream=\"bulk\",shard=\"0\",le=\"0.005\"} 1\n",
-        "barid_delivery_seconds_bucket{transport=\"smtp\",stream=\"bulk\",shard=\"0\",le=\"+Inf\"} 2\n",
+        "barid_delivery_seconds_bucket{transport=\"smtp\",stream=\"bulk\",shard=\"0\",le=\"0.002\"}"
+        " 0\n",
+        "barid_delivery_seconds_bucket{transport=\"smtp\",stream=\"bulk\",shard=\"0\",le=\"0.005\"}"
+        " 1\n",
+        "barid_delivery_seconds_bucket{transport=\"smtp\",stream=\"bulk\",shard=\"0\",le=\"+Inf\"} "
+        "2\n",
         "barid_delivery_seconds_sum{transport=\"smtp\",stream=\"bulk\",shard=\"0\"} 1.503\n",
         "barid_delivery_seconds_count{transport=\"smtp\",stream=\"bulk\",shard=\"0\"} 2\n",
         "barid_delivery_seconds_count{transport=\"lmtp\",stream=\"transactional\",shard=\"1\"} 1\n",

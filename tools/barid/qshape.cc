@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/text/ascii.h"
+#include "core/text/json.h"
 #include "http/message.h"
 
 namespace barid::tools {
@@ -130,7 +131,7 @@ std::string QueueShape::json() const {
   const auto add_row = [&](std::string_view name, const Row* row) {
     const auto count = [row](size_t i) { return row == nullptr ? 0 : row->counts[i]; };
     out += "{\"name\": ";
-    http::append_json_string(out, name);
+    text::append_json_string(out, name);
     out += fmt::format(", \"total\": {}, \"ages\": {{", count(0));
     for (size_t i = 1; i < head.size(); ++i) {
       out += fmt::format("{}\"{}\": {}", i == 1 ? "" : ", ", head[i], count(i));
