@@ -95,7 +95,8 @@ struct ServerPolicy {
   lookup::StringList forbidden_commands = {
       "smtpd_forbidden_commands", "CONNECT GET POST regexp:{{/^[^A-Z]/ Bogus}}", {}};
   lookup::TableList command_filter;  ///< smtpd_command_filter: asked with each whole command line
-  std::string reject_footer;         ///< smtpd_reject_footer, not expanded
+  lookup::TableList reject_filter_maps;  ///< asked with each refusal; what it says is said instead
+  std::string reject_footer;             ///< smtpd_reject_footer, not expanded
   lookup::TableList reject_footer_maps;  ///< asked with the reply; goes before reject_footer
 
   [[nodiscard]] bool has_footer() const noexcept {
@@ -368,6 +369,7 @@ class ServerMachine {
   void reply_bare_newline_reject();
   void reply_foreign(std::string_view prefix, std::string_view text);
   void end_reply(size_t start);
+  void filter_refusal(size_t start);
   void add_footer(size_t start);
   void finish(bool ok);
   void count_junk();

@@ -37,11 +37,25 @@ void ServerMachine::end_reply(size_t start) {
       output_[enhanced] = '4';
     }
   }
-  if (policy_.has_footer() && (output_[start] == '4' || output_[start] == '5')) add_footer(start);
+  const bool is_refusal = output_[start] == '4' || output_[start] == '5';
+  if (is_refusal && !policy_.reject_filter_maps.empty()) filter_refusal(start);
+  if (is_refusal && policy_.has_footer()) add_footer(start);
   const std::string_view code = std::string_view(output_).substr(start, 3);
   if (code == "421" || code == "521") closing_ = true;
   output_.append("\r\n");
   if (error_count_ >= policy_.soft_error_limit) reply_delay_ = policy_.error_sleep_time;
+}
+
+/// A refusal stays one: what is no 4xx or 5xx reply changes nothing.
+void ServerMachine::filter_refusal(size_t start) {
+  const lookup::LookupResult found = policy_.reject_filter_maps.find(output_.substr(start));
+  if (!found.is_found()) return;
+  const std::string_view text = found.value();
+  const bool is_reply = text.size() > 4 && (text[0] == '4' || text[0] == '5') &&
+                        text::is_digit(text[1]) && text::is_digit(text[2]) && text[3] == ' ';
+  if (!is_reply) return;
+  output_.resize(start);
+  text::append_printable(output_, text.substr(0, kReplyTextBytesMax));
 }
 
 void ServerMachine::add_footer(size_t start) {

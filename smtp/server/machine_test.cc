@@ -50,6 +50,24 @@ TEST(ServerMachineReplies, FooterOnRefusals) {
             "501-Syntax: HELO hostname\r\n501 usage of localhost\r\n250 2.0.0 Ok\r\n");
 }
 
+TEST(ServerMachineReplies, FilterOfRefusals) {
+  ServerPolicy policy;
+  policy.reject_filter_maps = {"smtpd_reject_filter_maps",
+                               "regexp:{{/^500 .*/ 450 4.5.1 later\x01}, {/^501/ 250 2.0.0 no}, "
+                               "{/^503 / 421 4.7.0 away}, {/^2/ 550 5.0.0 never}}",
+                               {}};
+  MachineHarness session(policy);
+  session.start();
+  session.feed("WHAT\r\n");
+  session.feed("HELO\r\n");
+  session.feed("NOOP\r\n");
+  session.feed("RCPT TO:<a@b>\r\n");
+  EXPECT_EQ(session.transcript.output,
+            "220 localhost ESMTP Postfix\r\n"
+            "450 4.5.1 later?\r\n501 Syntax: HELO hostname\r\n250 2.0.0 Ok\r\n"
+            "421 4.7.0 away\r\n");
+}
+
 TEST(ServerMachineReplies, CommandFilter) {
   ServerPolicy policy;
   policy.command_filter = {"smtpd_command_filter", "regexp:{{/^FOO (.*)/ NOOP $1}}", {}};

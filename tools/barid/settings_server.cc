@@ -49,6 +49,7 @@ smtp::ServerPolicy server_policy(const ConfigurationScope& scope,
   policy.noop_commands = words("smtpd_noop_commands");
   policy.forbidden_commands = words("smtpd_forbidden_commands");
   policy.command_filter = tables("smtpd_command_filter");
+  policy.reject_filter_maps = tables("smtpd_reject_filter_maps");
   policy.reject_footer = scope.get("smtpd_reject_footer");
   policy.reject_footer_maps = tables("smtpd_reject_footer_maps");
   if (!scope.get_bool("smtputf8_enable")) policy.keywords &= ~smtp::kKeywordSmtpUtf8;
