@@ -50,6 +50,52 @@ class Tools(Scenario):
         return server, ids
 
 
+class Trace(Tools):
+    def trace(self, server, *words, status=0):
+        done = subprocess.run([BARID, "trace", "-c", str(server.directory), *words],
+                              capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, status, f"{words}: {done.stdout}{done.stderr}")
+        return done
+
+    def test_a_message_is_followed_through_queue_and_log(self):
+        server, ids = self.filled("a@one.example", "b@two.example")
+        said = self.trace(server, ids["a@one.example"]).stdout
+        self.assertRegex(said, r"(?m)^  where +deferred$")
+        self.assertRegex(said, r"(?m)^  why +host .*450 4.2.0 try later")
+        self.assertRegex(said, r"(?m)^  until +\d{4}-.* \(in (59m|1h)")
+        self.assertRegex(said, rf"(?m)^  remedy +barid queue flush {ids['a@one.example']}$")
+        self.assertRegex(said, r"(?m)^  goes by +smtp to ")
+        self.assertIn("status=deferred", said)
+        self.assertNotIn("b@two.example", said)
+        self.run_barid(server, "suspend", "--domain", "two.example", "--reason", "they asked")
+        answer = json.loads(self.trace(server, ids["b@two.example"], "--json").stdout)
+        self.assertEqual(answer["recipients"][0]["held_by"], "suspension domain:two.example")
+        self.run_barid(server, "delete", ids["a@one.example"])
+        gone = self.trace(server, ids["a@one.example"]).stdout
+        self.assertIn("has left the queue", gone)
+        self.assertRegex(gone, r"postsuper.*removed")
+
+    def test_an_address_is_routed_without_mail(self):
+        server, ids = self.filled("a@one.example")
+        said = self.trace(server, "new@one.example").stdout
+        self.assertRegex(said, r"(?m)^  goes by +smtp to ")
+        self.assertIn("nothing keeps mail for it back", said)
+        answer = json.loads(self.trace(server, "A@one.example", "--json").stdout)
+        self.assertEqual(answer["queued"][0]["queue_id"], ids["a@one.example"])
+        self.assertIn("concurrency", answer["settings"])
+
+    def test_bad_words(self):
+        server, _ = self.filled("a@one.example")
+        for words, status, text in (([], 64, "say a queue id or an address"),
+                                    (["--nonsense"], 64, "no option --nonsense"),
+                                    (["xyz"], 65, "neither a queue id"),
+                                    (["1" * 9 + "0" * 3], 65, "nothing is known of"),
+                                    (["a@one.example", "--log", "/none"], 65, "no such file")):
+            self.assertIn(text, self.trace(server, *words, status=status).stderr)
+        stop_process(server.process)
+        self.assertIn("mail system is down", self.trace(server, "a@one.example", status=69).stderr)
+
+
 class Commands(Tools):
     def test_hold_release_delete_by_filter(self):
         server, ids = self.filled("a@one.example", "b@one.example", "c@two.example")

@@ -10,6 +10,7 @@ void AdminApi::add_routes(http::Router& router) {
   queue_.add_routes(router);
   suspensions_.add_routes(router);
   shape_.add_routes(router);
+  trace_.add_routes(router);
   router.add(Method::kGet, "/admin/v1/status", http::handler<&AdminApi::show_status>(*this));
   router.add(Method::kPost, "/admin/v1/drain", http::handler<&AdminApi::drain>(*this));
   router.add(Method::kPost, "/admin/v1/reload", http::handler<&AdminApi::reload>(*this));

@@ -20,6 +20,7 @@
 #include "tools/barid/admin_suspensions.h"
 #include "tools/barid/shape_api.h"
 #include "tools/barid/shard_gather.h"
+#include "tools/barid/trace_api.h"
 
 namespace barid::tools {
 
@@ -27,7 +28,12 @@ class AdminApi {
  public:
   /// `shards` outlive the object.
   AdminApi(Shard::Inside& inside, std::vector<Shard*> shards)
-      : inside_(inside), shards_(shards), queue_(inside), suspensions_(inside), shape_(inside) {}
+      : inside_(inside),
+        shards_(shards),
+        queue_(inside),
+        suspensions_(inside),
+        shape_(inside),
+        trace_(inside) {}
 
   void add_routes(http::Router& router);
 
@@ -42,6 +48,7 @@ class AdminApi {
   AdminQueue queue_;
   AdminSuspensions suspensions_;
   ShapeApi shape_;
+  TraceApi trace_;
 };
 
 }  // namespace barid::tools

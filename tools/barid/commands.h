@@ -28,6 +28,7 @@ int run_shape_explain(const std::string& queue_directory, std::span<const char* 
 /// `barid queue suspend`, `resume` and `suspensions`, likewise.
 int run_suspend(const std::string& queue_directory, std::string_view verb,
                 std::span<const char* const> arguments, std::string_view name);
+int run_trace_command(std::span<const char* const> arguments, std::string_view name);
 int run_top_command(std::span<const char* const> arguments, std::string_view name);
 int run_key_command(std::span<const char* const> arguments, std::string_view name);
 int run_doctor_command(std::span<const char* const> arguments, std::string_view name);

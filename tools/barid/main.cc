@@ -55,6 +55,8 @@ constexpr std::array kCommands = {
     Command{"suppressions", "", run_suppressions_command, "addresses that get no mail"},
     Command{"doctor", "", run_doctor_command, "what stands between this host and good delivery"},
     Command{"top", "", run_top_command, "watch rates, queue, destinations and shards"},
+    Command{"trace", "", run_trace_command,
+            "follow a message or an address: where, why, what next"},
     Command{"key", "", run_key_command, "make API keys and credentials"},
     Command{"links", "", run_links_command, "make the names this program answers to"},
 };

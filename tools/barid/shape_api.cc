@@ -25,22 +25,27 @@ void add_setting(std::string& out, std::string_view name, std::string_view value
 }
 
 /// Empty, or what is wrong with the question.
-std::string read_question(const http::Target& target, std::string* domain, Envelope* envelope) {
+std::string read_question(const http::Target& target, std::string* address, Envelope* envelope) {
   for (const auto& [name, value] : target.query) {
     if (name == "domain") {
-      *domain = value;
+      if (value.empty() || value.find('@') != std::string::npos) {
+        return "domain: say a domain, such as example.org";
+      }
+      *address = "postmaster@" + value;
+    } else if (name == "recipient") {
+      if (value.find('@') == std::string::npos || value.back() == '@') {
+        return "recipient: say an address, such as user@example.org";
+      }
+      *address = value;
     } else if (name == "sender") {
       envelope->sender = value == "<>" ? "" : value;
     } else if (name == "pool") {
       envelope->pool = value;
     } else {
-      return fmt::format("there is no \"{}\": domain, sender and pool", name);
+      return fmt::format("there is no \"{}\": domain or recipient, sender and pool", name);
     }
   }
-  if (domain->empty() || domain->find('@') != std::string::npos) {
-    return "domain: say a domain, such as example.org";
-  }
-  return {};
+  return address->empty() ? "domain: say a domain, such as example.org" : "";
 }
 
 }  // namespace
@@ -50,17 +55,17 @@ void ShapeApi::add_routes(http::Router& router) {
 }
 
 rt::Task<void> ShapeApi::explain(http::Exchange& exchange) {
-  std::string domain;
+  std::string address;
   Envelope envelope;
-  const std::string problem = read_question(exchange.request().target, &domain, &envelope);
+  const std::string problem = read_question(exchange.request().target, &address, &envelope);
   if (!problem.empty()) {
     co_await exchange.refuse({.status = 422, .name = "validation_error", .message = problem});
     co_return;
   }
   const schedule::Route route =
-      shard_router(inside_).route(envelope, Recipient{.address = "postmaster@" + domain});
+      shard_router(inside_).route(envelope, Recipient{.address = address});
   std::string body = "{";
-  add_member(body, "domain", domain);
+  add_member(body, "domain", std::string_view(address).substr(address.rfind('@') + 1));
   add_member(body, "transport", route.transport);
   add_member(body, "next_hop", route.nexthop);
   schedule::Dispatcher& dispatcher = shard_queue(inside_).dispatcher();
