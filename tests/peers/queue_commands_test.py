@@ -94,6 +94,36 @@ class Trace(Tools):
             self.assertIn(text, self.trace(server, *words, status=status).stderr)
         stop_process(server.process)
         self.assertIn("mail system is down", self.trace(server, "a@one.example", status=69).stderr)
+class WithoutServer(Tools):
+    def test_the_queue_is_read_and_left_alone(self):
+        server, ids = self.filled("a@one.example", "b@two.example")
+        self.run_barid(server, "hold", ids["b@two.example"])
+        running = self.run_as(server, "postqueue", "-j").stdout
+        shown = self.run_as(server, "postcat", "-q", ids["a@one.example"]).stdout
+        shape = self.run_as(server, "qshape", "deferred", "hold").stdout
+        server.process.kill()  # nothing is put in order
+        server.process.wait(PATIENCE)
+
+        def files():
+            root = server.queue_directory
+            return {path: path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+        before = files()
+        down = "Mail system is down -- accessing queue directly"
+        listed = self.run_as(server, "postqueue", "-j")
+        self.assertEqual(sorted(listed.stdout.splitlines()), sorted(running.splitlines()))
+        self.assertIn("postqueue: warning: " + down, listed.stderr)
+        self.assertIn("-- 0 Kbytes in 2 Requests.", self.run_as(server, "mailq").stdout)
+        self.assertEqual(self.run_as(server, "postcat", "-q", ids["a@one.example"]).stdout, shown)
+        self.assertEqual(self.run_as(server, "qshape", "deferred", "hold").stdout, shape)
+        one = self.run_barid(server, "list", "--domain", "two.example", "--json").stdout
+        self.assertEqual(json.loads(one)["queue_name"], "hold")
+        self.assertIn('"queue_name": "deferred"', self.run_barid(server, "show", ids["a@one.example"]).stdout)
+        missing = "0" * 9 + "zzz"
+        self.assertIn(f"open queue file {missing}: No such file or directory",
+                      self.run_as(server, "postcat", "-q", missing, status=1).stderr)
+        self.run_barid(server, "hold", ids["a@one.example"], status=69)
+        self.assertEqual(files(), before)
 
 
 class Commands(Tools):

@@ -4,10 +4,12 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "shard/queue/message_filter.h"
 #include "shard/queue/message_scan.h"
+#include "shard/queue/partition.h"
 #include "shard/queue/queue_directory.h"
 #include "shard/queue/rocks_store.h"
 #include "tools/barid/admin_queue_text.h"
@@ -59,6 +61,28 @@ Status list_family(const queue::Store& store, queue::Family family, bool held,
   return {};
 }
 
+Result<std::string> find_message(const Stores& stores, QueueId id, MessagePart part) {
+  for (const std::unique_ptr<queue::RocksStore>& store : stores) {
+    for (const queue::Family family : {queue::Family::kFresh, queue::Family::kQueued}) {
+      const queue::ScanRange range{
+          .family = family, .from = id, .end = {.micros = id.micros + 1}, .examined_max = 1};
+      BARID_TRY(const queue::ScanBatch batch, queue::scan_messages(*store, range, {}, WallTime{}));
+      if (batch.messages.empty() || batch.messages.front()->id != id) continue;
+      const queue::Message& message = *batch.messages.front();
+      if (part == MessagePart::kEnvelope) return message_json(message, /*in_memory=*/false);
+      return queue::Partition::load_content(*store, id, message.size);
+    }
+  }
+  return Error{.code = Code::kNotFound};
+}
+
+ControlAnswer refusal(long status, std::string_view text) {
+  std::string body = "{\"message\":";
+  http::append_json_string(body, text);
+  body += '}';
+  return {.status = status, .body = std::move(body)};
+}
+
 }  // namespace
 
 Result<ControlAnswer> list_queue(const std::string& queue_directory, std::string_view name,
@@ -82,6 +106,25 @@ Result<ControlAnswer> list_queue(const std::string& queue_directory, std::string
     }
   }
   return ControlAnswer{.status = 200, .body = {}};
+}
+
+Result<ControlAnswer> read_message(const std::string& queue_directory, std::string_view name,
+                                   std::string_view id, MessagePart part) {
+  const std::string path = "/admin/v1/queue/" + query_text({{"", std::string(id)}}).substr(2);
+  Result<ControlAnswer> answer = ask_server(
+      queue_directory, "GET", path + (part == MessagePart::kContent ? "/content" : ""));
+  if (answer.ok() || answer.error().code != Code::kUnavailable) return answer;
+  const std::optional<QueueId> parsed = QueueId::parse(id);
+  if (!parsed) return refusal(400, not_an_id(id));
+  const Stores stores = open_stores(queue_directory);
+  if (stores.empty()) return answer;
+  if (part == MessagePart::kEnvelope) {
+    fmt::print(stderr, "{}: warning: Mail system is down -- accessing queue directly\n", name);
+  }
+  Result<std::string> found = find_message(stores, *parsed, part);
+  if (found.ok()) return ControlAnswer{.status = 200, .body = *std::move(found)};
+  const http::ApiError error = missing_message(id, found.error());
+  return refusal(error.status, error.message);
 }
 
 }  // namespace barid::tools

@@ -17,4 +17,10 @@ namespace barid::tools {
                                                std::string_view name, const QueryWords& words,
                                                LineSink* lines);
 
+/// One message as JSON, or its content: what GET /admin/v1/queue/ID answers, likewise.
+enum class MessagePart : unsigned char { kEnvelope, kContent };
+[[nodiscard]] Result<ControlAnswer> read_message(const std::string& queue_directory,
+                                                 std::string_view name, std::string_view id,
+                                                 MessagePart part);
+
 }  // namespace barid::tools

@@ -10,6 +10,7 @@
 #include "core/text/ascii.h"
 #include "tools/barid/commands.h"
 #include "tools/barid/control_client.h"
+#include "tools/barid/offline_queue.h"
 #include "tools/barid/postcat.h"
 #include "tools/barid/queue_client.h"
 
@@ -32,7 +33,8 @@ SYNOPSIS
 
 EXIT STATUS (of postcat 1 instead of any other)
   0   done            64  bad usage       65  bad id, or an id that is in no queue
-  69  the server does not run             75  ended early     78  configuration
+  69  the server does not run, and the store cannot be read either
+  75  ended early     78  configuration
 
 EXAMPLES
   postcat -q 4hQz1k2abcd9
@@ -124,9 +126,8 @@ int read_options(Arguments arguments, std::string_view name, Options* options) {
 
 /// The body of the answer, or an exit status after saying why there is none.
 int ask(const std::string& directory, std::string_view name, const std::string& id,
-        std::string_view part, std::string* body) {
-  Result<ControlAnswer> answer =
-      ask_server(directory, "GET", fmt::format("/admin/v1/queue/{}{}", id, part));
+        MessagePart part, std::string* body) {
+  Result<ControlAnswer> answer = read_message(directory, name, id, part);
   if (!answer.ok()) {
     return answer.error().code == Code::kUnavailable
                ? fail(name, EX_UNAVAILABLE, "mail system is down")
@@ -151,8 +152,10 @@ int print_message(const std::string& directory, std::string_view name, const std
   }
   std::string message;
   std::string content;
-  if (const int status = ask(directory, name, id, "", &message); status != 0) return status;
-  if (const int status = ask(directory, name, id, "/content", &content); status != 0) return status;
+  if (const int status = ask(directory, name, id, MessagePart::kEnvelope, &message); status != 0)
+    return status;
+  if (const int status = ask(directory, name, id, MessagePart::kContent, &content); status != 0)
+    return status;
   const Result<std::string> text = postcat_text(message, content, shown);
   if (!text.ok()) {
     return fail(name, EX_TEMPFAIL, fmt::format("the server's answer has no {}", text.error().text));
