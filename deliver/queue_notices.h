@@ -16,6 +16,8 @@ struct NoticeSettings {
   Duration queue_lifetime = std::chrono::days(5);  ///< maximal_queue_lifetime
   NoticePolicy policy;
   NoticeTemplates words;
+  std::string error_postmaster;           ///< error_notice_recipient, with domain
+  uint32_t session_notices_per_hour = 0;  ///< of this shard; 0 = no limit
 };
 
 class QueueNotices final : public schedule::NoticeComposer {

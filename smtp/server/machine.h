@@ -297,6 +297,8 @@ class ServerMachine {
   /// The client sent something before it may have.
   [[nodiscard]] bool saw_pipelining() const noexcept { return pipelining_noted_; }
   /// Content bytes so far, if stage() is DATA or BDAT: Postfix logs "DATA (N bytes)".
+  /// The next line is one of AUTH's dialogue: a secret.
+  [[nodiscard]] bool in_auth() const noexcept { return reading_ == Reading::kAuthLine; }
   [[nodiscard]] bool in_content() const noexcept {
     return reading_ == Reading::kData || reading_ == Reading::kChunk;
   }

@@ -185,7 +185,9 @@ rt::Task<void> ServerSession::run() {
     co_await rt::yield(env_.reactor);
     co_await rt::yield(env_.reactor);
   }
+  begin_transcript();
   if (goes_on) co_await converse();
+  end_transcript();
   content_.reset();
   if (!settings_->local) log_disconnect();
   env_.counters.subtract(Counter::kSessionsOpen);
@@ -203,8 +205,10 @@ rt::Task<void> ServerSession::converse() {
   for (;;) {
     size_t consumed = 0;
     tell_machine_the_time();
+    const bool is_secret = machine_.in_auth();
     const Action action = machine_.next(stream_.input(), &consumed);
     if (action.kind == ActionKind::kBodyBytes) append_body(action.bytes);
+    keep_input(action, consumed, is_secret);
     if (action.note != Note::kNone) log_note(action);
     if (action.kind == ActionKind::kCheckRecipient) {
       machine_.on_verdict(check_recipient());
@@ -277,8 +281,7 @@ rt::Task<bool> ServerSession::perform(const Action& action) {
 rt::Task<bool> ServerSession::flush_output(Duration delay) {
   if (delay > Duration::zero()) co_await rt::Sleep(env_.reactor, env_.reactor.now() + delay);
   if (!machine_.output().empty()) {
-    stream_.write(machine_.output());
-    machine_.clear_output();
+    write_output();
   }
   co_return true;
 }
@@ -299,8 +302,7 @@ rt::Task<bool> ServerSession::read_more() {
   }
   const bool answered = !machine_.output().empty();
   if (answered) {
-    stream_.write(machine_.output());
-    machine_.clear_output();
+    write_output();
   }
   const MonoTime deadline = read_deadline(answered);
   Status status;
@@ -702,6 +704,10 @@ void ServerSession::log_verdict(std::string_view verb, std::string_view reply,
 void ServerSession::log_end(SessionEnd end) {
   SmtpdBroken event{.reason = end, .after = machine_.stage(), .client = client()};
   if (machine_.in_content()) event.bytes = machine_.content_bytes();
+  if (transcript_ && end == SessionEnd::kLostConnection && machine_.in_transaction()) {
+    transcript_->add_note("The connection was lost.");
+    transcript_->mark(kTroubleProtocol);
+  }
   env_.log.write(origin(), event);
 }
 

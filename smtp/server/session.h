@@ -22,6 +22,7 @@
 #include "smtp/server/machine.h"
 #include "smtp/server/once_only.h"
 #include "smtp/server/session_auth.h"
+#include "smtp/server/transcript_sink.h"
 
 namespace barid::smtp {
 
@@ -109,9 +110,10 @@ struct ServerEnv {
   rt::StopSource& stop;
   ClientTable& clients;
   net::TlsTicketKeys& tickets;
-  uint32_t& handshakes_count;        ///< under way on this shard
-  OnceOnly* once = nullptr;          ///< null: Idempotency-Key is a field like any other
-  DomainFlusher* flusher = nullptr;  ///< null: ETRN is answered 458
+  uint32_t& handshakes_count;             ///< under way on this shard
+  OnceOnly* once = nullptr;               ///< null: Idempotency-Key is a field like any other
+  DomainFlusher* flusher = nullptr;       ///< null: ETRN is answered 458
+  TranscriptSink* transcripts = nullptr;  ///< null: nobody hears of sessions that went wrong
 };
 
 /// How a connection came in.
@@ -169,6 +171,11 @@ class ServerSession final : private rt::StopCallback {
   void log_reject(std::string_view reply, std::string_view stage);
   void log_verdict(std::string_view verb, std::string_view reply, std::string_view stage);
   void log_end(SessionEnd end);
+  // session_transcript.cc
+  void begin_transcript();
+  void keep_input(const Action& action, size_t consumed, bool is_secret);
+  void write_output();
+  void end_transcript();
   void log_disconnect();
   [[nodiscard]] LogClient client() const noexcept;
   [[nodiscard]] LogOrigin origin() const noexcept;
@@ -186,6 +193,8 @@ class ServerSession final : private rt::StopCallback {
   std::array<std::string, 3> pending_;        ///< what CONNECT, HELO and MAIL deferred
   std::unique_ptr<const net::TlsFacts> tls_;  ///< null: in clear
   std::unique_ptr<MessageChanges> changes_;   ///< what access tables want done to this message
+  std::unique_ptr<Transcript> transcript_;    ///< null: nobody wants one
+  bool about_notice_ = false;                 ///< it carried a notice to the postmaster
   uint32_t log_pid_;
   const uint32_t uid_;
 

@@ -34,6 +34,58 @@ def refuse_some(stage, argument, session):
     return None
 
 
+class Sessions(Scenario):
+    """Transcripts of sessions that went wrong."""
+
+    def talk(self, server, *lines):
+        with RawClient(server.port) as client:
+            for line in ("EHLO client.example", *lines):
+                client.send(line.encode() + b"\r\n")
+                client.reply()
+
+    def start(self, **settings):
+        self.out = self.sink()
+        return self.barid(relayhost=self.out.relayhost, mydestination="", mynetworks="192.0.2.0/24",
+                          relay_domains="ours.example", error_notice_recipient="watch@ours.example",
+                          relay_recipient_maps="", **settings)
+
+    def notices(self):
+        return [m for m in self.out.messages if m.recipients == ["watch@ours.example"]]
+
+    def test_policy_and_protocol_have_their_transcript(self):
+        server = self.start(notify_classes="policy, protocol")
+        self.talk(server, "MAIL FROM:<a@b.example>", "RCPT TO:<x@elsewhere.example>", "QUIT")
+        self.out.wait_messages(1)
+        self.talk(server, "NONSENSE", "AUTH PLAIN AGJvYgBzZWNyZXQ=", "QUIT")
+        self.out.wait_messages(2)
+        self.talk(server, "NOOP", "QUIT")
+        first, second = (m.content.decode() for m in self.notices())
+        self.assertRegex(first, r"(?m)^Subject: \S+ SMTP server: errors from localhost\[127.0.0.1\]\r$")
+        self.assertIn(" In:  RCPT TO:<x@elsewhere.example>\r\n Out: 454 4.7.1 ", first)
+        self.assertIn(" In:  NONSENSE\r\n Out: 50", second)
+        self.assertNotIn("AGJvYgBzZWNyZXQ", second)
+        self.assertTrue(self.notices()[0].sender.startswith("double-bounce@"))
+        server.wait_log(r"postmaster notification: errors from localhost\[127.0.0.1\]")
+
+    def test_off_by_default_bounded_and_never_about_a_notice(self):
+        server = self.start()
+        self.talk(server, "NONSENSE", "MAIL FROM:<a@b.example>", "RCPT TO:<x@elsewhere.example>", "QUIT")
+        server.configure(relayhost=self.out.relayhost, mydestination="", mynetworks="192.0.2.0/24",
+                         relay_domains="ours.example", relay_recipient_maps="",
+                         error_notice_recipient="watch@ours.example", notify_classes="policy",
+                         error_notice_rate_limit="2")
+        server.reload()
+        server.wait_log("reload -- configuration")
+        sender = "double-bounce@mx.barid.example"
+        self.talk(server, f"MAIL FROM:<{sender}>", "RCPT TO:<x@elsewhere.example>", "QUIT")
+        self.assertEqual(self.notices(), [])
+        for _ in range(12):  # over all shards at most two an hour
+            self.talk(server, "MAIL FROM:<a@b.example>", "RCPT TO:<x@elsewhere.example>", "QUIT")
+        server.wait_log("no notice of errors from localhost")
+        server.wait_queue()
+        self.assertIn(len(self.notices()), (1, 2))
+
+
 class Notices(Scenario):
     def submit(self, server, recipients, sender="sender@client.example", parameters="", notify=""):
         with RawClient(server.port) as client:

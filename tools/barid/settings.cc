@@ -241,6 +241,8 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
                                   listen.tls_files.end());
   }
   settings.notices = notice_settings(configuration, context);
+  settings.notices.session_notices_per_hour = static_cast<uint32_t>(share_of(
+      static_cast<uint64_t>(configuration.get_int("error_notice_rate_limit")), shards_count));
   settings.dkim = dkim_settings(configuration, context);
   settings.tls_reports = tls_report_settings(configuration, problems);
   settings.dns = dns_options(configuration, problems);

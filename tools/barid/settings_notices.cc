@@ -56,6 +56,7 @@ NoticeSettings notice_settings(const Configuration& configuration,
   policy.bounce_postmaster = postmaster("bounce_notice_recipient");
   policy.second_bounce_postmaster = postmaster("2bounce_notice_recipient");
   policy.delay_postmaster = postmaster("delay_notice_recipient");
+  settings.error_postmaster = postmaster("error_notice_recipient");
   policy.delay_warning_time = configuration.get_time("delay_warning_time");
   policy.confirm_delay_cleared = configuration.get_bool("confirm_delay_cleared");
   policy.verp_bounces = !configuration.get_bool("disable_verp_bounces");

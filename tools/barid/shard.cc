@@ -9,6 +9,7 @@
 
 #include "core/mail/seven_bit.h"
 #include "deliver/queue_notices.h"
+#include "deliver/session_notices.h"
 #include "deliver/text_agent.h"
 #include "dns/native_host_lookup.h"
 #include "dns/unbound_resolver.h"
@@ -77,6 +78,7 @@ struct Shard::Inside final : schedule::GovernorHost,
                .router = router,
                .notices = notices,
                .governors = &governors}),
+        session_notices(reactor, queue, log),
         native_lookup(offload),
         error_agent(TextAgent::Kind::kError, reactor),
         retry_agent(TextAgent::Kind::kRetry, reactor),
@@ -153,6 +155,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   std::vector<std::unique_ptr<queue::Partition>> partitions;
   std::unique_ptr<dns::UnboundResolver> resolver;
   std::unique_ptr<smtp::StsPolicies> sts;
+  SessionNotices session_notices;
   dns::NativeHostLookup native_lookup;
   TextAgent error_agent;
   TextAgent retry_agent;
@@ -291,7 +294,8 @@ std::string Shard::Inside::open_service(const ListenSettings& listen) {
                             .tickets = shard.commons_.tickets,
                             .handshakes_count = handshakes_count,
                             .once = &once,
-                            .flusher = this};
+                            .flusher = this,
+                            .transcripts = &session_notices};
   services.emplace_back(listen.service, std::make_unique<smtp::SmtpService>(
                                             env, listen.server, shard.commons_.log_pids));
   smtp::SmtpService& service = *services.back().second;
@@ -361,6 +365,7 @@ std::string Shard::set_up() {
   inside.fates.set_bounce_rules(std::move(settings_.bounce_rules));
   inside.feedback_agent.set_return_paths(std::move(settings_.return_paths));
   inside.notices.set(settings_.notices);
+  inside.session_notices.set(settings_.notices);
   inside.signer.set(std::move(settings_.dkim));
   inside.queue.set_policy(settings_.retry, settings_.limits);
   shard_set_suspensions(inside, {.list = commons_.suspension_file.loaded()});
@@ -515,6 +520,7 @@ void shard_reload(Shard::Inside& inside, ShardSettings settings) {
   inside.router.set(std::move(settings.router));
   inside.fates.set_bounce_rules(std::move(settings.bounce_rules));
   inside.feedback_agent.set_return_paths(std::move(settings.return_paths));
+  inside.session_notices.set(settings.notices);
   inside.notices.set(std::move(settings.notices));
   inside.signer.set(std::move(settings.dkim));
   inside.queue.set_policy(settings.retry, settings.limits);

@@ -1,0 +1,48 @@
+// ServerSession: what is kept of the dialogue for the postmaster.
+#include "core/text/ascii.h"
+#include "smtp/server/session.h"
+
+namespace barid::smtp {
+namespace {
+
+// For those who want to see what clients do, most of a session; else what surrounds the trouble.
+constexpr size_t kLongBytesMax = 16 * 1024;
+constexpr size_t kShortBytesMax = 1024;
+
+}  // namespace
+
+void ServerSession::begin_transcript() {
+  if (env_.transcripts == nullptr) return;
+  const uint8_t wanted = env_.transcripts->wanted();
+  if (wanted == 0) return;
+  const bool is_long = (wanted & (kTroublePolicy | kTroubleProtocol)) != 0;
+  transcript_ = std::make_unique<Transcript>(is_long ? kLongBytesMax : kShortBytesMax);
+}
+
+/// Before the input is consumed. Content is not kept, nor what AUTH carries.
+void ServerSession::keep_input(const Action& action, size_t consumed, bool is_secret) {
+  if (!transcript_ || consumed == 0) return;
+  if (action.kind == ActionKind::kBodyBytes || machine_.in_content()) return;
+  if (is_secret) {
+    transcript_->add_input("(left out)");
+    return;
+  }
+  transcript_->add_input(stream_.input().substr(0, consumed));
+  if (action.kind == ActionKind::kCheckSender && !about_notice_) {
+    about_notice_ = text::equals_ignore_case(machine_.sender(), env_.transcripts->notice_sender());
+  }
+}
+
+void ServerSession::write_output() {
+  if (transcript_) transcript_->add_output(machine_.output());
+  stream_.write(machine_.output());
+  machine_.clear_output();
+}
+
+void ServerSession::end_transcript() {
+  if (!transcript_ || about_notice_) return;
+  if ((transcript_->classes() & env_.transcripts->wanted()) == 0) return;
+  env_.transcripts->on_trouble(machine_.client().name, machine_.client().address, *transcript_);
+}
+
+}  // namespace barid::smtp

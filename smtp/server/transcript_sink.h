@@ -1,0 +1,25 @@
+// The seam between sessions and whoever tells the postmaster of sessions that went wrong (deliver).
+// Source: Postfix's notify_classes. Layer: smtp/server. Shard-owned.
+#pragma once
+
+#include <string_view>
+
+#include "smtp/proto/transcript.h"
+
+namespace barid::smtp {
+
+class TranscriptSink {
+ public:
+  /// TroubleClass bits of what the postmaster wants to hear of.
+  [[nodiscard]] virtual uint8_t wanted() const noexcept = 0;
+  /// A session that comes from, or carries mail of, this sender is about a notice itself.
+  [[nodiscard]] virtual std::string_view notice_sender() const noexcept = 0;
+  /// A session with trouble of a wanted class is over.
+  virtual void on_trouble(std::string_view client_name, std::string_view client_address,
+                          const Transcript& transcript) = 0;
+
+ protected:
+  ~TranscriptSink() = default;
+};
+
+}  // namespace barid::smtp
