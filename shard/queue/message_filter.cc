@@ -41,6 +41,14 @@ bool is_address(std::string_view value) noexcept {
   return at != std::string_view::npos && at + 1 < value.size();
 }
 
+/// Whether mail could have it as a domain or an address literal, UTF-8 included.
+bool is_domain(std::string_view value) noexcept {
+  constexpr text::CharSet kAllowed = text::kAlnum | text::CharSet("-_.:[]");
+  return std::all_of(value.begin(), value.end(), [&](char c) {
+    return kAllowed.has(c) || static_cast<unsigned char>(c) >= 0x80;
+  });
+}
+
 constexpr uint8_t bit(QueueName queue) noexcept {
   return static_cast<uint8_t>(1u << static_cast<unsigned>(queue));
 }
@@ -93,9 +101,7 @@ std::string MessageFilter::add(std::string_view name, std::string_view value) {
     if (!is_address(value)) return bad(name, value, "an address, or @ and a domain");
     recipient_ = lower(value);
   } else if (name == "domain") {
-    if (value.find('@') != std::string_view::npos || value.find(' ') != std::string_view::npos) {
-      return bad(name, value, "a domain, without @");
-    }
+    if (!is_domain(value)) return bad(name, value, "a domain, without @");
     domain_ = lower(value);
   } else if (name == "site") {
     site_ = lower(value);

@@ -122,6 +122,7 @@ TEST(MessageFilter, BadWords) {
       {"recipient", "a@", "recipient \"a@\": an address, or @ and a domain"},
       {"recipient", "", "recipient: the value is empty"},
       {"domain", "a@b", "domain \"a@b\": a domain, without @"},
+      {"domain", "!!", "domain \"!!\": a domain, without @"},
       {"stream", "fast", "stream \"fast\": transactional or bulk"},
       {"state", "corrupt", "state \"corrupt\": active, incoming, deferred or hold"},
       {"older-than", "1y", "older-than \"1y\": a number and s, m, h, d or w, such as 30m"},

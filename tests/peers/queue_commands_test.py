@@ -50,6 +50,21 @@ class Tools(Scenario):
         return server, ids
 
 
+class BadWords(Tools):
+    def test_postqueue_says_what_would_be_right(self):
+        server, _ = self.filled("a@one.example")
+        for words, status, text in (
+                (["-p", "-j"], 64, "one of -p, -j, -f, -i and -s at a time"),
+                (["-s", "!!"], 64, 'invalid destination: "!!"'),
+                (["-i", "bad id"], 64, 'invalid message ID: "bad id"'),
+                (["-i", "1" * 9 + "0" * 3], 65, "no message 111111111000 in the queue"),
+                (["-Z"], 64, 'unexpected "-Z"'), (["-i"], 64, "-i needs a value")):
+            said = self.run_as(server, "postqueue", *words, status=status).stderr
+            self.assertIn(text, said)
+            self.assertEqual(len(said.splitlines()), 1, said)
+        self.assertIn('domain "!!": a domain', self.run_barid(server, "list", "--domain", "!!", status=65).stderr)
+
+
 class Trace(Tools):
     def trace(self, server, *words, status=0):
         done = subprocess.run([BARID, "trace", "-c", str(server.directory), *words],

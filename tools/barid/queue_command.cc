@@ -331,11 +331,11 @@ int run_postqueue(Arguments arguments, std::string_view name) {
     }
     if (word == "-c") {
       directory = arguments[++i];
-    } else if (word == "-i" || word == "-s") {
+    } else if (word == "-i" || word == "-s" || word == "-p" || word == "-j" || word == "-f") {
+      const bool again = mode != '\0' && (mode != 'p' || name != "mailq");
+      if (again) return usage(name, "one of -p, -j, -f, -i and -s at a time");
       mode = word[1];
-      value = arguments[++i];
-    } else if (word == "-p" || word == "-j" || word == "-f") {
-      mode = word[1];
+      if (takes_value) value = arguments[++i];
     } else if (word != "-v") {
       return usage(name, fmt::format("unexpected \"{}\"; --help lists the options", word));
     }
