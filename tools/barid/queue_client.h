@@ -46,10 +46,11 @@ struct ActionResult {
 /// A line of an answer as it is in an action's stream: false if it is none.
 [[nodiscard]] bool parse_action_line(std::string_view line, ActionResult* result);
 
-inline constexpr std::string_view kDestinationHead =
-    "TRANSPORT  NEXT HOP                         SITE                      WAITING IN USE WINDOW\n";
+/// The head of a table of destinations. On a terminal of so many `columns` names are shorter and a
+/// dead site shows only until when; 0: there is no terminal.
+[[nodiscard]] std::string destination_head(size_t columns = 0);
 /// A destination's JSON object as a line under that head; empty if it is none.
-[[nodiscard]] std::string destination_row(std::string_view line);
+[[nodiscard]] std::string destination_row(std::string_view line, size_t columns = 0);
 
 /// A suspension's JSON object as a line; empty if it is none.
 [[nodiscard]] std::string suspension_row(std::string_view line);

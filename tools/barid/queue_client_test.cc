@@ -48,7 +48,7 @@ TEST(QueueClient, DestinationRows) {
   EXPECT_EQ(row,
             "smtp       a.example                                                       12      3 "
             "    20\n");
-  EXPECT_EQ(row.size(), kDestinationHead.size());
+  EXPECT_EQ(row.size(), destination_head().size());
   EXPECT_EQ(destination_row("x"), "");
 }
 

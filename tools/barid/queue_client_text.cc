@@ -2,6 +2,7 @@
 // queue_list_json.cc).
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <ctime>
 #include <optional>
@@ -52,6 +53,25 @@ void read_ids(const json::object& object, const char* name, std::vector<std::str
   for (const json::value& id : value->as_array()) {
     if (id.is_string()) ids->emplace_back(id.as_string().data(), id.as_string().size());
   }
+}
+
+/// How wide the names in a table of destinations are.
+struct RowWidths {
+  size_t nexthop = 32;
+  size_t site = 24;
+  bool is_short = false;
+};
+
+RowWidths row_widths(size_t columns) noexcept {
+  constexpr size_t kOthers = 10 + 8 + 6 + 6 + 5;  // transport and numbers, with their blanks
+  constexpr size_t kState = 11;                   // " dead 12:00"
+  constexpr size_t kNameMin = 8;
+  constexpr size_t kLongRow = kOthers + 32 + 24 + 32;
+  if (columns == 0 || columns >= kLongRow) return {};
+  const size_t left = columns > kOthers + kState ? columns - kOthers - kState : 0;
+  return {.nexthop = std::max(kNameMin, left * 3 / 5),
+          .site = std::max(kNameMin, left - left * 3 / 5),
+          .is_short = true};
 }
 
 }  // namespace
@@ -118,18 +138,32 @@ std::string suspension_row(std::string_view line) {
   return printable + '\n';
 }
 
-std::string destination_row(std::string_view line) {
+std::string destination_head(size_t columns) {
+  const RowWidths widths = row_widths(columns);
+  return fmt::format("{:<10} {:<{}} {:<{}} {:>8} {:>6} {:>6}\n", "TRANSPORT", "NEXT HOP",
+                     widths.nexthop, "SITE", widths.site, "WAITING", "IN USE", "WINDOW");
+}
+
+std::string destination_row(std::string_view line, size_t columns) {
   const std::optional<json::value> value = parse(line);
   if (!value) return {};
+  const RowWidths widths = row_widths(columns);
   const json::object& object = value->as_object();
   const auto number = [&](const char* name) {
     uint64_t count = 0;
     read_count(object, name, &count);
     return count;
   };
+  const auto name = [&](const char* member, size_t width) {
+    std::string text = find_text(object, member);
+    if (widths.is_short && text.size() > width) text = '+' + text.substr(text.size() - width + 1);
+    return text;
+  };
   std::string state;
   if (const uint64_t dead_until = number("dead_until"); dead_until > 0) {
-    state = fmt::format(" dead until {} ({})", short_time(dead_until), find_text(object, "reason"));
+    const std::string time = short_time(dead_until);
+    state = widths.is_short ? fmt::format(" dead {}", time.substr(time.size() - 8, 5))
+                            : fmt::format(" dead until {} ({})", time, find_text(object, "reason"));
   }
   if (const json::value* rate = object.if_contains("rate"); rate != nullptr && rate->is_number()) {
     state += fmt::format(" {}/s", rate->to_number<double>());
@@ -137,9 +171,9 @@ std::string destination_row(std::string_view line) {
   std::string printable;
   text::append_printable(
       printable,
-      fmt::format("{:<10} {:<32} {:<24} {:>8} {:>6} {:>6}{}", find_text(object, "transport"),
-                  find_text(object, "nexthop"), find_text(object, "site"), number("waiting"),
-                  number("in_use"), number("window"), state));
+      fmt::format("{:<10} {:<{}} {:<{}} {:>8} {:>6} {:>6}{}", find_text(object, "transport"),
+                  name("nexthop", widths.nexthop), widths.nexthop, name("site", widths.site),
+                  widths.site, number("waiting"), number("in_use"), number("window"), state));
   return printable + '\n';
 }
 

@@ -215,7 +215,7 @@ class DestinationLines final : public LineSink {
   explicit DestinationLines(bool json) : json_(json) {}
   void on_line(std::string_view line) override {
     const std::string text = json_ ? std::string(line) + '\n' : destination_row(line);
-    if (!json_ && rows_++ == 0) fmt::print("{}", kDestinationHead);
+    if (!json_ && rows_++ == 0) fmt::print("{}", destination_head());
     std::fwrite(text.data(), 1, text.size(), stdout);
   }
 

@@ -179,10 +179,10 @@ std::vector<std::string> top_lines(const TopPicture& picture, size_t rows, size_
   for (size_t i = 0; i < shown; ++i) lines.push_back(shard_line(picture, i));
   if (shown < shards_count) lines.push_back(fmt::format("  ... and {} more", shards_count - shown));
   lines.emplace_back();
-  lines.push_back(without_feed(std::string(kDestinationHead)));
+  lines.push_back(without_feed(destination_head(columns)));
   for (const std::string& destination : picture.destinations) {
     if (lines.size() >= rows) break;
-    lines.push_back(without_feed(destination_row(destination)));
+    lines.push_back(without_feed(destination_row(destination, columns)));
   }
   if (lines.size() > rows) lines.resize(rows);
   for (std::string& line : lines) cut(line, columns);

@@ -37,6 +37,20 @@ TEST(TopView, Lines) {
   EXPECT_EQ(lines[8].substr(0, 25), "smtp       a.example     ");
 }
 
+TEST(TopView, EightyColumnsShowEveryNumberAndWhatIsDead) {
+  TopPicture dead = picture();
+  dead.destinations = {
+      R"({"transport": "smtp", "nexthop": "a-rather-long-name.customers.example", "site": )"
+      R"("mx1.provider.example,mx2.provider.example", "waiting": 12, "in_use": 3, "window": 0, )"
+      R"("dead_until": 1795651660, "reason": "refused"})"};
+  const std::vector<std::string> lines = top_lines(dead, 24, 80);
+  EXPECT_EQ(lines[7], "TRANSPORT  NEXT HOP             SITE            WAITING IN USE WINDOW");
+  const std::string& row = lines[8];
+  EXPECT_TRUE(row.starts_with("smtp       +e.customers.example +vider.example ")) << row;
+  EXPECT_NE(row.find("      12      3      0 dead "), std::string::npos) << row;
+  EXPECT_LE(row.size(), 80u);
+}
+
 TEST(TopView, UnknownRates) {
   TopPicture first = picture();
   first.seconds = 0;

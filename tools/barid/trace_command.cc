@@ -387,9 +387,10 @@ int trace_address(Server& server, const Options& options) {
   } else {
     print_verdict(verdict, state.now);
   }
+  fmt::print("\nlimits\n");
   for (const auto& [name, setting] : route->settings) {
-    print_field(name,
-                fmt::format("{} ({})", setting.value.empty() ? "-" : setting.value, setting.from));
+    fmt::print("  {:<24} {:<12} {}\n", name, setting.value.empty() ? "-" : printable(setting.value),
+               printable(setting.from));
   }
   print_block(
       fmt::format("in the queue{}", queued.size() >= kMessagesMax ? ", the first ones" : ""),

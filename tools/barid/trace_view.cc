@@ -93,11 +93,11 @@ TraceVerdict suspended(const TraceSuspension& entry) {
           .until = entry.until};
 }
 
-TraceVerdict dead_site(const TraceState& state) {
+TraceVerdict dead_site(std::string_view address, const TraceState& state) {
   return {.where = "dead site",
           .why = state.destination->reason,
           .held_by = setting_text(state, "dead_time", ""),
-          .remedy = fmt::format("barid queue flush --domain {}", state.destination->next_hop),
+          .remedy = fmt::format("barid queue flush --domain {}", domain_of(address)),
           .until = state.destination->dead_until};
 }
 
@@ -232,7 +232,7 @@ TraceVerdict judge_recipient(const TraceMessage& message, const TraceRecipient& 
     return suspended(*entry);
   }
   if (state.destination != nullptr && state.destination->dead_until > state.now) {
-    TraceVerdict verdict = dead_site(state);
+    TraceVerdict verdict = dead_site(recipient.address, state);
     verdict.until = std::max(verdict.until, message.next_attempt);
     return verdict;
   }
@@ -258,7 +258,7 @@ TraceVerdict judge_address(std::string_view address, const TraceState& state) {
     return suspended(*entry);
   }
   if (state.destination != nullptr && state.destination->dead_until > state.now) {
-    return dead_site(state);
+    return dead_site(address, state);
   }
   return {};
 }
