@@ -111,8 +111,8 @@ Result<ControlAnswer> list_queue(const std::string& queue_directory, std::string
 Result<ControlAnswer> read_message(const std::string& queue_directory, std::string_view name,
                                    std::string_view id, MessagePart part) {
   const std::string path = "/admin/v1/queue/" + query_text({{"", std::string(id)}}).substr(2);
-  Result<ControlAnswer> answer = ask_server(
-      queue_directory, "GET", path + (part == MessagePart::kContent ? "/content" : ""));
+  Result<ControlAnswer> answer =
+      ask_server(queue_directory, "GET", path + (part == MessagePart::kContent ? "/content" : ""));
   if (answer.ok() || answer.error().code != Code::kUnavailable) return answer;
   const std::optional<QueueId> parsed = QueueId::parse(id);
   if (!parsed) return refusal(400, not_an_id(id));

@@ -152,8 +152,8 @@ int list(const std::string& directory, std::string_view name, const QueryWords& 
 }
 
 int show(const std::string& directory, std::string_view name, std::string_view id, bool content) {
-  const Result<ControlAnswer> answer = read_message(
-      directory, name, id, content ? MessagePart::kContent : MessagePart::kEnvelope);
+  const Result<ControlAnswer> answer =
+      read_message(directory, name, id, content ? MessagePart::kContent : MessagePart::kEnvelope);
   const std::string body = answer.ok() ? answer->body : "";
   if (const int status = check_answer(answer, name, "Message", body); status != 0) return status;
   std::fwrite(body.data(), 1, body.size(), stdout);
