@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/text/json.h"
 #include "shard/queue/message_filter.h"
 #include "shard/queue/message_scan.h"
 #include "shard/queue/partition.h"
@@ -78,7 +79,7 @@ Result<std::string> find_message(const Stores& stores, QueueId id, MessagePart p
 
 ControlAnswer refusal(long status, std::string_view text) {
   std::string body = "{\"message\":";
-  http::append_json_string(body, text);
+  text::append_json_string(body, text);
   body += '}';
   return {.status = status, .body = std::move(body)};
 }

@@ -9,8 +9,8 @@
 #include <memory>
 
 #include "core/base/queue_id.h"
+#include "core/text/json.h"
 #include "core/text/utf8.h"
-#include "http/message.h"
 #include "tools/barid/commands.h"
 #include "tools/barid/control_client.h"
 #include "tools/barid/queue_client.h"
@@ -191,16 +191,16 @@ std::string printable(std::string_view text) {
 void json_member(std::string& out, std::string_view name, std::string_view value) {
   if (value.empty()) return;
   out += out.ends_with('{') || out.ends_with('[') ? "" : ", ";
-  http::append_json_string(out, name);
+  text::append_json_string(out, name);
   out += ": ";
-  http::append_json_string(out, value);
+  text::append_json_string(out, value);
 }
 
 void json_lines(std::string& out, std::string_view name, const std::vector<std::string>& lines) {
   out += fmt::format(", \"{}\": [", name);
   for (const std::string& line : lines) {
     if (!out.ends_with('[')) out += ", ";
-    http::append_json_string(out, line);
+    text::append_json_string(out, line);
   }
   out += ']';
 }
