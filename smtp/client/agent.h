@@ -23,6 +23,7 @@
 #include "smtp/client/session.h"
 #include "smtp/client/settings.h"
 #include "smtp/client/sts_policies.h"
+#include "smtp/proto/dialogue_tap.h"
 
 namespace barid::smtp {
 
@@ -53,6 +54,7 @@ struct AgentEnv {
   policy::DkimSigner* signer = nullptr;    ///< null: nothing is signed
   StsPolicies* sts = nullptr;              ///< null: no MTA-STS
   TlsReportCounts* tls_reports = nullptr;  ///< null: nothing is counted
+  DialogueTap* tap = nullptr;              ///< null: nobody can watch
 };
 
 class SmtpAgent final : public schedule::Agent {

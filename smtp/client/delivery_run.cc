@@ -433,6 +433,7 @@ rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
       env_.reactor, *settings_, options, *std::move(stream), *std::move(egress.source),
       std::move(tls), relay_name(hop, *settings_), ++env_.next_log_pid);
   session->machine().set_login(std::move(login.client));
+  session->set_tap(env_.tap);
   co_return session;
 }
 

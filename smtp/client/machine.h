@@ -210,6 +210,8 @@ class ClientMachine {
   /// What to write next, in order; empty when there is nothing now. The array and the bytes stay
   /// untouched until on_written(), whatever is fed meanwhile.
   [[nodiscard]] std::span<const iovec> output();
+  /// Whether these bytes of output() are of commands; else of a content.
+  [[nodiscard]] bool is_command(const void* data) const noexcept { return plan_.is_command(data); }
   /// The kernel took `bytes` of what output() gave last. May be less than all.
   void on_written(size_t bytes);
 
@@ -230,6 +232,8 @@ class ClientMachine {
   [[nodiscard]] uint32_t unfinished_count() const noexcept {
     return static_cast<uint32_t>(offer_index_ - retire_index_);
   }
+  /// What is said now belongs to AUTH's dialogue: a secret.
+  [[nodiscard]] bool in_login() const noexcept { return phase_ == Phase::kAuth; }
   /// Why the session ended badly; empty while it has not.
   [[nodiscard]] std::string_view failure_text() const noexcept { return failure_text_; }
   [[nodiscard]] DsnCode failure_dsn() const noexcept { return failure_dsn_; }

@@ -44,6 +44,8 @@ class OutputPlan {
   /// Forgets everything: nothing will be written any more.
   void abandon() noexcept;
 
+  /// Whether these staged bytes are of commands; else of a content.
+  [[nodiscard]] bool is_command(const void* data) const noexcept { return in_ring(data); }
   [[nodiscard]] uint64_t staged_bytes() const noexcept { return staged_bytes_; }
   [[nodiscard]] uint64_t written_bytes() const noexcept { return written_bytes_; }
   /// Everything that was staged has been written.

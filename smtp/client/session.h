@@ -12,6 +12,7 @@
 #include "smtp/client/egress_source.h"
 #include "smtp/client/machine.h"
 #include "smtp/client/settings.h"
+#include "smtp/proto/dialogue_tap.h"
 
 namespace barid::smtp {
 
@@ -24,6 +25,9 @@ class ClientSession final : private ClientSink {
 
   /// Who gets results: the lease that uses the session now; null while it is idle.
   void set_sink(ClientSink* sink) noexcept { sink_ = sink; }
+
+  /// Null: nobody can watch.
+  void set_tap(DialogueTap* tap) noexcept { tap_ = tap; }
 
   [[nodiscard]] ClientMachine& machine() noexcept { return machine_; }
   [[nodiscard]] const ClientMachine& machine() const noexcept { return machine_; }
@@ -80,6 +84,9 @@ class ClientSession final : private ClientSink {
   [[nodiscard]] Duration stage_timeout() const noexcept;
   rt::Task<void> abandon_write();
   void count_written();
+  [[nodiscard]] bool watched() const noexcept { return tap_ != nullptr && tap_->active(); }
+  void show(bool sent, std::string_view lines);
+  void show_output();
 
   rt::Reactor& reactor_;
   const ClientSettings& settings_;
@@ -101,6 +108,7 @@ class ClientSession final : private ClientSink {
   bool secured_ = false;
   uint32_t uses_count_ = 0;
   ClientSink* sink_ = nullptr;
+  DialogueTap* tap_ = nullptr;
 };
 
 }  // namespace barid::smtp

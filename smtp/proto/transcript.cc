@@ -44,20 +44,25 @@ uint8_t trouble_of(std::string_view reply) noexcept {
   return is_syntax || code == "521" || code == "555" ? kTroubleProtocol : 0;
 }
 
-void Transcript::add_input(std::string_view lines) {
-  for_each_line(lines, [this](std::string_view line) {
-    if (!text::starts_with_ignore_case(line, "AUTH ")) {
-      add("In:  ", line);
-      return;
+std::string without_secrets(std::string_view lines) {
+  std::string out;
+  for_each_line(lines, [&out](std::string_view line) {
+    if (text::starts_with_ignore_case(line, "AUTH ")) {
+      std::string_view rest = line;
+      static_cast<void>(text::take_word(rest));
+      out += "AUTH ";
+      out += text::take_word(rest);
+      if (!rest.empty()) out += " (left out)";
+    } else {
+      out += line;
     }
-    std::string_view rest = line;
-    static_cast<void>(text::take_word(rest));
-    const std::string_view mechanism = text::take_word(rest);
-    std::string masked = "AUTH ";
-    masked += mechanism;
-    if (!rest.empty()) masked += " (left out)";
-    add("In:  ", masked);
+    out += "\r\n";
   });
+  return out;
+}
+
+void Transcript::add_input(std::string_view lines) {
+  for_each_line(without_secrets(lines), [this](std::string_view line) { add("In:  ", line); });
 }
 
 void Transcript::add_output(std::string_view lines) {

@@ -22,6 +22,9 @@ enum TroubleClass : uint8_t {
 /// Of one line of a reply, by its codes; 0: no trouble, or one of the mail's own (5.1.1).
 [[nodiscard]] uint8_t trouble_of(std::string_view reply) noexcept;
 
+/// Complete lines with their ends, without what follows AUTH's mechanism.
+[[nodiscard]] std::string without_secrets(std::string_view lines);
+
 class Transcript {
  public:
   explicit Transcript(size_t bytes_max) : bytes_max_(bytes_max) {}

@@ -18,6 +18,7 @@
 #include "shard/net/tls_tickets.h"
 #include "shard/runtime/scope.h"
 #include "shard/schedule/queue_manager.h"
+#include "smtp/proto/dialogue_tap.h"
 #include "smtp/server/client_table.h"
 #include "smtp/server/machine.h"
 #include "smtp/server/once_only.h"
@@ -114,6 +115,7 @@ struct ServerEnv {
   OnceOnly* once = nullptr;               ///< null: Idempotency-Key is a field like any other
   DomainFlusher* flusher = nullptr;       ///< null: ETRN is answered 458
   TranscriptSink* transcripts = nullptr;  ///< null: nobody hears of sessions that went wrong
+  DialogueTap* tap = nullptr;             ///< null: nobody can watch
 };
 
 /// How a connection came in.
@@ -175,6 +177,7 @@ class ServerSession final : private rt::StopCallback {
   void begin_transcript();
   void keep_input(const Action& action, size_t consumed, bool is_secret);
   void write_output();
+  [[nodiscard]] DialogueParty party() const noexcept;
   void end_transcript();
   void log_disconnect();
   [[nodiscard]] LogClient client() const noexcept;

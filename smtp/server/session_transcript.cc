@@ -21,19 +21,31 @@ void ServerSession::begin_transcript() {
 
 /// Before the input is consumed. Content is not kept, nor what AUTH carries.
 void ServerSession::keep_input(const Action& action, size_t consumed, bool is_secret) {
-  if (!transcript_ || consumed == 0) return;
+  const bool is_watched = env_.tap != nullptr && env_.tap->active();
+  if ((!transcript_ && !is_watched) || consumed == 0) return;
   if (action.kind == ActionKind::kBodyBytes || machine_.in_content()) return;
-  if (is_secret) {
-    transcript_->add_input("(left out)");
-    return;
-  }
-  transcript_->add_input(stream_.input().substr(0, consumed));
+  const std::string lines =
+      is_secret ? "(left out)\r\n" : without_secrets(stream_.input().substr(0, consumed));
+  if (is_watched) env_.tap->on_dialogue(party(), /*sent=*/false, lines);
+  if (!transcript_) return;
+  transcript_->add_input(lines);
+  if (is_secret) return;
   if (action.kind == ActionKind::kCheckSender && !about_notice_) {
     about_notice_ = text::equals_ignore_case(machine_.sender(), env_.transcripts->notice_sender());
   }
 }
 
+DialogueParty ServerSession::party() const noexcept {
+  return {.is_client = true,
+          .name = machine_.client().name,
+          .address = machine_.client().address,
+          .session = log_pid_};
+}
+
 void ServerSession::write_output() {
+  if (env_.tap != nullptr && env_.tap->active()) {
+    env_.tap->on_dialogue(party(), /*sent=*/true, machine_.output());
+  }
   if (transcript_) transcript_->add_output(machine_.output());
   stream_.write(machine_.output());
   machine_.clear_output();

@@ -99,10 +99,45 @@ class Trace(Tools):
         self.assertEqual(answer["queued"][0]["queue_id"], ids["a@one.example"])
         self.assertIn("concurrency", answer["settings"])
 
+    def test_sessions_live(self):
+        server, ids = self.filled("a@one.example")
+        watchers = [subprocess.Popen([BARID, "trace", "-c", str(server.directory), "--live", *words],
+                                     stdout=subprocess.PIPE, text=True)
+                    for words in (["--destination", "one.example"], ["--client", "127.0.0.1"],
+                                  ["--client", "192.0.2.1"])]
+        self.addCleanup(lambda: [stop_process(one) for one in watchers])
+
+        def heard(watcher, sign):
+            """Says something until it is heard: a watch begins a little later than its program."""
+            for _ in range(int(PATIENCE)):
+                self.run_barid(server, "flush", ids["a@one.example"])
+                with RawClient(server.port) as client:
+                    client.command("AUTH PLAIN AGJvYgBzZWNyZXQ=")
+                    client.command("NOOP")
+                ready, _, _ = select.select([watcher.stdout], [], [], 1)
+                while ready:
+                    line = watcher.stdout.readline()
+                    self.assertNotIn("AGJvYgBzZWNyZXQ", line)
+                    if sign in line:
+                        return line
+                    ready, _, _ = select.select([watcher.stdout], [], [], 1)
+            self.fail(f"no {sign!r}")
+
+        self.assertRegex(heard(watchers[0], "RCPT TO:<a@one.example>"), r"\[127.0.0.1\] > RCPT")
+        self.assertRegex(heard(watchers[0], "450 4.2.0"), r" < 450 4.2.0 try later")
+        self.assertRegex(heard(watchers[1], "NOOP"), r"localhost\[127.0.0.1\] < NOOP")
+        stop_process(server.process)  # it does not wait for those who watch
+        self.assertIn(watchers[0].wait(PATIENCE), (0, 75))
+        watchers[2].terminate()
+        self.assertEqual(watchers[2].communicate(timeout=PATIENCE)[0], "")
+
     def test_bad_words(self):
         server, _ = self.filled("a@one.example")
         for words, status, text in (([], 64, "say a queue id or an address"),
                                     (["--nonsense"], 64, "no option --nonsense"),
+                                    (["--live"], 64, "--live takes --destination or --client"),
+                                    (["--client", "a"], 64, "go with --live"),
+                                    (["--live", "--client", "a", "--for", "9h"], 65, "a time up to 1h"),
                                     (["xyz"], 65, "neither a queue id"),
                                     (["1" * 9 + "0" * 3], 65, "nothing is known of"),
                                     (["a@one.example", "--log", "/none"], 65, "no such file")):

@@ -28,6 +28,9 @@ int run_shape_explain(const std::string& queue_directory, std::span<const char* 
 /// `barid queue suspend`, `resume` and `suspensions`, likewise.
 int run_suspend(const std::string& queue_directory, std::string_view verb,
                 std::span<const char* const> arguments, std::string_view name);
+/// `barid trace --live`, with the queue directory already found.
+int run_trace_live(const std::string& queue_directory, bool of_client, const std::string& peer,
+                   const std::string& duration, bool json);
 int run_trace_command(std::span<const char* const> arguments, std::string_view name);
 int run_top_command(std::span<const char* const> arguments, std::string_view name);
 int run_key_command(std::span<const char* const> arguments, std::string_view name);

@@ -79,6 +79,7 @@ struct Shard::Inside final : schedule::GovernorHost,
                .notices = notices,
                .governors = &governors}),
         session_notices(reactor, queue, log),
+        dialogues(reactor),
         native_lookup(offload),
         error_agent(TextAgent::Kind::kError, reactor),
         retry_agent(TextAgent::Kind::kRetry, reactor),
@@ -156,6 +157,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   std::unique_ptr<dns::UnboundResolver> resolver;
   std::unique_ptr<smtp::StsPolicies> sts;
   SessionNotices session_notices;
+  DialogueWatch dialogues;
   dns::NativeHostLookup native_lookup;
   TextAgent error_agent;
   TextAgent retry_agent;
@@ -271,7 +273,8 @@ void Shard::Inside::apply_transports(std::vector<TransportSettings> transports,
                                  .warmup = shard.commons_.warmup,
                                  .signer = &signer,
                                  .sts = sts.get(),
-                                 .tls_reports = &shard.commons_.tls_reports};
+                                 .tls_reports = &shard.commons_.tls_reports,
+                                 .tap = &dialogues};
         smtp_agents.emplace_back(
             transport.name, std::make_unique<smtp::SmtpAgent>(env, std::move(transport.client)));
         found = smtp_agents.end() - 1;
@@ -295,7 +298,8 @@ std::string Shard::Inside::open_service(const ListenSettings& listen) {
                             .handshakes_count = handshakes_count,
                             .once = &once,
                             .flusher = this,
-                            .transcripts = &session_notices};
+                            .transcripts = &session_notices,
+                            .tap = &dialogues};
   services.emplace_back(listen.service, std::make_unique<smtp::SmtpService>(
                                             env, listen.server, shard.commons_.log_pids));
   smtp::SmtpService& service = *services.back().second;
@@ -637,6 +641,8 @@ const SettingOrigins* shard_setting_origins(Shard::Inside& inside, const std::st
 }
 schedule::QueueManager& shard_queue(Shard::Inside& inside) { return inside.queue; }
 rt::Reactor& shard_reactor(Shard::Inside& inside) { return inside.reactor; }
+DialogueWatch& shard_dialogues(Shard::Inside& inside) { return inside.dialogues; }
+bool shard_stopping(const Shard::Inside& inside) { return inside.stopping; }
 rt::Offload& shard_offload(Shard::Inside& inside) { return inside.offload; }
 Shard::Inside& shard_of(void* receiver) {
   return static_cast<Shard::Inside&>(*static_cast<schedule::GovernorHost*>(receiver));

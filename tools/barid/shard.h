@@ -25,6 +25,7 @@
 #include "shard/schedule/views.h"
 #include "smtp/client/tls_report_counts.h"
 #include "smtp/server/client_table.h"
+#include "tools/barid/dialogue_watch.h"
 #include "tools/barid/settings.h"
 #include "tools/barid/sts_store.h"
 #include "tools/barid/suspension_file.h"
@@ -144,6 +145,9 @@ void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions);
                                                           const std::string& transport);
 [[nodiscard]] schedule::QueueManager& shard_queue(Shard::Inside& inside);
 [[nodiscard]] rt::Reactor& shard_reactor(Shard::Inside& inside);
+[[nodiscard]] DialogueWatch& shard_dialogues(Shard::Inside& inside);
+/// It ends: what would go on for long is to end too.
+[[nodiscard]] bool shard_stopping(const Shard::Inside& inside);
 [[nodiscard]] rt::Offload& shard_offload(Shard::Inside& inside);
 /// The shard that is the receiver of a mesh message.
 [[nodiscard]] Shard::Inside& shard_of(void* receiver);

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "core/config/values.h"
 #include "shard/queue/store.h"
 #include "tools/barid/admin_queue_text.h"
 #include "tools/barid/shard_gather.h"
@@ -10,6 +13,10 @@ namespace barid::tools {
 namespace {
 
 constexpr Duration kReadPatience = std::chrono::seconds(30);
+constexpr Duration kWatchDefault = std::chrono::minutes(10);
+constexpr Duration kWatchMax = std::chrono::hours(1);
+constexpr Duration kCollectInterval = std::chrono::milliseconds(200);
+constexpr Duration kHeartbeat = std::chrono::seconds(2);
 constexpr size_t kExaminedMax = 200'000;  // of a store; events are in order of time
 constexpr size_t kEventsMax = 100;
 
@@ -41,11 +48,94 @@ Result<std::string> read_events(const queue::Store& store, QueueId id) {
   return std::move(events.lines);
 }
 
+/// Empty, or what is wrong with the question.
+std::string read_watch(const http::Target& target, DialogueWatch::Request* request,
+                       std::string* destination, Duration* duration) {
+  for (const auto& [name, value] : target.query) {
+    if (name == "for") {
+      const auto time = config::parse_time(value, 's');
+      if (!time || *time <= Duration::zero() || *time > kWatchMax) {
+        return fmt::format("for \"{}\": a time up to 1h, such as 30s", value);
+      }
+      *duration = *time;
+    } else if (name == "client" && !value.empty()) {
+      request->of_clients = true;
+      request->names.push_back(value);
+    } else if (name == "destination" && !value.empty()) {
+      *destination = value;
+    } else {
+      return fmt::format("there is no \"{}\": client or destination, and for", name);
+    }
+  }
+  if (request->of_clients == !destination->empty()) {
+    return "say client=ADDRESS or destination=DOMAIN, one of them";
+  }
+  return {};
+}
+
+/// The hosts of a site's key: "mx1.example,mx2.example#rule", "[192.0.2.1]:2525".
+void add_hosts(std::string_view site, std::vector<std::string>* names) {
+  site = site.substr(0, site.find('#'));
+  while (!site.empty()) {
+    const size_t end = std::min(site.find_first_of(", "), site.size());
+    std::string_view host = site.substr(0, end);
+    if (host.starts_with('[')) {
+      host = host.substr(1, host.find(']') - 1);
+    } else if (host.find(':') == host.rfind(':')) {
+      host = host.substr(0, host.find(':'));
+    }
+    if (!host.empty()) names->emplace_back(host);
+    site.remove_prefix(std::min(end + 1, site.size()));
+  }
+}
+
 }  // namespace
 
 void TraceApi::add_routes(http::Router& router) {
+  router.add(http::Method::kGet, "/admin/v1/dialogue", http::handler<&TraceApi::watch>(*this));
   router.add(http::Method::kGet, "/admin/v1/queue/{id}/events",
              http::handler<&TraceApi::events>(*this));
+}
+
+/// Streams until the time is over or the client is gone; the shards then forget the watch.
+rt::Task<void> TraceApi::watch(http::Exchange& exchange) {
+  DialogueWatch::Request request;
+  Duration duration = kWatchDefault;
+  std::string destination;
+  const std::string problem =
+      read_watch(exchange.request().target, &request, &destination, &duration);
+  if (!problem.empty()) {
+    co_await exchange.refuse({.status = 400, .name = "validation_error", .message = problem});
+    co_return;
+  }
+  if (!destination.empty()) {
+    const schedule::Route route =
+        shard_router(inside_).route({}, Recipient{.address = "postmaster@" + destination});
+    request.names.push_back(destination);
+    if (shard_queue(inside_).dispatcher().has_transport(route.transport)) {
+      const auto placement = co_await shard_queue(inside_).dispatcher().placement_of(route);
+      add_hosts(placement.site, &request.names);
+    }
+  }
+  request.id = shard_reactor(inside_).rng().next();
+  bool reading = co_await exchange.begin({.content_type = "application/x-ndjson"});
+  const MonoTime end = exchange.reactor().now() + duration;
+  MonoTime spoken = exchange.reactor().now();
+  const auto collect = [&request](Shard::Inside& shard, size_t) {
+    return shard_dialogues(shard).collect(request);
+  };
+  while (reading && !shard_stopping(inside_) && exchange.reactor().now() < end) {
+    std::string lines;
+    const std::vector<std::string> said = co_await gather_each<std::string>(inside_, collect);
+    for (const std::string& one : said) lines += one;
+    const MonoTime now = exchange.reactor().now();
+    if (lines.empty() && now - spoken > kHeartbeat) lines = "\n";  // shows who is gone
+    if (!lines.empty()) {
+      spoken = now;
+      reading = co_await exchange.write(lines);
+    }
+    if (reading) co_await rt::Sleep(exchange.reactor(), now + kCollectInterval);
+  }
 }
 
 rt::Task<void> TraceApi::events(http::Exchange& exchange) {

@@ -1,4 +1,5 @@
-// What `barid trace` asks that nobody else does: the events of one message.
+// What `barid trace` asks that nobody else does: the events of one message, and SMTP sessions as
+// they are spoken.
 // Layer: tools. Shard-owned.
 #pragma once
 
@@ -14,6 +15,7 @@ class TraceApi {
 
  private:
   rt::Task<void> events(http::Exchange& exchange);
+  rt::Task<void> watch(http::Exchange& exchange);
 
   Shard::Inside& inside_;
 };

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <sysexits.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <deque>
@@ -26,12 +28,17 @@ constexpr std::string_view kHelp = R"(barid trace - follow a message or an addre
 SYNOPSIS
   barid trace [-c DIRECTORY] ID [--log FILE] [--json]
   barid trace [-c DIRECTORY] ADDRESS [--sender A] [--pool P] [--log FILE] [--json]
+  barid trace [-c DIRECTORY] --live (--destination D | --client A) [--for 10m] [--json]
 
   ID       of a message, as mailq and the log show it: for each recipient where it is, why it
            waits, until when, which rule, limit or order holds it, and what would end that; then
            its events and its lines of the log. Mail that has left the queue too.
   ADDRESS  where mail for it would go, by which limits, and what would keep it back now; then its
            messages in the queue, and its last lines of the log
+
+  --live   SMTP sessions as they are spoken, with the servers of a domain or host (--destination),
+           or with a client by address or name: commands and replies (> is ours), no content and
+           nothing of what AUTH carries; --for so long, at most 1h
 
   --sender A, --pool P   route as mail from A, or mail of a pool, would be
   --log FILE             the log to read, instead of maillog_file if that is a file
@@ -44,6 +51,7 @@ EXIT STATUS
 EXAMPLES
   barid trace 4hQz1k2abcd9
   barid trace user@example.org --sender news@example.com
+  barid trace --live --destination example.org --for 1m
   mailq | grep -o '^[0-9A-Za-z]\{12,\}' | head -1 | xargs barid trace
 )";
 
@@ -53,7 +61,8 @@ constexpr size_t kMessagesMax = 20;
 constexpr size_t kLogLineBytesMax = 64 * 1024;
 
 struct Options {
-  std::string config_directory, queue_directory, word, log;
+  std::string config_directory, queue_directory, word, log, destination, client, duration;
+  bool live = false;
   QueryWords route;
   bool json = false;
 };
@@ -72,12 +81,18 @@ int read_options(Arguments arguments, Options* options) {
       options->json = true;
       continue;
     }
+    if (word == "--live") {
+      options->live = true;
+      continue;
+    }
     if (!word.starts_with('-')) {
       if (!options->word.empty()) return fail(EX_USAGE, "one queue id or address at a time");
       options->word = word;
       continue;
     }
-    if (word != "-c" && word != "--log" && word != "--sender" && word != "--pool") {
+    constexpr std::array<std::string_view, 7> kWithValue = {
+        "-c", "--log", "--sender", "--pool", "--destination", "--client", "--for"};
+    if (std::find(kWithValue.begin(), kWithValue.end(), word) == kWithValue.end()) {
       return fail(EX_USAGE, fmt::format("no option {}; --help lists them", word));
     }
     if (i + 1 == arguments.size()) return fail(EX_USAGE, fmt::format("{} needs a value", word));
@@ -86,9 +101,24 @@ int read_options(Arguments arguments, Options* options) {
       options->config_directory = value;
     } else if (word == "--log") {
       options->log = value;
+    } else if (word == "--destination") {
+      options->destination = value;
+    } else if (word == "--client") {
+      options->client = value;
+    } else if (word == "--for") {
+      options->duration = value;
     } else {
       options->route.emplace_back(word.substr(2), value);
     }
+  }
+  const bool has_peer = !options->destination.empty() || !options->client.empty();
+  if (options->live) {
+    const bool one = options->destination.empty() != options->client.empty();
+    if (one && options->word.empty()) return 0;
+    return fail(EX_USAGE, "--live takes --destination or --client, one of them, and nothing else");
+  }
+  if (has_peer || !options->duration.empty()) {
+    return fail(EX_USAGE, "--destination, --client and --for go with --live");
   }
   if (options->word.empty()) return fail(EX_USAGE, "say a queue id or an address; --help explains");
   return 0;
@@ -410,7 +440,7 @@ int run_trace_command(Arguments arguments, std::string_view) {
   }
   if (status != 0) return status;
   const bool is_address = options.word.find('@') != std::string::npos;
-  if (!is_address && !QueueId::parse(options.word)) {
+  if (!options.live && !is_address && !QueueId::parse(options.word)) {
     return fail(EX_DATAERR,
                 fmt::format("\"{}\" is neither a queue id ({} letters and digits, as mailq shows "
                             "them) nor an address such as user@example.org",
@@ -422,6 +452,12 @@ int run_trace_command(Arguments arguments, std::string_view) {
   }
   if (!loaded.ok()) return EX_CONFIG;
   options.queue_directory = client_queue_directory(*loaded.configuration);
+  if (options.live) {
+    const bool of_client = !options.client.empty();
+    return run_trace_live(options.queue_directory, of_client,
+                          of_client ? options.client : options.destination, options.duration,
+                          options.json);
+  }
   if (options.log.empty()) {
     const std::string path = loaded.configuration->get("maillog_file");
     std::error_code error;
