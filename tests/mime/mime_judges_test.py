@@ -89,12 +89,18 @@ class Judges(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr.decode())
         return [json.loads(line) for line in done.stdout.decode().split("\n") if line]
 
-    def check(self, seen, ignore=()):
+    def check(self, seen, judged=lambda fields: True, subject_of=str):
         self.assertEqual(len(seen), RANDOM_COUNT)
+        count = 0
         for index, (fields, found) in enumerate(zip(self.compositions, seen, strict=True)):
+            if not judged(fields):
+                continue
+            count += 1
             want, got = submitted(fields), comparable(found)
-            for key in want.keys() - set(ignore):
+            want["subject"], got["subject"] = subject_of(want["subject"]), subject_of(got["subject"])
+            for key in want:
                 self.assertEqual(got[key], want[key], f"{key} of message {index}")
+        self.assertGreater(count, RANDOM_COUNT / 2)
 
     def test_python(self):
         self.check([read_with_python(raw) for raw in self.messages])
@@ -111,7 +117,11 @@ class Judges(unittest.TestCase):
     def test_mailparser(self):
         if not (NODE_DIRECTORY / "node_modules/mailparser").exists() or not shutil.which("node"):
             self.skipTest("npm packages are not installed (tools/install-deps --tests)")
-        self.check(self.ask(["node", HERE / "judge_mailparser.js", NODE_DIRECTORY]))
+        # It shows text files that are inside the html (Content-Disposition: inline) as part of the text, and
+        # one blank where a field has several.
+        self.check(self.ask(["node", HERE / "judge_mailparser.js", NODE_DIRECTORY]),
+                   subject_of=lambda subject: " ".join(subject.split()),
+                   judged=lambda fields: not any(name.endswith(".txt") and cid for name, cid, _ in submitted(fields)["files"]))
 
 
 if __name__ == "__main__":
