@@ -32,7 +32,7 @@ namespace {
 
 constexpr size_t kTextBytes = 5 * 1024;
 constexpr size_t kFileBytes = 50 * 1024;
-constexpr WallTime kNow = wall_from_micros(1'700'000'000'000'000);
+const WallTime kNow = wall_from_micros(1'700'000'000'000'000);
 
 std::string lines_of_text(size_t bytes) {
   std::string text;
