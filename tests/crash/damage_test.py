@@ -5,12 +5,17 @@ refused with a sentence that names the partition, or everything acknowledged is 
 listing says that it is not whole.
 """
 
+import pathlib
 import shutil
 import unittest
 
 from crash_support import CrashScenario, RawClient, free_port, wait_until
 
 MESSAGES = 60
+
+
+def sockets(directory, names):
+    return [name for name in names if (pathlib.Path(directory) / name).is_socket()]
 
 
 class Damage(CrashScenario):
@@ -24,8 +29,7 @@ class Damage(CrashScenario):
                                "all deferred")
         self.server.kill()
         self.pristine = self.directory / "pristine"
-        shutil.copytree(self.server.queue_directory, self.pristine,
-                        ignore=lambda _, names: [n for n in names if n == "control"])
+        shutil.copytree(self.server.queue_directory, self.pristine, ignore=sockets)
 
     def outcome(self, change, pattern):
         """Restores the queue, applies change(bytes) to the largest file of that kind, starts."""
@@ -83,8 +87,7 @@ class Damage(CrashScenario):
         wait_until(lambda: list(self.server.queue_directory.glob("partition-0000/*.sst")), "a table file")
         self.server.stop()
         shutil.rmtree(self.pristine)
-        shutil.copytree(self.server.queue_directory, self.pristine,
-                        ignore=lambda _, names: [n for n in names if n == "control"])
+        shutil.copytree(self.server.queue_directory, self.pristine, ignore=sockets)
         self.flip("*.sst", ((1, 10), (1, 2)))
 
     def test_torn_tail_is_no_damage(self):
