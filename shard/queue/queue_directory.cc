@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,6 +48,11 @@ bool write_durably(const std::string& path, std::string_view text) {
   const bool directory_synced = fsync(directory) == 0;
   ::close(directory);
   return directory_synced;
+}
+
+/// A lock of the open file description: it goes with its descriptor, whatever else is closed.
+struct flock whole_file(short type) {
+  return {.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0, .l_pid = 0};
 }
 
 std::string sentence(std::string_view path, std::string_view what) {
@@ -136,8 +140,9 @@ std::string QueueDirectory::lock() {
   lock_fd_ = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (lock_fd_ < 0)
     return sentence(path_, fmt::format("cannot open lock: {}", std::strerror(errno)));
-  if (flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) {
+  struct flock whole = whole_file(F_WRLCK);
+  if (fcntl(lock_fd_, F_OFD_SETLK, &whole) != 0) {
+    if (errno == EAGAIN || errno == EACCES) {
       return sentence(path_, fmt::format("is in use by process {}", holder(path_)));
     }
     return sentence(path_, fmt::format("cannot be locked: {}", std::strerror(errno)));
@@ -153,7 +158,8 @@ std::string QueueDirectory::lock() {
 int QueueDirectory::holder(const std::string& path) {
   const int fd = ::open((path + "/lock").c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return 0;
-  const bool held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  struct flock whole = whole_file(F_RDLCK);  // asked for only: who looks keeps no server out
+  const bool held = fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
   ::close(fd);
   std::string text;
   if (!held || !read_small_file(path + "/lock", &text)) return 0;

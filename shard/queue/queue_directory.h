@@ -3,7 +3,7 @@
 // sentence and left untouched.
 //
 //   VERSION          "barid queue 1\n"
-//   lock             held with flock by the living process; holds its pid
+//   lock             locked (fcntl, open file description) by the living process; holds its pid
 //   public/          the control socket
 //   suspensions      what operators suspended
 //   warmup           what warming addresses sent today

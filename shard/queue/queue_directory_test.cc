@@ -6,13 +6,14 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/file.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
+#include <thread>
 
 namespace barid::queue {
 namespace {
@@ -128,6 +129,20 @@ TEST_F(QueueDirectoryTest, OneHolderOnly) {
             "queue directory " + path + ": is in use by process " + std::to_string(getpid()));
   EXPECT_EQ(snapshot(), before);
   EXPECT_EQ(QueueDirectory::holder(path), getpid());  // the refusal did not let it go
+}
+
+TEST_F(QueueDirectoryTest, WhoLooksForAHolderKeepsNoServerOut) {
+  { ASSERT_EQ(QueueDirectory().open(path), ""); }
+  std::atomic<bool> over{false};
+  std::thread tool([this, &over] {
+    while (!over) static_cast<void>(QueueDirectory::holder(path));
+  });
+  for (int i = 0; i < 300; ++i) {
+    QueueDirectory server;
+    EXPECT_EQ(server.open(path), "");
+  }
+  over = true;
+  tool.join();
 }
 
 TEST_F(QueueDirectoryTest, AStaleLockFileDoesNotHold) {
