@@ -41,10 +41,10 @@ ComposedNotice compose_session_notice(const SessionNoticeFacts& facts,
          "]\r\nMessage-Id: <" + id + "@" + host +
          ">\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
          "Content-Type: text/plain; charset=us-ascii\r\n\r\n"
-         "Transcript of session follows.\r\n\r\n";
+         "What the client (In) and this server (Out) said to each other:\r\n\r\n";
   put_count(out, transcript.left_out_count(), " earlier lines are left out.\r\n\r\n");
   out += transcript.text();
-  out += "\r\nFor other details, see the local mail logfile.\r\n";
+  out += "\r\nThe mail log of this host tells the rest.\r\n";
   put_count(out, facts.left_out_count,
             " more sessions with errors had no notice: error_notice_rate_limit.\r\n");
   notice.envelope.sender = facts.notice_sender;

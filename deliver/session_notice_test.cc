@@ -39,9 +39,9 @@ TEST(SessionNotice, Whole) {
                 id +
                 "@mx.example>\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
                 "Content-Type: text/plain; charset=us-ascii\r\n\r\n"
-                "Transcript of session follows.\r\n\r\n"
+                "What the client (In) and this server (Out) said to each other:\r\n\r\n"
                 " Out: 220 mx\r\n In:  FOO\r\n Out: 502 5.5.2 Error: command not recognized\r\n"
-                "\r\nFor other details, see the local mail logfile.\r\n");
+                "\r\nThe mail log of this host tells the rest.\r\n");
   EXPECT_EQ(notice.envelope.sender, "double-bounce@mx.example");
   EXPECT_EQ(notice.envelope.recipients.at(0).address, "postmaster@example.org");
 }
