@@ -20,6 +20,18 @@ class Content {
   /// Copies `bytes` to the end. Only before the content is shared.
   void append(std::string_view bytes);
 
+  /// Gives each span to `take` and frees it: what is copied elsewhere is held once.
+  template <typename Take>
+  void drain(Take&& take) {
+    for (size_t i = 0; i < spans_.size(); ++i) {
+      take(spans_[i]);
+      blocks_[i] = {};
+    }
+    blocks_.clear();
+    spans_.clear();
+    size_ = memory_bytes_ = 0;
+  }
+
   [[nodiscard]] uint64_t size() const noexcept { return size_; }
   /// Memory held, for accounting against a limit.
   [[nodiscard]] uint64_t memory_bytes() const noexcept { return memory_bytes_; }

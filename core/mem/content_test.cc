@@ -34,6 +34,20 @@ TEST(Content, GivesBackWhatWasAppended) {
   }
 }
 
+TEST(Content, IsEmptyOnceDrained) {
+  const ContentRef content = ContentRef::make();
+  const std::string bytes(300'000, 'x');
+  content->append(bytes);
+  std::string taken;
+  content->drain([&taken](std::string_view span) { taken += span; });
+  EXPECT_EQ(taken, bytes);
+  EXPECT_EQ(content->size(), 0u);
+  EXPECT_EQ(content->memory_bytes(), 0u);
+  EXPECT_TRUE(content->spans().empty());
+  content->append("y");
+  EXPECT_EQ(joined(*content), "y");
+}
+
 TEST(Content, ASmallMessageTakesOneBlock) {
   const ContentRef content = ContentRef::make();
   content->append(std::string(5000, 'x'));

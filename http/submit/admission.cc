@@ -40,17 +40,22 @@ rt::Task<bool> Admission::take(Exchange& exchange, std::string budget, uint32_t 
   co_return false;
 }
 
-ApiError malformed_body(std::string_view why) {
+ApiError malformed_body(const JsonProblem& problem, std::string_view where) {
+  std::string message = "The request body is no valid JSON: ";
+  message += where;
+  if (!problem.param.empty()) message += fmt::format("`{}`: ", problem.param);
+  message += problem.text;
   return {.status = 400,
           .name = "validation_error",
-          .message = fmt::format("The request body is no valid JSON: {}", why)};
+          .message = std::move(message),
+          .param = problem.param};
 }
 
 bool is_media_type(std::string_view field, std::string_view wanted) noexcept {
   return text::equals_ignore_case(text::trim(field.substr(0, field.find(';'))), wanted);
 }
 
-std::optional<ApiError> parse_body(const Request& request, JsonValue* value) {
+std::optional<ApiError> parse_body(Request& request, JsonValue* value) {
   const std::string_view type = request.field("content-type");
   if (!type.empty() && !is_media_type(type, "application/json")) {
     return ApiError{.status = 415,
@@ -58,9 +63,8 @@ std::optional<ApiError> parse_body(const Request& request, JsonValue* value) {
                     .message = "The body must be application/json."};
   }
   JsonReader reader;
-  for (const std::string_view span : request.body->spans()) {
-    if (!reader.add(span)) return malformed_body(reader.problem());
-  }
+  reader.expect(request.body->size());
+  request.body->drain([&reader](std::string_view span) { reader.add(span); });
   if (!reader.finish()) return malformed_body(reader.problem());
   *value = reader.take();
   return std::nullopt;

@@ -8,7 +8,7 @@
 
 #include "http/exchange.h"
 #include "http/submit/api_keys.h"
-#include "http/submit/json.h"
+#include "http/submit/json_reader.h"
 #include "http/submit/ledger.h"
 
 namespace barid::http {
@@ -37,9 +37,10 @@ class Admission {
 /// True if a Content-Type field says `wanted`, with parameters or without.
 [[nodiscard]] bool is_media_type(std::string_view field, std::string_view wanted) noexcept;
 /// The body as one JSON document, or the error that says why it is none: 415, 400. Without a
-/// Content-Type it is taken for JSON.
-[[nodiscard]] std::optional<ApiError> parse_body(const Request& request, JsonValue* value);
-[[nodiscard]] ApiError malformed_body(std::string_view why);
+/// Content-Type it is taken for JSON. The request's body is empty then: a large one is held once.
+[[nodiscard]] std::optional<ApiError> parse_body(Request& request, JsonValue* value);
+/// `where`: put before the problem, such as "line 3: ".
+[[nodiscard]] ApiError malformed_body(const JsonProblem& problem, std::string_view where = {});
 
 /// 503: try again.
 [[nodiscard]] ApiError busy(std::string message, uint32_t retry_after_seconds = 5);

@@ -19,37 +19,33 @@ constexpr std::string_view kVerpDelimiters = "+=";
 /// Places of suppressed recipients: beyond those of any message.
 constexpr uint32_t kSuppressedIndex = 0x8000;
 
-/// One document a line.
-std::optional<ApiError> parse_lines(const Content& body, size_t max, JsonValue* array) {
+/// One document a line. Beyond `max` nothing is read: the caller says so.
+std::optional<ApiError> parse_lines(Content& body, size_t max, JsonValue* array) {
   array->kind = JsonValue::Kind::kArray;
-  auto reader = std::make_unique<JsonReader>();
+  JsonReader reader;
   bool any = false;
-  const auto end_line = [&]() -> std::optional<ApiError> {
-    if (!any) return std::nullopt;
-    if (!reader->finish()) {
-      return malformed_body(fmt::format("line {}: {}", array->items.size() + 1, reader->problem()));
+  std::optional<ApiError> error;
+  const auto end_line = [&] {
+    if (!std::exchange(any, false) || error || array->items.size() > max) return;
+    if (reader.finish()) {
+      array->items.push_back(reader.take());
+    } else {
+      error = malformed_body(reader.problem(), fmt::format("line {}: ", array->items.size() + 1));
     }
-    array->items.push_back(reader->take());
-    reader = std::make_unique<JsonReader>();
-    any = false;
-    return std::nullopt;
   };
-  for (std::string_view span : body.spans()) {
-    while (!span.empty()) {
+  body.drain([&](std::string_view span) {
+    while (!span.empty() && !error) {
       const size_t feed = span.find('\n');
       const std::string_view piece = span.substr(0, feed);
       if (piece.find_first_not_of(" \t\r") != std::string_view::npos) any = true;
-      if (any && !reader->add(piece)) {
-        return malformed_body(
-            fmt::format("line {}: {}", array->items.size() + 1, reader->problem()));
-      }
-      if (feed == std::string_view::npos) break;
-      if (auto error = end_line()) return error;
-      if (array->items.size() > max) return std::nullopt;  // the caller says so
+      if (any) reader.add(piece);
+      if (feed == std::string_view::npos) return;
+      end_line();
       span.remove_prefix(feed + 1);
     }
-  }
-  return end_line();
+  });
+  end_line();
+  return error;
 }
 
 void prefix_param(ApiError& error, size_t index) {

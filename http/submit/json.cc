@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/text/json.h"
+#include "http/submit/json_reader.h"
 
 namespace barid::http {
 
@@ -64,7 +65,8 @@ void append_json(std::string& out, const JsonValue& value) {
 
 std::optional<JsonValue> parse_json(std::string_view text) {
   JsonReader reader;
-  if (!reader.add(text) || !reader.finish()) return std::nullopt;
+  reader.add(text);
+  if (!reader.finish()) return std::nullopt;
   return reader.take();
 }
 

@@ -1,22 +1,15 @@
-// JSON of requests as a tree of plain values, with every bound checked while reading. Duplicate
-// names are refused: two readers could take different ones.
-// Source: RFC 8259, and of that only what all readers take alike.
-// Layer:  http, pure.
+// JSON as a tree of plain values, and back to text.
+// Source: RFC 8259. Layer: http, pure.
 #pragma once
 
 #include <charconv>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace barid::http {
-
-inline constexpr size_t kJsonDepthMax = 64;
-inline constexpr size_t kJsonNodesMax = 400'000;
 
 class JsonValue {
  public:
@@ -53,23 +46,5 @@ class JsonValue {
 
 /// Appends `value` as compact JSON.
 void append_json(std::string& out, const JsonValue& value);
-
-/// Reads one document, in pieces.
-class JsonReader {
- public:
-  JsonReader();
-  ~JsonReader();
-  /// False: what was given is no beginning of a document; problem() says why.
-  bool add(std::string_view bytes);
-  /// False: the document is incomplete or bad.
-  bool finish();
-  [[nodiscard]] const std::string& problem() const noexcept;
-  /// After finish().
-  [[nodiscard]] JsonValue take();
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
 
 }  // namespace barid::http

