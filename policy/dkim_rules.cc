@@ -125,32 +125,32 @@ std::vector<DkimRule> parse_dkim_rules(std::string_view value, const DkimDefault
   }
 }
 
-DkimRules::Answer DkimRules::find(std::string_view from_domain, std::string_view tenant) const {
-  lookup::LookupResult found = tables_.find(from_domain);
-  std::string_view domain = from_domain;
-  for (size_t dot = from_domain.find('.');
+DkimRules::Answer DkimRules::find(std::string_view asked, std::string_view tenant) const {
+  lookup::LookupResult found = tables_.find(asked);
+  std::string_view domain = asked;
+  for (size_t dot = asked.find('.');
        found.status() == lookup::LookupResult::Status::kNotFound && dot != std::string_view::npos;
-       dot = from_domain.find('.', dot + 1)) {
-    found = tables_.find(from_domain.substr(dot), lookup::KeyExtent::kPartial);
-    if (found.is_found()) domain = from_domain.substr(dot + 1);
+       dot = asked.find('.', dot + 1)) {
+    found = tables_.find(asked.substr(dot), lookup::KeyExtent::kPartial);
+    if (found.is_found()) domain = asked.substr(dot + 1);
   }
   if (found.status() == lookup::LookupResult::Status::kNotFound) {
     found = tables_.find(kWildcard, lookup::KeyExtent::kPartial);
   }
   if (found.is_temporary()) {
-    return {.rules = {}, .problem = fmt::format("dkim_signing_maps: {}", found.value())};
+    return {.rules = {}, .problem = fmt::format("{}: {}", parameter_, found.value())};
   }
   if (!found.is_found()) return {};
   std::string error;
   Answer answer{.rules = parse_dkim_rules(found.value(), defaults_, &error), .problem = {}};
-  if (!error.empty()) answer.problem = "dkim_signing_maps: " + error;
+  if (!error.empty()) answer.problem = fmt::format("{}: {}", parameter_, error);
   std::erase_if(answer.rules, [&](const DkimRule& rule) {
     return !rule.tenant.empty() && rule.tenant != tenant;
   });
   for (DkimRule& rule : answer.rules) {
     if (rule.domain.empty()) rule.domain = domain;
     if (rule.identity.empty() || fits_domain(rule.identity, rule.domain)) continue;
-    answer.problem = fmt::format("dkim_signing_maps: identity \"{}\" is not below \"{}\"",
+    answer.problem = fmt::format("{}: identity \"{}\" is not below \"{}\"", parameter_,
                                  rule.identity, rule.domain);
   }
   return answer;

@@ -1,4 +1,5 @@
-// Which keys sign a message: `dkim_signing_maps`, asked for the domain of its From field.
+// Which keys sign a message: `dkim_signing_maps`, asked for the domain of its From field, and
+// `arc_signing_maps`, asked for the domain at which it arrived.
 //
 //   dkim_signing_maps = inline:{ { example.com = selector=s1 key=/etc/barid/dkim/s1.pem } }
 //
@@ -51,8 +52,10 @@ struct DkimDefaults {
 class DkimRules {
  public:
   DkimRules() = default;
-  DkimRules(lookup::TableList tables, const DkimDefaults& defaults)
-      : tables_(std::move(tables)), defaults_(defaults) {}
+  /// `parameter`, which names the tables in problems, lives for ever.
+  DkimRules(lookup::TableList tables, const DkimDefaults& defaults,
+            std::string_view parameter = "dkim_signing_maps")
+      : tables_(std::move(tables)), defaults_(defaults), parameter_(parameter) {}
 
   [[nodiscard]] bool empty() const noexcept { return tables_.empty(); }
 
@@ -60,12 +63,13 @@ class DkimRules {
     std::vector<DkimRule> rules;  ///< with their domain
     std::string problem;          ///< not empty: it cannot be told now
   };
-  /// `from_domain` is in lower case and A-labels.
-  [[nodiscard]] Answer find(std::string_view from_domain, std::string_view tenant) const;
+  /// `asked` is in lower case and A-labels.
+  [[nodiscard]] Answer find(std::string_view asked, std::string_view tenant) const;
 
  private:
   lookup::TableList tables_;
   DkimDefaults defaults_;
+  std::string_view parameter_;
 };
 
 /// Checks all entries of the tables that can be listed; what is wrong becomes errors of `context`.

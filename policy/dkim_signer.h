@@ -7,14 +7,14 @@
 // Layer:  policy. Shard-owned.
 #pragma once
 
-#include <array>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "core/mail/envelope.h"
 #include "core/mem/content.h"
 #include "core/obs/counters.h"
+#include "policy/body_hashes.h"
 #include "policy/dkim_keys.h"
 #include "policy/dkim_rules.h"
 
@@ -50,25 +50,31 @@ class DkimSigner {
   DkimSigner(rt::Reactor& reactor, rt::Offload& offload, Counters& counters)
       : reactor_(reactor), offload_(offload), counters_(counters), keys_(reactor, offload) {}
 
-  void set(DkimSettings settings) { settings_ = std::move(settings); }
+  /// For messages whose signing begins from now on.
+  void set(DkimSettings settings) {
+    settings_ = std::make_shared<const DkimSettings>(std::move(settings));
+  }
   /// False: sign() need not be called for it.
   [[nodiscard]] bool concerns(const Envelope& envelope) const noexcept {
-    return !settings_.rules.empty() &&
-           (settings_.origins >> static_cast<unsigned>(envelope.origin) & 1) != 0;
+    return !settings_->rules.empty() &&
+           (settings_->origins >> static_cast<unsigned>(envelope.origin) & 1) != 0;
   }
   /// `envelope` outlives the call.
   rt::Task<Signing> sign(const Envelope& envelope, ContentRef content);
 
+  // For others that sign on this shard.
+  [[nodiscard]] DkimKeys& keys() noexcept { return keys_; }
+  /// One signature, one a turn; empty if the key does not sign.
+  rt::Task<std::string> sign_digest(crypto::PrivateKey key, std::string digest);
+
  private:
   struct Work;
   rt::Task<std::string> sign_rule(Work& work, const DkimRule& rule, std::string* problem);
-  rt::Task<void> hash_body(Work& work, dkim::Canonical form);
-  rt::Task<std::string> sign_digest(const crypto::PrivateKey& key, std::string digest);
 
   rt::Reactor& reactor_;
   rt::Offload& offload_;
   Counters& counters_;
-  DkimSettings settings_;
+  std::shared_ptr<const DkimSettings> settings_ = std::make_shared<const DkimSettings>();
   DkimKeys keys_;
   uint64_t turn_of_last_ = UINT64_MAX;  // the turn in which the last signature was made
 };

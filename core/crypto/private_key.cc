@@ -1,6 +1,7 @@
 #include "core/crypto/private_key.h"
 
 #include <openssl/bio.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -67,6 +68,20 @@ std::string sign_ed25519(EVP_PKEY* key, std::string_view digest) {
   }
   signature.resize(length);
   return signature;
+}
+
+/// An RSA public key as SubjectPublicKeyInfo, or bare.
+Key read_rsa(std::string_view encoded) {
+  const auto length = static_cast<long>(encoded.size());
+  const unsigned char* der = bytes_of(encoded);
+  Key key(d2i_PUBKEY(nullptr, &der, length));
+  if (!key) {
+    der = bytes_of(encoded);
+    key.reset(d2i_PublicKey(EVP_PKEY_RSA, nullptr, &der, length));
+  }
+  ERR_clear_error();
+  if (key && EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) key.reset();
+  return key;
 }
 
 }  // namespace
@@ -154,13 +169,17 @@ bool verify(KeyType type, std::string_view public_key, std::string_view digest,
            EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(digest),
                             digest.size()) == 1;
   }
-  const unsigned char* der = bytes_of(public_key);
-  const Key key(d2i_PUBKEY(nullptr, &der, static_cast<long>(public_key.size())));
-  if (!key || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) return false;
+  const Key key = read_rsa(public_key);
+  if (!key) return false;
   const KeyContext context(EVP_PKEY_CTX_new(key.get(), nullptr));
   return context && EVP_PKEY_verify_init(context.get()) > 0 && use_sha256(context.get()) &&
          EVP_PKEY_verify(context.get(), bytes_of(signature), signature.size(), bytes_of(digest),
                          digest.size()) == 1;
+}
+
+unsigned rsa_bits(std::string_view public_key) {
+  const Key key = read_rsa(public_key);
+  return key ? static_cast<unsigned>(EVP_PKEY_get_bits(key.get())) : 0;
 }
 
 }  // namespace barid::crypto

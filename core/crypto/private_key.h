@@ -43,8 +43,12 @@ class PrivateKey {
   KeyType type_;
 };
 
-/// Whether `signature` of `digest` fits a public key in the form of public_key(): for checks.
+/// Whether `signature` of `digest` fits a public key in the form of public_key().
+/// Of an RSA key that may also be in the older form of RFC 8017 A.1.1 (RFC 6376 3.6.1: both occur).
 [[nodiscard]] bool verify(KeyType type, std::string_view public_key, std::string_view digest,
                           std::string_view signature);
+
+/// Bits of an RSA public key; 0 if it is none.
+[[nodiscard]] unsigned rsa_bits(std::string_view public_key);
 
 }  // namespace barid::crypto

@@ -2,26 +2,19 @@
 
 #include <algorithm>
 
+#include "core/mail/tag_list.h"
 #include "core/text/ascii.h"
 #include "core/text/base64.h"
 
 namespace barid::dkim {
 namespace {
 
-constexpr std::string_view kBlank = " \t\r\n";
-
-std::string_view trim_all(std::string_view text) noexcept {
-  const size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
 std::vector<std::string> split_colons(std::string_view text) {
   std::vector<std::string> words;
   while (true) {
     const size_t colon = std::min(text.find(':'), text.size());
     words.emplace_back();
-    text::append_lower(words.back(), trim_all(text.substr(0, colon)));
+    text::append_lower(words.back(), trim_folds(text.substr(0, colon)));
     if (colon == text.size()) return words;
     text.remove_prefix(colon + 1);
   }
@@ -61,26 +54,13 @@ std::string set_tag(std::string_view name, std::string_view value, bool is_first
 
 ParsedKeyRecord parse_key_record(std::string_view text) {
   ParsedKeyRecord parsed;
-  std::vector<std::string_view> seen;
-  while (!trim_all(text).empty()) {
-    const size_t end = std::min(text.find(';'), text.size());
-    const std::string_view item = trim_all(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    const size_t equals = item.find('=');
-    if (equals == std::string_view::npos) {
-      parsed.problem = "it is not a list of name=value";
-      return parsed;
-    }
-    const std::string_view name = trim_all(item.substr(0, equals));
-    if (std::find(seen.begin(), seen.end(), name) != seen.end()) {
-      parsed.problem = "a tag is there twice";
-      return parsed;
-    }
-    parsed.problem = set_tag(name, trim_all(item.substr(equals + 1)), seen.empty(), &parsed.record);
+  const ParsedTags tags = parse_tags(text);
+  for (const Tag& tag : tags.tags) {
+    parsed.problem = set_tag(tag.name, tag.value, &tag == tags.tags.data(), &parsed.record);
     if (!parsed.problem.empty()) return parsed;
-    seen.push_back(name);
   }
-  if (std::find(seen.begin(), seen.end(), "p") == seen.end()) parsed.problem = "it has no p=";
+  parsed.problem = tags.problem;
+  if (parsed.problem.empty() && tags.find("p") == nullptr) parsed.problem = "it has no p=";
   return parsed;
 }
 

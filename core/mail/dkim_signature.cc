@@ -2,61 +2,11 @@
 
 #include <algorithm>
 
+#include "core/mail/tag_writer.h"
 #include "core/text/ascii.h"
 #include "core/text/base64.h"
 
 namespace barid::dkim {
-namespace {
-
-constexpr size_t kColumnMax = 76;
-constexpr std::string_view kFold = "\r\n\t";
-constexpr size_t kFoldColumn = 8;  // where a tabulator ends
-
-/// Writes tags into lines that stay short.
-class TagWriter {
- public:
-  explicit TagWriter(std::string_view head) : out_(head), column_(head.size()) {}
-
-  /// ` name=value;`, on the next line if it does not fit.
-  void add(std::string_view name, std::string_view value) {
-    const size_t bytes = name.size() + value.size() + 3;
-    if (column_ + bytes > kColumnMax) {
-      fold();
-    } else {
-      put(" ");
-    }
-    put(name);
-    put("=");
-    put(value);
-    put(";");
-  }
-  /// A piece that stands without a blank before it.
-  void add_piece(std::string_view piece) {
-    if (column_ + piece.size() > kColumnMax) fold();
-    put(piece);
-  }
-  void fold() {
-    out_ += kFold;
-    column_ = kFoldColumn;
-  }
-  void put(std::string_view text) {
-    out_ += text;
-    column_ += text.size();
-  }
-  [[nodiscard]] std::string take() { return std::move(out_); }
-
- private:
-  std::string out_;
-  size_t column_;
-};
-
-std::string decimal(int64_t value) {
-  std::string text;
-  text::append_number(text, static_cast<uint64_t>(std::max<int64_t>(value, 0)));
-  return text;
-}
-
-}  // namespace
 
 std::string_view algorithm_name(Algorithm algorithm) noexcept {
   return algorithm == Algorithm::kRsaSha256 ? "rsa-sha256" : "ed25519-sha256";
@@ -88,8 +38,13 @@ std::vector<SignedField> choose_fields(std::span<const HeaderField> header,
 
 std::string unsigned_field(const SignatureTags& tags, std::span<const SignedField> fields,
                            std::string_view body_hash) {
-  TagWriter writer("DKIM-Signature:");
-  writer.add("v", "1");
+  const bool is_arc = tags.arc_instance != 0;
+  TagWriter writer(is_arc ? "ARC-Message-Signature:" : "DKIM-Signature:");
+  if (is_arc) {
+    writer.add("i", int64_t{tags.arc_instance});  // RFC 8617 4.1.2: takes the place of v= and i=
+  } else {
+    writer.add("v", "1");
+  }
   writer.add("a", algorithm_name(tags.algorithm));
   std::string forms(canonical_name(tags.header));
   forms += '/';
@@ -97,9 +52,9 @@ std::string unsigned_field(const SignatureTags& tags, std::span<const SignedFiel
   writer.add("c", forms);
   writer.add("d", tags.domain);
   writer.add("s", tags.selector);
-  if (!tags.identity.empty()) writer.add("i", tags.identity);
-  writer.add("t", decimal(tags.signed_at));
-  if (tags.expires_at != 0) writer.add("x", decimal(tags.expires_at));
+  if (!is_arc && !tags.identity.empty()) writer.add("i", tags.identity);
+  writer.add("t", tags.signed_at);
+  if (tags.expires_at != 0) writer.add("x", tags.expires_at);
   writer.fold();
   writer.put("h=");
   for (size_t i = 0; i < fields.size(); ++i) {
@@ -128,18 +83,19 @@ void append_signed_data(std::string& out, std::span<const SignedField> fields,
 }
 
 std::string finished_field(std::string_view unsigned_field, std::string_view signature) {
+  constexpr size_t kColumns = TagWriter::kColumnMax - TagWriter::kFoldColumn;
   std::string encoded;
   text::append_base64(encoded, signature);
   std::string field(unsigned_field);
-  size_t room = kColumnMax - kFoldColumn - 2;  // behind "b="
+  size_t room = kColumns - 2;  // behind "b="
   std::string_view rest = encoded;
   for (;;) {
     const std::string_view piece = rest.substr(0, room);
     field += piece;
     rest.remove_prefix(piece.size());
     if (rest.empty()) break;
-    field += kFold;
-    room = kColumnMax - kFoldColumn;
+    field += TagWriter::kFold;
+    room = kColumns;
   }
   return field.append("\r\n");
 }

@@ -1,6 +1,6 @@
 // The DKIM-Signature field: which fields it covers, what is hashed, and how it is written.
 // Source: RFC 6376 3.5 (tags), 3.7 (what is hashed), 5.4 (fields to sign), 8301 (rsa-sha256 only),
-//         8463 (ed25519-sha256).
+//         8463 (ed25519-sha256), 8617 4.1.2 (ARC-Message-Signature).
 // Layer:  core/mail, pure: hashing and signing are the caller's.
 #pragma once
 
@@ -29,6 +29,7 @@ struct SignatureTags {
   std::string_view identity;  ///< i=, empty = none is said
   int64_t signed_at = 0;      ///< t=, Unix time
   int64_t expires_at = 0;     ///< x=, 0 = none is said
+  unsigned arc_instance = 0;  ///< not 0: an ARC-Message-Signature, and its i= (RFC 8617 4.1.2)
 };
 
 /// Names of fields that are signed where they are present, in lower case.

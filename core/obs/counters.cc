@@ -45,6 +45,8 @@ constexpr std::array<CounterInfo, kCounterCount> kInfos = {{
     {"smtpd_logins_failed_total", kTotal, "logins of SMTP clients that failed"},
     {"dkim_signatures_total", kTotal, "DKIM signatures made"},
     {"dkim_failures_total", kTotal, "messages that could not be signed"},
+    {"arc_seals_total", kTotal, "ARC sets added to mail that others sent"},
+    {"arc_failures_total", kTotal, "messages that could not be sealed"},
 }};
 
 constexpr std::array<std::string_view, kLimitCount> kLimitNames = {

@@ -48,8 +48,10 @@ enum class Counter : uint8_t {
   kLoginsFailed,
   kDkimSignatures,
   kDkimFailures,
+  kArcSeals,
+  kArcFailures,
 };
-inline constexpr size_t kCounterCount = static_cast<size_t>(Counter::kDkimFailures) + 1;
+inline constexpr size_t kCounterCount = static_cast<size_t>(Counter::kArcFailures) + 1;
 
 /// Bounds whose being reached is counted. Each is a tested outcome, never a surprise (style M1).
 enum class Limit : uint8_t {

@@ -16,6 +16,7 @@
 #include "core/obs/counters.h"
 #include "core/obs/log.h"
 #include "dns/router.h"
+#include "policy/arc_sealer.h"
 #include "policy/dkim_signer.h"
 #include "policy/egress_pools.h"
 #include "policy/warmup_counts.h"
@@ -52,6 +53,7 @@ struct AgentEnv {
   uint32_t& next_log_pid;                  ///< shard-wide sequence
   policy::WarmupCounts& warmup;            ///< of the process
   policy::DkimSigner* signer = nullptr;    ///< null: nothing is signed
+  policy::ArcSealer* sealer = nullptr;     ///< null: nothing is sealed
   StsPolicies* sts = nullptr;              ///< null: no MTA-STS
   TlsReportCounts* tls_reports = nullptr;  ///< null: nothing is counted
   DialogueTap* tap = nullptr;              ///< null: nobody can watch

@@ -514,46 +514,6 @@ rt::Task<void> DeliveryRun::use(ClientSession& session) {
   session_ = nullptr;
 }
 
-/// Signs what the first pending flight, which is `flight`, will send. If that is due and cannot be
-/// done, its recipients are deferred and it is gone.
-rt::Task<void> DeliveryRun::make_form(Flight* flight) {
-  Work& work = *flight->work;
-  const ContentRef content = flight->use_converted ? work.converted : work.content;
-  const Envelope& envelope = work.job.message->envelope;
-  SignedForm form;
-  if (env_.signer != nullptr && env_.signer->concerns(envelope)) {
-    policy::Signing signing = co_await env_.signer->sign(envelope, content);
-    BARID_ASSERT(!pending_.empty() && pending_.front().get() == flight);
-    if (!signing.problem.empty()) {
-      note(LogSeverity::kWarning, work.job.message->id,
-           fmt::format("DKIM: {}: {}", signing.domain, signing.problem));
-    }
-    if (signing.state == policy::Signing::State::kDeferred) {
-      defer_unsigned(signing);
-      co_return;
-    }
-    form.fields = std::move(signing.fields);
-  }
-  form.size = form.fields.size() + content->size();
-  std::optional<SignedForm>& place = work.forms[flight->use_converted ? 1 : 0];
-  place = std::move(form);
-  if (!place->fields.empty()) place->spans.push_back(place->fields);
-  place->spans.insert(place->spans.end(), content->spans().begin(), content->spans().end());
-}
-
-void DeliveryRun::defer_unsigned(const policy::Signing& signing) {
-  const std::unique_ptr<Flight> flight = std::move(pending_.front());
-  pending_.pop_front();
-  for (const uint32_t recipient : flight->recipients) {
-    report(*flight->work, recipient,
-           Outcome{.disposition = Disposition::kDeferred,
-                   .dsn = {4, 7, 5},
-                   .text = fmt::format("cannot make the DKIM signature of {}", signing.domain),
-                   .relay = "none"});
-  }
-  finish_reported();
-}
-
 void DeliveryRun::offer(ClientSession& session, std::unique_ptr<Flight> owned) {
   Flight& flight = *owned;
   Work& work = *flight.work;

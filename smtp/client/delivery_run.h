@@ -21,7 +21,7 @@ class DeliveryRun final : private ClientSink {
   rt::Task<void> run();
 
  private:
-  /// A content behind its signatures.
+  /// A content behind its signatures and seal.
   struct SignedForm {
     std::string fields;
     std::vector<std::string_view> spans;
@@ -73,8 +73,11 @@ class DeliveryRun final : private ClientSink {
   rt::Task<void> let_warm_go();
   rt::Task<bool> take_from_lease();
   rt::Task<bool> begin(schedule::Job job);
+
+  // delivery_forms.cc
   rt::Task<void> make_form(Flight* flight);
-  void defer_unsigned(const policy::Signing& signing);
+  [[nodiscard]] bool accept(const policy::Signing& signing, Work& work, std::string_view kind,
+                            std::string_view what);
 
   // delivery_tls.cc
   rt::Task<std::string> tls_key_of(std::string nexthop, bool is_report);

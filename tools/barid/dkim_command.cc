@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <optional>
 
 #include "core/config/listing.h"
@@ -27,7 +28,7 @@ namespace {
 constexpr const char* kFooter =
     R"(examples:
   barid dkim new --domain example.com --selector s2026 --algorithm rsa2048 --directory /etc/barid/dkim
-  barid dkim show                  the records of all keys in dkim_signing_maps
+  barid dkim show                  the records of all keys in dkim_signing_maps, arc_signing_maps
   barid dkim check --json          whether DNS serves them
   barid dkim check --domain example.com --selector s2026 --key /etc/barid/dkim/example.com.s2026.pem
 exit status: 0 done, all records right; 64 bad usage; 65 a key or record is not right; 73 a key file
@@ -145,9 +146,12 @@ std::optional<std::vector<policy::DkimRule>> find_rules(const Options& options,
   std::vector<std::string> errors;
   const lookup::OpenContext context{
       .read_file = lookup::read_whole_file, .warnings = &errors, .errors = &errors};
-  std::vector<policy::DkimRule> rules =
-      policy::check_dkim_tables("dkim_signing_maps", configuration.get("dkim_signing_maps"),
-                                dkim_defaults(configuration, context), context);
+  std::vector<policy::DkimRule> rules;
+  for (const std::string_view parameter : {"dkim_signing_maps", "arc_signing_maps"}) {
+    std::vector<policy::DkimRule> own = policy::check_dkim_tables(
+        parameter, configuration.get(parameter), dkim_defaults(configuration, context), context);
+    std::move(own.begin(), own.end(), std::back_inserter(rules));
+  }
   for (const std::string& error : errors) {
     *status = complain(name, error, EX_CONFIG);
   }
@@ -157,10 +161,11 @@ std::optional<std::vector<policy::DkimRule>> find_rules(const Options& options,
            (!options.selector.empty() && rule.selector != options.selector);
   });
   if (rules.empty()) {
-    *status = complain(name,
-                       "no key: dkim_signing_maps names none for a domain that is asked about "
-                       "(give --domain, --selector and --key for another)",
-                       EX_DATAERR);
+    *status = complain(
+        name,
+        "no key: neither dkim_signing_maps nor arc_signing_maps names one for such a domain "
+        "(give --domain, --selector and --key for another)",
+        EX_DATAERR);
     return std::nullopt;
   }
   return rules;

@@ -244,6 +244,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
   settings.notices.session_notices_per_hour = static_cast<uint32_t>(share_of(
       static_cast<uint64_t>(configuration.get_int("error_notice_rate_limit")), shards_count));
   settings.dkim = dkim_settings(configuration, context);
+  settings.arc = arc_settings(configuration, context);
   settings.tls_reports = tls_report_settings(configuration, problems);
   settings.dns = dns_options(configuration, problems);
   for (const TransportSettings& transport : settings.transports) {

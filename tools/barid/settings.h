@@ -13,6 +13,7 @@
 #include "http/submit/email_api.h"
 #include "http/submit/sweeper.h"
 #include "http/webhook/worker.h"
+#include "policy/arc_sealer.h"
 #include "policy/bounce_rules.h"
 #include "policy/destination_policy.h"
 #include "policy/dkim_signer.h"
@@ -96,6 +97,7 @@ struct ShardSettings {
   std::vector<std::string> return_paths;  ///< return_path_addresses
   NoticeSettings notices;
   policy::DkimSettings dkim;
+  policy::ArcSettings arc;
   TlsReportSettings tls_reports;
   dns::UnboundOptions dns;
   std::vector<std::string> watched_files;  ///< certificates and keys: a change calls for a reload

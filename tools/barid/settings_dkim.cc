@@ -35,8 +35,8 @@ std::vector<std::string> field_names(const Configuration& configuration, std::st
 }
 
 /// A key that is not there defers the mail that needs it; one that cannot be used is an error.
-void check_keys(const std::vector<policy::DkimRule>& rules, const std::string& place,
-                const lookup::OpenContext& context) {
+void check_keys(const std::vector<policy::DkimRule>& rules, std::string_view parameter,
+                const std::string& place, const lookup::OpenContext& context) {
   std::vector<std::string> seen;
   for (const policy::DkimRule& rule : rules) {
     if (std::find(seen.begin(), seen.end(), rule.key_path) != seen.end()) continue;
@@ -44,33 +44,61 @@ void check_keys(const std::vector<policy::DkimRule>& rules, const std::string& p
     const policy::DkimKey key = policy::load_dkim_key(rule.key_path);
     if (key.problem.empty()) continue;
     if (key.missing) {
-      context.warn(fmt::format("{}dkim_signing_maps: {}: mail of its domains waits for it", place,
-                               key.problem));
+      context.warn(
+          fmt::format("{}{}: {}: mail of its domains waits for it", place, parameter, key.problem));
     } else {
-      context.error(fmt::format("{}dkim_signing_maps: {}", place, key.problem));
+      context.error(fmt::format("{}{}: {}", place, parameter, key.problem));
     }
   }
+}
+
+/// Checks the tables of `parameter` and the keys that they name, and opens them.
+policy::DkimRules signing_rules(const Configuration& configuration, std::string_view parameter,
+                                const policy::DkimDefaults& defaults,
+                                const lookup::OpenContext& context) {
+  const std::string maps = configuration.get(parameter);
+  const std::string place = configuration.global().place_of(parameter);
+  std::vector<std::string> errors;
+  lookup::OpenContext own = context;
+  own.errors = &errors;
+  check_keys(policy::check_dkim_tables(parameter, maps, defaults, own), parameter, place, context);
+  for (const std::string& error : errors) context.error(place + error);
+  return {{parameter, maps, context}, defaults, parameter};
+}
+
+/// The sources of a list that the schema has checked.
+uint32_t sources(const Configuration& configuration, std::string_view name) {
+  std::string bad;
+  return policy::parse_dkim_sources(configuration.get(name), &bad);
 }
 
 }  // namespace
 
 policy::DkimSettings dkim_settings(const Configuration& configuration,
                                    const lookup::OpenContext& context) {
-  const policy::DkimDefaults defaults = dkim_defaults(configuration, context);
-  const std::string maps = configuration.get("dkim_signing_maps");
-  const std::string place = configuration.global().place_of("dkim_signing_maps");
-  std::vector<std::string> errors;
-  lookup::OpenContext own = context;
-  own.errors = &errors;
-  check_keys(policy::check_dkim_tables("dkim_signing_maps", maps, defaults, own), place, context);
-  for (const std::string& error : errors) context.error(place + error);
-  std::string bad_source;  // the schema refuses them
-  return {
-      .rules = policy::DkimRules({"dkim_signing_maps", maps, context}, defaults),
+  return {.rules = signing_rules(configuration, "dkim_signing_maps",
+                                 dkim_defaults(configuration, context), context),
+          .fields = {.oversigned = field_names(configuration, "dkim_oversign_headers", context),
+                     .others = field_names(configuration, "dkim_sign_headers", context)},
+          .origins = sources(configuration, "dkim_signing_sources"),
+          .send_unsigned = configuration.get("dkim_failure_action") == "send"};
+}
+
+policy::ArcSettings arc_settings(const Configuration& configuration,
+                                 const lookup::OpenContext& context) {
+  policy::ArcSettings settings{
+      .rules = signing_rules(configuration, "arc_signing_maps",
+                             dkim_defaults(configuration, context), context),
       .fields = {.oversigned = field_names(configuration, "dkim_oversign_headers", context),
                  .others = field_names(configuration, "dkim_sign_headers", context)},
-      .origins = policy::parse_dkim_sources(configuration.get("dkim_signing_sources"), &bad_source),
-      .send_unsigned = configuration.get("dkim_failure_action") == "send"};
+      .origins = sources(configuration, "arc_signing_sources"),
+      .send_unsealed = configuration.get("dkim_failure_action") == "send",
+      .host_name = configuration.get("myhostname")};
+  // RFC 8617 4.1.2: DKIM signatures that are there should be covered, seals must not be.
+  settings.fields.others.emplace_back("dkim-signature");
+  std::erase(settings.fields.oversigned, "arc-seal");
+  std::erase(settings.fields.others, "arc-seal");
+  return settings;
 }
 
 }  // namespace barid::tools

@@ -142,6 +142,8 @@ void check_routes(const config::Configuration& configuration, const lookup::Open
                                                  const lookup::OpenContext& context);
 [[nodiscard]] policy::DkimSettings dkim_settings(const config::Configuration& configuration,
                                                  const lookup::OpenContext& context);
+[[nodiscard]] policy::ArcSettings arc_settings(const config::Configuration& configuration,
+                                               const lookup::OpenContext& context);
 
 // settings_sasl.cc
 [[nodiscard]] smtp::AuthSettings auth_settings(const config::Configuration& configuration,

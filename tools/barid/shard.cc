@@ -156,6 +156,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   std::vector<std::unique_ptr<queue::Partition>> partitions;
   std::unique_ptr<dns::UnboundResolver> resolver;
   std::unique_ptr<smtp::StsPolicies> sts;
+  std::unique_ptr<policy::ArcSealer> sealer;
   SessionNotices session_notices;
   DialogueWatch dialogues;
   dns::NativeHostLookup native_lookup;
@@ -272,6 +273,7 @@ void Shard::Inside::apply_transports(std::vector<TransportSettings> transports,
                                  .next_log_pid = log_pid,
                                  .warmup = shard.commons_.warmup,
                                  .signer = &signer,
+                                 .sealer = sealer.get(),
                                  .sts = sts.get(),
                                  .tls_reports = &shard.commons_.tls_reports,
                                  .tap = &dialogues};
@@ -362,6 +364,8 @@ std::string Shard::set_up() {
   dns::CreatedUnbound resolver = dns::UnboundResolver::create(inside.reactor, settings_.dns);
   if (!resolver.resolver) return "dns: " + resolver.error;
   inside.resolver = std::move(resolver.resolver);
+  inside.sealer = std::make_unique<policy::ArcSealer>(inside.reactor, *inside.resolver,
+                                                      inside.counters, inside.signer);
   inside.sts =
       std::make_unique<smtp::StsPolicies>(inside.reactor, *inside.resolver, inside.offload,
                                           commons_.sts_store, inside.log, commons_.tls_reports);
@@ -371,6 +375,7 @@ std::string Shard::set_up() {
   inside.notices.set(settings_.notices);
   inside.session_notices.set(settings_.notices);
   inside.signer.set(std::move(settings_.dkim));
+  inside.sealer->set(std::move(settings_.arc));
   inside.queue.set_policy(settings_.retry, settings_.limits);
   shard_set_suspensions(inside, {.list = commons_.suspension_file.loaded()});
   for (const OpenedPartition& opened : partitions_) {
@@ -527,6 +532,7 @@ void shard_reload(Shard::Inside& inside, ShardSettings settings) {
   inside.session_notices.set(settings.notices);
   inside.notices.set(std::move(settings.notices));
   inside.signer.set(std::move(settings.dkim));
+  inside.sealer->set(std::move(settings.arc));
   inside.queue.set_policy(settings.retry, settings.limits);
   inside.apply_transports(std::move(settings.transports), std::move(settings.site_rules));
   inside.apply_services(settings.listeners);
