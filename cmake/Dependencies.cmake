@@ -16,6 +16,8 @@ pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
 pkg_check_modules(isal REQUIRED IMPORTED_TARGET libisal)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(simdjson REQUIRED IMPORTED_TARGET simdjson)
+pkg_check_modules(lmdb REQUIRED IMPORTED_TARGET lmdb)
+pkg_check_modules(cdb REQUIRED IMPORTED_TARGET libcdb)
 pkg_check_modules(libidn2 REQUIRED IMPORTED_TARGET libidn2)
 
 # Debian's libunbound.pc asks for private packages that nothing here needs, so it is found by hand.
@@ -24,3 +26,10 @@ find_path(BARID_UNBOUND_INCLUDE unbound.h REQUIRED)
 add_library(barid_unbound INTERFACE)
 target_link_libraries(barid_unbound INTERFACE ${BARID_UNBOUND_LIBRARY})
 target_include_directories(barid_unbound SYSTEM INTERFACE ${BARID_UNBOUND_INCLUDE})
+
+# Berkeley DB has no .pc file.
+find_library(BARID_BDB_LIBRARY db-5.3 REQUIRED)
+find_path(BARID_BDB_INCLUDE db.h REQUIRED)
+add_library(barid_bdb INTERFACE)
+target_link_libraries(barid_bdb INTERFACE ${BARID_BDB_LIBRARY})
+target_include_directories(barid_bdb SYSTEM INTERFACE ${BARID_BDB_INCLUDE})

@@ -9,9 +9,11 @@
 #include <optional>
 #include <utility>
 
+#include "core/lookup/index_file.h"
 #include "core/lookup/logical_lines.h"
 #include "core/lookup/split.h"
 #include "core/lookup/table_internal.h"
+#include "core/lookup/text_source.h"
 
 namespace barid::lookup {
 namespace {
@@ -127,76 +129,24 @@ std::unique_ptr<Table> open_inline(std::string_view spec, std::string_view name,
   return std::make_unique<MapTable>(std::string(spec), std::move(map));
 }
 
-struct TextEntry {
-  std::string key;
-  std::string_view value;
-};
-
-/// Without the colon there is no value.
-void take_alias_colon(TextEntry& entry) {
-  entry.value = entry.value.starts_with(':') ? trim(entry.value.substr(1)) : std::string_view();
-}
-
-/// texthash: `key value`. aliases(5): `key: value`, blanks around the colon as one likes.
-enum class TextFormat : uint8_t { kTexthash, kAliases };
-
-/// Splits an entry; the key may be `"quoted with blanks"` with backslash escapes. An empty value is
-/// no entry.
-TextEntry split_text_entry(std::string_view line, TextFormat format) {
-  const bool aliases = format == TextFormat::kAliases;
-  TextEntry entry;
-  if (!line.starts_with('"')) {
-    size_t end = 0;
-    while (end < line.size() && !is_blank(line[end]) && !(aliases && line[end] == ':')) ++end;
-    entry.key = line.substr(0, end);
-    entry.value = trim(line.substr(end));
-    if (aliases) take_alias_colon(entry);
-    return entry;
-  }
-  size_t i = 1;
-  for (; i < line.size() && line[i] != '"'; ++i) {
-    if (line[i] == '\\' && i + 1 < line.size()) ++i;
-    entry.key += line[i];
-  }
-  if (i < line.size()) entry.value = trim(line.substr(i + 1));
-  if (aliases) take_alias_colon(entry);
-  return entry;
-}
-
 std::unique_ptr<Table> open_text(std::string_view spec, std::string_view name, TextFormat format,
                                  const OpenContext& context) {
-  const bool aliases = format == TextFormat::kAliases;
   const std::string path(name);
   const Result<std::string> content = context.read_file(path);
   if (!content.ok()) return unavailable_table(spec, open_failure(path, content.error()), context);
   StringMap map;
-  LogicalLineReader reader(*content);
-  LogicalLine line;
-  while (reader.next(line)) {
-    const auto warn = [&](std::string_view text) {
-      context.warn(fmt::format("{}, line {}: {}", path, line.line, text));
-    };
-    if (line.is_orphan()) {
-      warn(orphan_warning(line.text));
-      continue;
-    }
-    TextEntry entry = split_text_entry(line.text, format);
-    if (entry.key.empty() || entry.value.empty()) {
-      warn(aliases ? "expected format: key: value" : "expected format: key whitespace value");
-      continue;
-    }
-    if (!aliases && entry.key.back() == ':') {
-      warn("record is in \"key: value\" format; is this an alias file?");
-    }
-    const auto [it, inserted] = map.try_emplace(lower(entry.key), entry.value);
-    if (!inserted) warn(fmt::format("duplicate entry: \"{}\"", it->first));
-  }
+  read_text_source(
+      *content, path, format, context, [&](std::string key, std::string_view value, int32_t line) {
+        const auto [it, inserted] = map.try_emplace(lower(key), value);
+        if (inserted) return;
+        context.warn(fmt::format("{}, line {}: duplicate entry: \"{}\"", path, line, it->first));
+      });
   return std::make_unique<MapTable>(std::string(spec), std::move(map));
 }
 
 std::unique_ptr<Table> open_texthash(std::string_view spec, std::string_view name,
                                      const OpenContext& context) {
-  return open_text(spec, name, TextFormat::kTexthash, context);
+  return open_text(spec, name, TextFormat::kTable, context);
 }
 
 std::unique_ptr<Table> open_aliases(std::string_view spec, std::string_view name,
@@ -268,10 +218,11 @@ struct TypeEntry {
                                  const OpenContext& context);
 };
 constexpr TypeEntry kTypes[] = {
-    {"aliases", open_aliases}, {"cidr", open_cidr_table},   {"fail", open_fail},
-    {"inline", open_inline},   {"pcre", open_pcre_table},   {"regexp", open_regexp_table},
-    {"static", open_static},   {"texthash", open_texthash}, {"unionmap", open_union},
-    {"unix", open_unix},
+    {"aliases", open_aliases},     {"btree", open_index_table}, {"cdb", open_index_table},
+    {"cidr", open_cidr_table},     {"fail", open_fail},         {"hash", open_index_table},
+    {"inline", open_inline},       {"lmdb", open_index_table},  {"pcre", open_pcre_table},
+    {"regexp", open_regexp_table}, {"static", open_static},     {"texthash", open_texthash},
+    {"unionmap", open_union},      {"unix", open_unix},
 };
 
 }  // namespace

@@ -47,9 +47,8 @@ TEST(ListEntries, WholeTablesOrAnError) {
        "p: cidr:{ {!192.0.2.0/24 x} } cannot be read as a whole; need inline, texthash, or cidr "
        "without \"!\" and IF"},
       {"nope:x", "",
-       "p: nope:x is unavailable. unsupported dictionary type: nope (there are aliases, cidr, "
-       "fail, "
-       "inline, pcre, regexp, static, texthash, unionmap, unix)"},
+       "p: nope:x is unavailable. unsupported dictionary type: nope (there are aliases, btree, "
+       "cdb, cidr, fail, hash, inline, lmdb, pcre, regexp, static, texthash, unionmap, unix)"},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.tables);

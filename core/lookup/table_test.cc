@@ -78,7 +78,9 @@ TEST(OpenTable, TypesAndAnswers) {
       {"static:x", "anything", "=x"},
       {"static:{ two words }", "", "=two words"},
       {"fail:x", "k", "!fail:x lookup error"},
-      {"hash:/etc/x", "k", "!hash:/etc/x is unavailable. unsupported dictionary type: hash"},
+      {"dbm:/etc/x", "k", "!dbm:/etc/x is unavailable. unsupported dictionary type: dbm"},
+      {"hash:/etc/x", "k",
+       "!hash:/etc/x is unavailable. open /etc/x.db: No such file or directory"},
       {"texthash:/no", "k", "!texthash:/no is unavailable. open /no: No such file or directory"},
       {"cidr:/no", "k", "!cidr:/no is unavailable. open /no: No such file or directory"},
       {"inline:x", "k",
@@ -107,7 +109,8 @@ TEST(OpenTable, TypesAndAnswers) {
       std::string told(c.answer.substr(1));
       if (told.find("unsupported") != std::string::npos) {
         told +=
-            " (there are aliases, cidr, fail, inline, pcre, regexp, static, texthash, unionmap, "
+            " (there are aliases, btree, cdb, cidr, fail, hash, inline, lmdb, pcre, regexp, "
+            "static, texthash, unionmap, "
             "unix)";
       }
       EXPECT_THAT(files.warnings, ElementsAre(told));
@@ -145,14 +148,14 @@ TEST(TextHash, SourceFormat) {
       "long one\n"
       "# in between\n"
       "   two\n"
-      "\"quoted \\\"key\" value\n"
+      "\"quoted \\\" key\"@x value\n"
       "lonely\n"
       "alias: x\n"
       "long again\n";
   const auto table = open_table("texthash:/t", files.context());
   EXPECT_EQ(answer(*table, "example.com"), "=smtp:[10.0.0.1]:25");
   EXPECT_EQ(answer(*table, "LONG"), "=one   two");
-  EXPECT_EQ(answer(*table, "quoted \"key"), "=value");
+  EXPECT_EQ(answer(*table, "\"quoted \\\" key\"@X"), "=value");
   EXPECT_EQ(answer(*table, "lonely"), "-");
   EXPECT_EQ(answer(*table, "alias:"), "=x");
   EXPECT_THAT(files.warnings,
@@ -202,8 +205,9 @@ TEST(Cidr, RulesIfAndErrors) {
 }
 
 TEST(TableTypes, Sorted) {
-  EXPECT_THAT(table_types(), ElementsAre("aliases", "cidr", "fail", "inline", "pcre", "regexp",
-                                         "static", "texthash", "unionmap", "unix"));
+  EXPECT_THAT(table_types(),
+              ElementsAre("aliases", "btree", "cdb", "cidr", "fail", "hash", "inline", "lmdb",
+                          "pcre", "regexp", "static", "texthash", "unionmap", "unix"));
 }
 
 }  // namespace

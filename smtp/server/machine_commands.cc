@@ -273,7 +273,11 @@ void ServerMachine::run_rcpt(std::string_view arguments) {
   if (refuse_phase(Verb::kRcpt)) return;
   RcptArguments rcpt;
   const ArgumentFault fault = parse_rcpt(arguments, argument_options(), rcpt);
-  if (!fault.none()) return refuse_argument(fault, /*is_mail=*/false);
+  if (!fault.none()) {
+    // One that cannot be read was refused too: DATA says then that no recipient is valid.
+    if (phase_ == Phase::kMail) phase_ = Phase::kRefused;
+    return refuse_argument(fault, /*is_mail=*/false);
+  }
   if (recipients_.size() >= policy_.recipient_limit) {
     reply(replies::kTooManyRecipients);
     finish(false);

@@ -55,7 +55,7 @@ REFUSED = [
 # These are warned about: lookups fail temporarily, or nobody knows the name.
 WARNED = [
     ("transport_maps = nosuch:/x", "transport_maps: nosuch:/x is unavailable. unsupported dictionary type: nosuch "
-                                   "(there are aliases, cidr, fail,"),
+                                   "(there are aliases, btree, cdb,"),
     ("transport_maps = texthash:/nonexistent", "transport_maps: texthash:/nonexistent is unavailable. open "
                                                "/nonexistent: No such file"),
     ("transport_maps = inline:{{a.example=smt:}}", "transport_maps: inline:{{a.example=smt:}}: a.example: there is "

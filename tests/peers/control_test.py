@@ -150,39 +150,6 @@ class Names(Commands):
         self.assertEqual((status, "mailq" in err), (73, True))
         self.assertEqual((self.directory / "mailq").read_text(), "mine")
 
-    def test_every_command_has_help_with_examples(self):
-        for command in ("serve", "dev", "control", "config", "key", "map", "queue", "links"):
-            status, out, err = self.run_barid(command, "--help")
-            self.assertEqual((status, err), (0, ""))
-            self.assertRegex(out, "(?i)examples?\\b")
-
-
-class Map(Commands):
-    def ask(self, *words, **options):
-        return self.run_barid("map", *words, **options)
-
-    def test_queries(self):
-        (self.directory / "t").write_text("Mail.example  smtp:[a.example]\n\"two words\" x\n")
-        text = f"texthash:{self.directory}/t"
-        self.assertEqual(self.ask("-q", "MAIL.example", text), (0, "smtp:[a.example]\n", ""))
-        self.assertEqual(self.ask("-q", "sub.mail.example", text), (1, "", ""))
-        self.assertEqual(self.ask("-q", "b", text, "inline:{ a=1, b=2 }", "static:3"), (0, "2\n", ""))
-        self.assertEqual(self.ask("-q", "two words", text, "--json"),
-                         (0, '{"key": "two words", "value": "x"}\n', ""))
-        status, out, err = self.ask("-q", "a", "nosuch:/t")
-        self.assertEqual((status, out, "unsupported dictionary type: nosuch" in err,
-                          "fatal: table nosuch:/t: query error" in err), (1, "", True, True))
-        self.assertEqual(self.ask("-q", "a")[0], 64)
-        self.assertEqual(self.ask("hash:/t")[0], 69)
-
-    def test_keys_from_standard_input(self):
-        for name, line in (("postmap", "a\t1\n"), ("postalias", "a:\t1\n")):
-            program = self.directory / name
-            os.symlink(BARID, program)
-            done = subprocess.run([program, "-q", "-", "inline:{a=1}"], input="x\na\n", text=True,
-                                  capture_output=True, timeout=60)
-            self.assertEqual((done.returncode, done.stdout), (0, line))
-
 
 class Dev(Commands):
     def test_commands_find_the_server_of_this_directory(self):

@@ -86,7 +86,8 @@ DIALOGUES = {
         "RCPT TO:<postmaster>", "DATA foo", "DATA", MESSAGE, "QUIT"],
     "order": [
         "EHLO a.example", "DATA", "MAIL FROM:<a@b.example>", Ours("DATA", *NO_RECIPIENT),
-        "RCPT TO:<no@ours.example>", "DATA", "RSET", "DATA", "MAIL FROM:<a@b.example>", "EHLO b.example",
+        "RCPT TO:<no@ours.example>", "DATA", "RSET", "DATA", "MAIL FROM:<a@b.example>", "RCPT TO:<x@ours..example>",
+        "DATA", "RSET", "MAIL FROM:<a@b.example>", "RCPT TO:", "DATA", "EHLO b.example",
         "RCPT TO:<x@ours.example>", "QUIT"],
     "helo refused": ["EHLO bad.example", "MAIL FROM:<a@b.example>", "RCPT TO:<x@ours.example>", "QUIT"],
     "sender without domain": ["EHLO a.example", "MAIL FROM:<joe>", "RCPT TO:<x@ours.example>", "QUIT"],

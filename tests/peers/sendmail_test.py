@@ -191,6 +191,9 @@ class Sendmail(Scenario):
             done = self.run_sendmail(server, *words, name=name)
             self.assertEqual(done.returncode, 0)
             self.assertIn(f"{aliases}, line 2".encode(), done.stderr)
+            built = self.directory / "aliases.db"
+            self.assertTrue(built.exists())
+            built.unlink()
         done = self.run_sendmail(server, "-bi", f"-oA{self.directory}/none")
         self.assertEqual(done.returncode, 66)
 

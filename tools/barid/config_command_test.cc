@@ -118,7 +118,10 @@ TEST_F(ConfigCommandTest, ShowsMainCf) {
        "$rbl_code Service unavailable; $rbl_class [$rbl_what] blocked using "
        "$rbl_domain${rbl_reason?; $rbl_reason}\n"},
       {{"-h", "config_directory"}, "DIR\n"},
-      {{"-m"}, "aliases\ncidr\nfail\ninline\npcre\nregexp\nstatic\ntexthash\nunionmap\nunix\n"},
+      {{"-m"},
+       "aliases\nbtree\ncdb\ncidr\nfail\nhash\ninline\nlmdb\npcre\nregexp\nstatic\ntexthash\nunionm"
+       "ap\n"
+       "unix\n"},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.args.back());

@@ -245,6 +245,14 @@ int run_dkim_command(std::span<const char* const> arguments, std::string_view na
   CLI::App* const check = app.add_subcommand("check", "compare the keys with what DNS serves");
   add_key_options(show, &options);
   add_key_options(check, &options);
+  make->footer(
+      "examples:\n  barid dkim new --domain example.com --selector s2026 --directory "
+      "/etc/barid/dkim");
+  show->footer("examples:\n  barid dkim show\n  barid dkim show --domain example.com --json");
+  check->footer(
+      "examples:\n  barid dkim check --json\n  barid dkim check --domain example.com --selector "
+      "s2026 "
+      "--key /etc/barid/dkim/example.com.s2026.pem");
   app.require_subcommand(1);
   app.footer(kFooter);
   try {

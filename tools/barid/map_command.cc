@@ -1,8 +1,10 @@
-// barid map, also known as postmap and postalias: queries of lookup tables.
+// barid map, also known as postmap and postalias: builds, changes and queries lookup tables.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sysexits.h>
 
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,93 +14,90 @@
 #include "core/text/json.h"
 #include "tools/barid/commands.h"
 #include "tools/barid/control_client.h"
+#include "tools/barid/map_build.h"
+#include "tools/barid/map_options.h"
 
 namespace barid::tools {
 namespace {
 
+using Mode = MapOptions::Mode;
+
 constexpr std::string_view kHelp =
-    R"(barid map - query lookup tables (also: postmap, postalias)
+    R"(barid map - build and query lookup tables (also: postmap, postalias)
 
 SYNOPSIS
-  barid map -q KEY [--json] [TYPE:]TABLE...
-  barid map -q -   [--json] [TYPE:]TABLE...
+  barid map [-fFnNoprw] [TYPE:]FILE...            build an indexed file from the text in FILE
+  barid map -q KEY|-  [--json] [TYPE:]TABLE...    query
+  barid map -s        [--json] [TYPE:]TABLE...    print all entries
+  barid map -i [-r]   TYPE:FILE                   add entries that stand on standard input
+  barid map -d KEY|-  TYPE:FILE...                delete
 
-  Prints what the tables, in this order, say about KEY: the value of the first that has it. One
-  exact query is made: no domain, no user is split off. With -q - the keys are the lines of standard
-  input, and each hit is printed as key, tabulator, value. `barid config -m` lists the types.
-  Nothing needs to be built: texthash reads its text file itself.
+  Indexed types are hash and btree (FILE.db), lmdb (FILE.lmdb) and cdb (FILE.cdb); a new file takes
+  the old one's place in one step, and a running server takes it up by itself. texthash reads its
+  text file as it is: nothing has to be built. `barid config -m` lists the types; without one it is
+  default_database_type. The text has lines `key value`, or `name: value` for postalias.
+
+  -q makes one exact query, no domain, no user is split off, and prints what the first table says
+  that has the key. With -q - the keys are the lines of standard input, and each hit is printed as
+  key, tabulator, value.
 
 OPTIONS
-  -q KEY     the key; - for standard input
-  -c DIR     directory of main.cf, for default_database_type; else $MAIL_CONFIG, else /etc/barid
-  --json, -j one object a hit: {"key": "…", "value": "…"}
-  -v         accepted, without effect
+  -q, --query KEY        the key; - for standard input
+  -d, --delete KEY       take the key out; - for standard input
+  -i, --insert           add entries to a file that is there
+  -s, --dump             print all entries as key, tabulator, value
+  -r, --replace          a later entry with the same key replaces the earlier one
+  -w, --ignore-duplicates  do not complain about it
+  -f, --no-fold          keep the case of keys
+  -F, --files            values name files, whose contents are kept in base64
+  -o, --as-root          run by root, make a file of root's although the text is another user's
+  -p, --own-permissions  do not take over the permissions of the text
+  -n, --without-nul      no NUL behind keys and values (-N: with, as without either)
+  -h, --headers          with -q -: standard input is a message, its header lines are the keys
+  -b, --body             the same with its body lines
+  -c, --config DIR       directory of main.cf; else $MAIL_CONFIG, else /etc/barid
+  -j, --json             one object an entry: {"key": "…", "value": "…"}
+  -u, -U, -v             accepted, without effect
 
 EXIT STATUS
-  0   found           1   not found, or a table that cannot tell
-  64  bad usage       69  an operation or table type that this version has not
+  0   done, found        1   no such key, or a table that cannot tell
+  64  bad usage          66  a file cannot be read
+  69  an operation that this type of table has not
+  73  the file cannot be written
 
 EXAMPLES
-  barid map -q mail.example texthash:/etc/barid/transport
-  barid map -q 192.0.2.7 cidr:/etc/barid/clients
-  cut -f1 names | barid map -q - --json 'inline:{ a=1, b=2 }'
+  barid map lmdb:/etc/barid/transport
+  barid map -q mail.example lmdb:/etc/barid/transport
+  echo 'mail.example smtp:[192.0.2.9]' | barid map -ir lmdb:/etc/barid/transport
+  barid map -d mail.example lmdb:/etc/barid/transport
+  barid map -s --json hash:/etc/postfix/virtual
+  cut -f1 names | barid map -q - 'inline:{ a=1, b=2 }'
+  postalias hash:/etc/aliases
 )";
 
-struct MapOptions {
-  std::string directory;
-  std::string key;
-  bool has_key = false;
-  bool json = false;
-  std::vector<std::string> tables;
-};
-
-/// Empty = good; else what is wrong. `*help` = the manual was asked for.
-std::string parse(std::span<const char* const> arguments, MapOptions& options, bool* help) {
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const std::string_view word = arguments[i];
-    const bool takes_value = word == "-q" || word == "-c";
-    if (takes_value && i + 1 == arguments.size())
-      return fmt::format("option {} needs a value", word);
-    if (word == "-q") {
-      options.key = arguments[++i];
-      options.has_key = true;
-    } else if (word == "-c") {
-      options.directory = arguments[++i];
-    } else if (word == "--json" || word == "-j") {
-      options.json = true;
-    } else if (word == "--help" || word == "-h") {
-      *help = true;
-      return {};
-    } else if (!word.starts_with('-')) {
-      options.tables.emplace_back(word);
-    } else if (word != "-v") {
-      return fmt::format("unknown option: {}", word);
-    }
-  }
-  return options.tables.empty() ? "no table given" : std::string();
-}
-
-class MapQuery {
+class MapCommand {
  public:
-  MapQuery(const MapOptions& options, std::string_view name)
-      : options_(options), name_(name), separator_(name == "postalias" ? ":\t" : "\t") {
-    std::vector<std::string> warnings;
-    const lookup::OpenContext context{.read_file = lookup::read_whole_file, .warnings = &warnings};
-    for (const std::string& spec : options.tables) {
-      tables_.push_back(lookup::open_table(spec, context));
-    }
-    for (const std::string& warning : warnings) complain("warning", warning);
-  }
+  MapCommand(const MapOptions& options, std::string_view name)
+      : options_(options),
+        name_(name),
+        aliases_(name == "postalias"),
+        separator_(aliases_ ? ":\t" : "\t") {}
 
-  /// One key from the command line: only its value is printed.
-  int ask_once(const std::string& key) { return ask(key, /*with_key=*/false); }
-
-  int ask_each(std::istream& keys) {
-    int status = 1;
-    for (std::string key; !failed_ && std::getline(keys, key);) {
-      if (ask(key, /*with_key=*/true) == 0) status = 0;
+  int run() {
+    switch (options_.mode) {
+      case Mode::kQuery:
+        open_all();
+        return query();
+      case Mode::kDump:
+        return each([this](const std::string& spec) { return dump(spec); });
+      case Mode::kBuild:
+      case Mode::kInsert:
+      case Mode::kDelete:
+        return each([this](const std::string& spec) { return change(spec); });
+      case Mode::kHelp:
+        break;
     }
-    return failed_ ? 1 : status;
+    return EX_USAGE;
   }
 
  private:
@@ -106,13 +105,111 @@ class MapQuery {
     fmt::print(stderr, "{}: {}: {}\n", name_, severity, text);
   }
 
+  /// All tables, or up to the first that fails; a key that is nowhere is not there.
+  template <typename Function>
+  int each(Function function) {
+    int status = options_.mode == Mode::kDelete ? 1 : 0;
+    for (const std::string& spec : options_.tables) {
+      const int one = function(spec);
+      if (one > 1) return one;
+      status = options_.mode == Mode::kDelete ? std::min(status, one) : std::max(status, one);
+    }
+    return status;
+  }
+
+  int change(const std::string& spec) {
+    const size_t colon = spec.find(':');
+    const auto type = lookup::find_index_type(std::string_view(spec).substr(0, colon));
+    if (!type) {
+      complain("fatal", fmt::format("{}: no file is built for this type; there are btree, cdb, "
+                                    "hash, lmdb",
+                                    spec));
+      return EX_UNAVAILABLE;
+    }
+    MapFile file(*type, spec.substr(colon + 1), options_, aliases_);
+    const MapOutcome outcome = options_.mode == Mode::kBuild ? file.build()
+                               : options_.mode == Mode::kInsert
+                                   ? file.insert(std::cin)
+                                   : file.erase(options_.key, std::cin);
+    for (const std::string& warning : outcome.warnings) complain("warning", warning);
+    if (!outcome.error.empty()) complain("fatal", outcome.error);
+    return outcome.status;
+  }
+
+  std::unique_ptr<lookup::Table> open(const std::string& spec) const {
+    std::vector<std::string> warnings;
+    auto table =
+        lookup::open_table(spec, {.read_file = lookup::read_whole_file, .warnings = &warnings});
+    for (const std::string& warning : warnings) complain("warning", warning);
+    return table;
+  }
+
+  int dump(const std::string& spec) {
+    const std::unique_ptr<lookup::Table> table = open(spec);
+    if (table->find("x").is_temporary()) return query_error(spec);
+    const bool complete =
+        table->for_each_entry([this](std::string_view key, std::string_view value) {
+          print(key, value, /*with_key=*/true);
+        });
+    if (complete) return 0;
+    complain("fatal", fmt::format("table {}: its entries cannot be listed", spec));
+    return EX_UNAVAILABLE;
+  }
+
+  int query_error(std::string_view spec) const {
+    complain("fatal", fmt::format("table {}: query error", spec));
+    return 1;
+  }
+
+  void open_all() {
+    for (const std::string& spec : options_.tables) tables_.push_back(open(spec));
+  }
+
+  int query() {
+    if (options_.key != "-") return ask(options_.key, /*with_key=*/false);
+    int status = 1;
+    if (options_.headers || options_.body) {
+      ask_message(&status);
+    } else {
+      for (std::string key; !failed_ && std::getline(std::cin, key);) {
+        if (ask(key, /*with_key=*/true) == 0) status = 0;
+      }
+    }
+    return failed_ ? 1 : status;
+  }
+
+  /// The headers of the message on standard input, with their continuation lines, and the lines of
+  /// its body.
+  void ask_message(int* status) {
+    const auto ask_one = [&](const std::string& key) {
+      if (!key.empty() && !failed_ && ask(key, /*with_key=*/true) == 0) *status = 0;
+    };
+    std::string header;
+    std::string line;
+    while (!failed_ && std::getline(std::cin, line)) {
+      if (line.ends_with('\r')) line.pop_back();
+      if (line.empty()) break;
+      const bool continues = line.front() == ' ' || line.front() == '\t';
+      if (continues && !header.empty()) {
+        header.append("\n").append(line);
+        continue;
+      }
+      if (options_.headers) ask_one(header);
+      header = line;
+    }
+    if (options_.headers) ask_one(header);
+    while (options_.body && !failed_ && std::getline(std::cin, line)) {
+      if (line.ends_with('\r')) line.pop_back();
+      ask_one(line);
+    }
+  }
+
   int ask(const std::string& key, bool with_key) {
     for (size_t i = 0; i < tables_.size(); ++i) {
       const lookup::LookupResult result = tables_[i]->find(key);
       if (result.is_temporary()) {
-        complain("fatal", fmt::format("table {}: query error", options_.tables[i]));
         failed_ = true;
-        return 1;
+        return query_error(options_.tables[i]);
       }
       if (!result.is_found()) continue;
       print(key, result.value(), with_key);
@@ -121,7 +218,7 @@ class MapQuery {
     return 1;
   }
 
-  void print(const std::string& key, std::string_view value, bool with_key) const {
+  void print(std::string_view key, std::string_view value, bool with_key) const {
     if (options_.json) {
       fmt::print("{{\"key\": {}, \"value\": {}}}\n", text::json_string(key),
                  text::json_string(value));
@@ -134,6 +231,7 @@ class MapQuery {
 
   const MapOptions& options_;
   std::string_view name_;
+  bool aliases_;
   std::string_view separator_;
   std::vector<std::unique_ptr<lookup::Table>> tables_;
   bool failed_ = false;
@@ -143,9 +241,8 @@ class MapQuery {
 
 int run_map_command(std::span<const char* const> arguments, std::string_view name) {
   MapOptions options;
-  bool help = false;
-  const std::string problem = parse(arguments, options, &help);
-  if (help) {
+  const std::string problem = parse_map_options(arguments, &options);
+  if (options.mode == Mode::kHelp) {
     fmt::print("{}", kHelp);
     return 0;
   }
@@ -153,22 +250,14 @@ int run_map_command(std::span<const char* const> arguments, std::string_view nam
     fmt::print(stderr, "{0}: fatal: {1}\nusage: {0} --help\n", name, problem);
     return EX_USAGE;
   }
-  if (!options.has_key) {
-    fmt::print(
-        stderr,
-        "{}: fatal: this version builds no tables: use texthash, which reads the text file\n",
-        name);
-    return EX_UNAVAILABLE;
-  }
   const config::LoadResult loaded = load_client_configuration(options.directory);
   for (std::string& table : options.tables) {
     if (table.find(':') != std::string::npos) continue;
     const std::string type =
-        loaded.ok() ? loaded.configuration->get("default_database_type") : "texthash";
+        loaded.ok() ? loaded.configuration->get("default_database_type") : "lmdb";
     table.insert(0, type + ":");
   }
-  MapQuery query(options, name);
-  return options.key == "-" ? query.ask_each(std::cin) : query.ask_once(options.key);
+  return MapCommand(options, name).run();
 }
 
 }  // namespace barid::tools

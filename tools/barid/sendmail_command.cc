@@ -28,6 +28,7 @@
 #include "tools/barid/config_command.h"
 #include "tools/barid/control_client.h"
 #include "tools/barid/maildrop.h"
+#include "tools/barid/map_build.h"
 #include "tools/barid/sendmail_message.h"
 #include "tools/barid/sendmail_options.h"
 
@@ -53,7 +54,7 @@ SYNOPSIS
   -C DIRECTORY configuration          -O smtputf8  needs SMTPUTF8
   -bs  SMTP on standard input and output     -bp  list the queue (mailq)
   -q   try everything now; -qI one message, -qR one domain (postqueue -f, -i, -s)
-  -bi, -I  check the alias files (newaliases); nothing has to be built
+  -bi, -I  build the files of alias_database (newaliases)
   -bd  start the mail system (postfix start)
   Sendmail's -A -L -U -X -c -d -e -h -m -n -o -p -v are taken and change nothing.
 
@@ -337,22 +338,33 @@ int Sendmail::speak_smtp() {
   return 0;
 }
 
-/// Alias files are read as they are: there is nothing to build, but mistakes to be told of.
-int check_aliases(const SendmailOptions& options, const config::Configuration& configuration,
+/// Builds each indexed alias file; those that are read as they are have nothing to build, but
+/// mistakes to be told of.
+int build_aliases(const SendmailOptions& options, const config::Configuration& configuration,
                   std::string_view name) {
   std::vector<std::string> files = options.alias_files;
   if (files.empty()) files = configuration.global().get_list("alias_database");
   int status = 0;
-  for (const std::string& file : files) {
+  for (std::string& file : files) {
+    if (file.find(':') == std::string::npos) {
+      file.insert(0, configuration.get("default_database_type") + ":");
+    }
     const size_t colon = file.find(':');
-    const std::string path = colon == std::string::npos ? file : file.substr(colon + 1);
-    std::vector<std::string> warnings;
-    const auto table = lookup::open_table(
-        "aliases:" + path, {.read_file = lookup::read_whole_file, .warnings = &warnings});
-    for (const std::string& warning : warnings) {
+    const std::string path = file.substr(colon + 1);
+    MapOutcome outcome;
+    if (const auto type = lookup::find_index_type(std::string_view(file).substr(0, colon)); type) {
+      const MapOptions wish;
+      outcome = MapFile(*type, path, wish, /*aliases=*/true).build();
+    } else if (lookup::open_table("aliases:" + path, {.read_file = lookup::read_whole_file,
+                                                      .warnings = &outcome.warnings});
+               access(path.c_str(), R_OK) != 0) {
+      outcome.status = EX_NOINPUT;
+    }
+    for (const std::string& warning : outcome.warnings) {
       fmt::print(stderr, "{}: warning: {}\n", name, warning);
     }
-    if (access(path.c_str(), R_OK) != 0) status = EX_NOINPUT;
+    if (!outcome.error.empty()) fmt::print(stderr, "{}: fatal: {}\n", name, outcome.error);
+    if (outcome.status != 0) status = outcome.status;
   }
   return status;
 }
@@ -394,7 +406,7 @@ int run(const SendmailOptions& options, std::string_view name) {
     fmt::print(stderr, "{}: fatal: {}\n", name, error.str());
   }
   if (!loaded.ok()) return EX_CONFIG;
-  if (options.mode == Mode::kAliases) return check_aliases(options, *loaded.configuration, name);
+  if (options.mode == Mode::kAliases) return build_aliases(options, *loaded.configuration, name);
   Sendmail sendmail(options, *loaded.configuration, name);
   return options.mode == Mode::kSmtp ? sendmail.speak_smtp() : sendmail.deliver();
 }
@@ -409,7 +421,9 @@ int run_sendmail_command(Arguments arguments, std::string_view name) {
     fmt::print(stderr, "{0}: fatal: {1}\nusage: {0} --help\n", name, problem);
     return EX_USAGE;
   }
-  if (name == "newaliases") options->mode = SendmailOptions::Mode::kAliases;
+  if (name == "newaliases" && options->mode != SendmailOptions::Mode::kHelp) {
+    options->mode = SendmailOptions::Mode::kAliases;
+  }
   return run(*options, name);
 }
 

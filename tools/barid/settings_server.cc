@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/lookup/index_file.h"
 #include "tools/barid/settings_parts.h"
 
 namespace barid::tools {
@@ -116,15 +117,15 @@ class ConfiguredRestrictions final : public policy::RestrictionSource {
   std::vector<std::string> names_;
 };
 
-/// alias_maps usually names an indexed file that postalias makes. The text it is made of is read
-/// instead, so that nothing needs to be built.
-std::string alias_text(std::string_view spec) {
-  constexpr std::array<std::string_view, 6> kIndexed = {
-      "hash:", "btree:", "lmdb:", "cdb:", "dbm:", "sdbm:"};
-  for (const std::string_view type : kIndexed) {
-    if (spec.starts_with(type)) return fmt::format("aliases:{}", spec.substr(type.size()));
-  }
-  return std::string(spec);
+/// alias_maps usually names an indexed file that postalias makes. Before it was made, the text is
+/// read instead, so that nothing needs to be built.
+std::string alias_source(std::string_view spec, const lookup::OpenContext& context) {
+  const size_t colon = std::min(spec.find(':'), spec.size());
+  const auto type = lookup::find_index_type(spec.substr(0, colon));
+  if (!type) return std::string(spec);
+  const std::string_view name = spec.substr(colon + 1);
+  const bool is_built = context.read_file(lookup::index_path(*type, name)).ok();
+  return is_built ? std::string(spec) : fmt::format("aliases:{}", name);
 }
 
 policy::RecipientMaps recipient_maps(const ConfigurationScope& scope,
@@ -139,7 +140,7 @@ policy::RecipientMaps recipient_maps(const ConfigurationScope& scope,
   std::string local;
   for (const std::string& item : scope.get_list("local_recipient_maps")) {
     const bool is_alias_file = std::find(aliases.begin(), aliases.end(), item) != aliases.end();
-    local.append(is_alias_file ? alias_text(item) : item).append(" ");
+    local.append(is_alias_file ? alias_source(item, context) : item).append(" ");
   }
   return {.local = {"local_recipient_maps", local, context},
           .relay = tables("relay_recipient_maps"),

@@ -124,21 +124,25 @@ int run_suppressions_command(Arguments arguments, std::string_view name) {
   Options options;
   app.add_option("-c,--config", options.directory,
                  "configuration directory ($MAIL_CONFIG, /etc/barid)");
-  const auto command = [&](const char* verb, const char* what) {
+  const auto command = [&](const char* verb, const char* what, const char* example) {
     CLI::App* sub = app.add_subcommand(verb, what);
+    sub->footer(fmt::format("examples:\n  barid suppressions {} {}", verb, example));
     sub->add_option("--tenant", options.tenant,
                     "whose list; without: that of nobody in particular");
     return sub;
   };
-  CLI::App* list = command("list", "prints when, why and whom, the newest first");
+  CLI::App* list =
+      command("list", "prints when, why and whom, the newest first", "--tenant acme --json");
   list->add_flag("--json", options.json, "one object a line");
-  CLI::App* add = command("add", "adds addresses");
+  CLI::App* add = command("add", "adds addresses", "--tenant acme joe@example.net");
   add->add_option("address", options.addresses)->required();
-  CLI::App* remove = command("remove", "removes addresses");
+  CLI::App* remove = command("remove", "removes addresses", "--tenant acme joe@example.net");
   remove->add_option("address", options.addresses)->required();
-  CLI::App* import = command("import", "adds the addresses of a file, one a line");
+  CLI::App* import =
+      command("import", "adds the addresses of a file, one a line", "--tenant acme list");
   import->add_option("file", options.file, "- for standard input")->required();
-  CLI::App* dump = command("export", "prints the addresses, one a line");
+  CLI::App* dump = command("export", "prints the addresses, one a line", "--tenant acme >list");
+  dump->add_flag("--json", options.json, "one object a line");
   app.require_subcommand(1);
   app.footer(
       "examples:\n"
