@@ -115,6 +115,12 @@ const EgressPool* EgressPools::find(std::string_view name) const noexcept {
   return found == pools_.end() ? nullptr : &found->second;
 }
 
+std::vector<std::string> EgressPools::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, pool] : pools_) names.push_back(name);
+  return names;
+}
+
 const EgressAddress* EgressTurns::next(const EgressPool& pool, bool is_v6, Usable usable) {
   std::vector<const EgressAddress*> candidates;
   for (const EgressAddress& address : pool.addresses) {

@@ -49,6 +49,8 @@ class EgressPools {
 
   /// Null if there is none of that name.
   [[nodiscard]] const EgressPool* find(std::string_view name) const noexcept;
+  /// Sorted.
+  [[nodiscard]] std::vector<std::string> names() const;
 
  private:
   void add_pool(const lookup::TableEntry& entry, const lookup::OpenContext& context);

@@ -64,6 +64,7 @@ struct EmailApiSettings {
   std::string mail_name;           ///< the same
   uint64_t message_bytes_max = 0;  ///< message_size_limit; 0 = none
   uint32_t batch_max = 1000;       ///< http_batch_limit
+  std::vector<std::string> pools;  ///< that `pool` may name, sorted
 };
 
 class EmailApi {

@@ -124,9 +124,18 @@ class Reader {
     }
   }
 
+  /// What a whole message has in it already.
+  void refuse_beside_raw() {
+    for (const std::string_view name :
+         {"html", "text", "attachments", "headers", "reply_to", "replyTo", "unsubscribe"}) {
+      if (find(name) != nullptr) fail(invalid(std::string(name), "cannot be given beside `raw`"));
+    }
+  }
+
   void read_content() {
     Composition& composition = email_.composition;
     if (const JsonValue* raw = find("raw"); raw != nullptr) {
+      refuse_beside_raw();
       auto decoded = raw->is_string() ? text::decode_base64(raw->text) : std::nullopt;
       if (!decoded) return fail(invalid("raw", "must be a message in base64"));
       RawMessage message = prepare_raw(*decoded);

@@ -8,6 +8,7 @@
 #include "core/text/json.h"
 #include "http/submit/email_api.h"
 #include "http/submit/email_id.h"
+#include "http/submit/event_record.h"
 #include "http/submit/idempotency.h"
 #include "http/submit/merge.h"
 
@@ -190,6 +191,13 @@ std::optional<ApiError> EmailApi::read(const JsonValue& value, const Principal& 
                                        Email* email) {
   EmailRequest& request = email->request;
   if (auto error = read_email(value, env_.reactor.wall_now(), &request)) return error;
+  if (!request.pool.empty() &&
+      !std::binary_search(settings_.pools.begin(), settings_.pools.end(), request.pool)) {
+    return ApiError{.status = 422,
+                    .name = "validation_error",
+                    .message = fmt::format("Invalid `pool`: there is no pool \"{}\"", request.pool),
+                    .param = "pool"};
+  }
   if (principal.from_domains.empty()) return std::nullopt;
   std::string domain;
   text::append_lower(domain, request.composition.from.domain);
@@ -413,13 +421,13 @@ void EmailApi::stage_suppressed(const Email& email, const Principal& principal) 
   for (const RecordedRecipient& recipient : email.suppressed) {
     partition.put_entry(queue::Family::kFates, fate_key(recipient.queue_id, recipient.index),
                         fmt::format("{{\"v\":1,\"state\":\"suppressed\",\"at\":{},\"attempts\":0,"
-                                    "\"reply\":\"on the suppression list\"}}",
-                                    at));
+                                    "\"reply\":\"{}\"}}",
+                                    at, schedule::kSuppressedReason));
     std::string event = fmt::format(
-        "{{\"v\":1,\"type\":\"email.suppressed\",\"email_id\":\"{}\",\"at\":{},\"attempts\":0,"
-        "\"suppressed\":{{\"type\":\"OnAccountSuppressionList\",\"message\":\"on the suppression "
-        "list\"}},\"tenant\":",
+        "{{\"v\":1,\"type\":\"email.suppressed\",\"email_id\":\"{}\",\"at\":{},\"attempts\":0",
         email.id, at);
+    append_suppressed(event, schedule::kSuppressedReason);
+    event += ",\"tenant\":";
     text::append_json_string(event, principal.tenant);
     event += ",\"recipient\":";
     text::append_json_string(event, recipient.address);

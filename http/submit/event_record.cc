@@ -83,6 +83,12 @@ void append_bounce(std::string& event, BounceClass klass, std::string_view reply
   event += '}';
 }
 
+void append_suppressed(std::string& event, std::string_view reply) {
+  event += ",\"suppressed\":{\"type\":\"OnAccountSuppressionList\",\"message\":";
+  text::append_json_string(event, reply);
+  event += '}';
+}
+
 bool is_event_type(std::string_view name) noexcept {
   return std::find(kEventTypes.begin(), kEventTypes.end(), name) != kEventTypes.end();
 }

@@ -26,6 +26,9 @@ inline constexpr std::array<std::string_view, 11> kEventTypes = {
 void append_bounce(std::string& event, BounceClass klass, std::string_view reply,
                    std::string_view diagnostic);
 
+/// `,"suppressed":{…}` of an email.suppressed.
+void append_suppressed(std::string& event, std::string_view reply);
+
 /// kListed has the event's id in it; a webhook has it in a field of its own.
 enum class EventForm : uint8_t { kListed, kDelivered };
 /// `event` as `tenant` may see it; empty if it is another one's, or its email was let go.

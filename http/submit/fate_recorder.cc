@@ -29,6 +29,8 @@ Words words_of(schedule::FateObserver::Fate fate) noexcept {
       return {"bounced", "email.bounced"};
     case Fate::kExpired:
       return {"failed", "email.failed"};
+    case Fate::kSuppressed:
+      return {"suppressed", "email.suppressed"};
   }
   return {"deferred", "email.delivery_delayed"};
 }
@@ -72,6 +74,8 @@ void FateRecorder::on_fate(const queue::Message& message, uint32_t recipient, Fa
   if (fate == Fate::kFailed) {
     append_bounce(event, klass, reply,
                   outcome != nullptr ? outcome->diagnostic : status.diagnostic);
+  } else if (fate == Fate::kSuppressed) {
+    append_suppressed(event, reply);
   } else if (fate == Fate::kExpired) {
     event += ",\"failed\":{\"reason\":";
     text::append_json_string(event, reply);

@@ -37,11 +37,13 @@ void SuppressionFilter::add(std::string_view tenant, std::string_view email) {
   } else {
     marks_.insert(mark_of(tenant, email));
   }
+  empty_.store(false, std::memory_order_relaxed);
 }
 
 void SuppressionFilter::remove(std::string_view tenant, std::string_view email) {
   const std::lock_guard lock(mutex_);
   marks_.erase(mark_of(tenant, email));
+  empty_.store(marks_.empty() && !overflown_, std::memory_order_relaxed);
 }
 
 bool SuppressionFilter::maybe(std::string_view tenant, std::string_view email) const {

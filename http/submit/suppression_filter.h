@@ -4,6 +4,7 @@
 
 #include <absl/container/flat_hash_set.h>
 
+#include <atomic>
 #include <mutex>
 #include <string_view>
 
@@ -27,11 +28,13 @@ class SuppressionFilter {
   /// False: certainly not suppressed. `email` in suppressed_form().
   [[nodiscard]] bool maybe(std::string_view tenant, std::string_view email) const;
   [[nodiscard]] size_t size() const;
+  [[nodiscard]] bool empty() const noexcept { return empty_.load(std::memory_order_relaxed); }
 
  private:
   mutable std::mutex mutex_;
   absl::flat_hash_set<uint64_t> marks_;
   bool overflown_ = false;
+  std::atomic<bool> empty_{true};
 };
 
 }  // namespace barid::http

@@ -117,7 +117,7 @@ uint64_t QueueManager::stage_in(queue::Partition& partition,
 void QueueManager::on_accepted(std::unique_ptr<queue::Message> message) {
   BARID_ASSERT(staged_count_ > 0);
   --staged_count_;
-  activate(std::move(message));
+  activate(std::move(message), /*just_accepted=*/true);
 }
 
 void QueueManager::on_filed(QueueId id, const std::vector<std::string>& queues, WallTime due) {
@@ -181,8 +181,7 @@ bool QueueManager::fits_in_memory(const queue::Message& message) const {
   return dispatcher_.jobs_count(route.key()) < allowance(message.envelope.stream);
 }
 
-/// Packs the pending recipients into one job per destination and recipient limit.
-void QueueManager::activate(std::unique_ptr<queue::Message> owned) {
+void QueueManager::activate(std::unique_ptr<queue::Message> owned, bool just_accepted) {
   queue::Message& message = *owned;
   const auto [slot, inserted] = active_.try_emplace(message.id, std::move(owned));
   BARID_ASSERT(inserted);
@@ -196,7 +195,16 @@ void QueueManager::activate(std::unique_ptr<queue::Message> owned) {
     settle(message);
     return;
   }
+  if (gate_ != nullptr && gate_->may_refuse(message, just_accepted)) {
+    message.jobs_open = 1;  // for operators' orders it is being tried: they wait for the end of it
+    scope_.spawn(pass_gate(&message));
+    return;
+  }
+  dispatch(message);
+}
 
+/// Packs the pending recipients into one job per destination and recipient limit.
+void QueueManager::dispatch(queue::Message& message) {
   struct Batch {
     Route route;
     Job job;

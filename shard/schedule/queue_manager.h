@@ -45,10 +45,24 @@ class Router {
 class FateObserver {
  public:
   virtual ~FateObserver() = default;
-  enum class Fate : uint8_t { kDelivered, kDeferred, kFailed, kExpired };
-  /// `outcome` is null for kExpired.
+  enum class Fate : uint8_t { kDelivered, kDeferred, kFailed, kExpired, kSuppressed };
+  /// `outcome` is null for kExpired and kSuppressed.
   virtual void on_fate(const queue::Message& message, uint32_t recipient, Fate fate,
                        const Outcome* outcome) = 0;
+};
+
+inline constexpr std::string_view kSuppressedReason = "on the suppression list";
+
+/// Knows recipients who are to get no mail, though a message for them was accepted.
+class RecipientGate {
+ public:
+  virtual ~RecipientGate() = default;
+  /// False: all pending recipients may be tried. Quick. `just_accepted`: with its first attempt
+  /// right behind its acceptance.
+  [[nodiscard]] virtual bool may_refuse(const queue::Message& message,
+                                        bool just_accepted) const = 0;
+  /// Those of the pending recipients who are not to be tried. The message stays as it is meanwhile.
+  virtual rt::Task<Result<std::vector<uint32_t>>> find_refused(const queue::Message& message) = 0;
 };
 
 /// What the queue manager needs from its shard. All outlive it.
@@ -69,6 +83,8 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
 
   /// Null: nobody is told. It outlives the manager, or is taken back.
   void set_fate_observer(FateObserver* observer) noexcept { fates_ = observer; }
+  /// Null: everybody may be tried. It outlives the manager.
+  void set_recipient_gate(RecipientGate* gate) noexcept { gate_ = gate; }
   void set_policy(const RetryPolicy& retry, const QueueLimits& limits);
   /// What the operator keeps back; replaces what was set before.
   void set_suspensions(Suspensions suspensions) {
@@ -159,7 +175,8 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   void on_removed(QueueId id) override;
   void on_store_failed(const Error& error) override;
   void on_store_recovered() override;
-  void activate(std::unique_ptr<queue::Message> message);
+  void activate(std::unique_ptr<queue::Message> message, bool just_accepted = false);
+  void dispatch(queue::Message& message);
   [[nodiscard]] std::string user_of(std::string_view address) const;
   [[nodiscard]] std::string queue_for(const queue::Message& message,
                                       std::string_view destination) const;
@@ -198,6 +215,10 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   void defer(queue::Message& message);
   /// Where it is filed: its pending destinations, or a key for what only owes a notice.
   [[nodiscard]] std::vector<std::string> filing_of(const queue::Message& message) const;
+
+  // queue_manager_gate.cc
+  rt::Task<void> pass_gate(queue::Message* message);
+  void refuse_recipient(queue::Message& message, uint32_t recipient);
 
   // queue_manager_notices.cc
   uint64_t stage_notice(queue::Message& about, Notice notice);
@@ -243,6 +264,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   const Router& router_;
   const NoticeComposer& notices_;
   FateObserver* fates_ = nullptr;
+  RecipientGate* gate_ = nullptr;
   RetryPolicy retry_;
   QueueLimits limits_;
   rt::Scope scope_;

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """Goal: kill -9 between a request over HTTP and its answer loses no accepted email, and who asks again
-with the same Idempotency-Key makes no second one; a change of a scheduled email is made or not made.
+with the same Idempotency-Key makes no second one; a change of a scheduled email is made or not made; no
+event is lost on its way to a webhook.
 Method: clients that post without pause, a server that is killed at random moments; then every key is
 asked again, mail is let go, and every email must have been made once. CRASH_SEED replays the moments.
 """
 
 import concurrent.futures
+import datetime
 import email
 import http.client
+import http.server
+import json
 import os
 import pathlib
 import random
@@ -79,7 +83,7 @@ class HttpKill(HttpApi):
         self.server.main.update(minimal_backoff_time="1s", maximal_backoff_time="1s")
         self.server.configure()
         self.start()
-        self.ask("POST", "/admin/v1/flush")
+        self.assertEqual(self.ask("POST", "/admin/v1/queue/flush?all=true")[0], 200)
         arrived = wait_until(lambda: len(found := self.arrived()) >= len(answers) and found, "all mail", seconds=60)
         self.assertEqual({key: ids for key, ids in answers.items()}, arrived)
 
@@ -92,31 +96,107 @@ class HttpKill(HttpApi):
         return seen
 
     def test_changes_of_scheduled_mail(self):
+        """Told or not, a PATCH or a cancel is made as a whole or not at all, and what was told stays."""
         self.letting_go.set()
-        ids = [self.post({**PLAIN, "subject": f"s{n}", "scheduled_at": "in 1 hour"})[1]["id"] for n in range(40)]
-        told = {}
+        moments = {}  # id: the times that it may have, the first one was stored
+        for round_number in range(4):
+            ids = [self.post({**PLAIN, "subject": f"s{n}", "scheduled_at": "in 1 hour"})[1]["id"] for n in range(40)]
+            for one in ids:
+                moments[one] = [self.ask("GET", f"/emails/{one}")[1]["scheduled_at"]]
+            told = {}
 
-        def cancel(one):
-            try:
-                told[one] = self.post({}, f"/emails/{one}/cancel")[0]
-            except LOST:
-                told[one] = None
+            def change(number, one):
+                soon = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1 + number % 9))
+                moment = soon.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+                cancels = number % 2 == 0
+                if not cancels:
+                    moments[one].append(moment)
+                try:
+                    answer = self.post({}, f"/emails/{one}/cancel") if cancels else \
+                        self.ask("PATCH", f"/emails/{one}", {"scheduled_at": moment})
+                    told[one] = (answer[0], "canceled" if cancels else moment)
+                except LOST:
+                    told[one] = (None, None)
 
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            running = [pool.submit(cancel, one) for one in ids]
-            self.strike(0.0, 0.05)
-            for one in running:
-                one.result()
-        self.start()
-        for one in ids:
-            state = wait_until(lambda one=one: self.ask("GET", f"/emails/{one}")[1], "its state")["last_event"]
-            self.assertIn(state, ("scheduled", "canceled"))
-            if told[one] == 200:
-                self.assertEqual(state, "canceled")
-            if state == "scheduled":
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                running = [pool.submit(change, number, one) for number, one in enumerate(ids)]
+                self.strike(0.0, 0.05)
+                for one in running:
+                    one.result()
+            self.start()
+            for one in ids:
+                shown = wait_until(lambda one=one: self.ask("GET", f"/emails/{one}")[1], "its state")
+                self.assertIn(shown["last_event"], ("scheduled", "canceled"))
+                status, what = told[one]
+                if status == 200:
+                    self.assertEqual(what, "canceled" if shown["last_event"] == "canceled" else shown["scheduled_at"])
+                elif shown["last_event"] == "scheduled":
+                    self.assertIn(shown["scheduled_at"], moments[one])
+        for one in moments:
+            if self.ask("GET", f"/emails/{one}")[1]["last_event"] == "scheduled":
                 self.assertEqual(self.post({}, f"/emails/{one}/cancel")[0], 200)
         self.server.wait_queue()
         self.assertEqual(self.out.messages, [])
+
+
+class Receiver:
+    """Takes webhooks, slowly enough that a kill meets some on their way."""
+
+    def __init__(self):
+        self.seen = []
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                event = json.loads(body)
+                time.sleep(0.005)
+                receiver.seen.append((event["data"]["email_id"], event["type"]))
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            def handle_error(self, request, client_address):
+                pass  # the sender was killed
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class WebhookKill(HttpApi):
+    options = {"shard_count": "2", "webhook_private_networks": "127.0.0.0/8", "webhook_retry_schedule": "1s 1s 1s"}
+    strike = HttpKill.strike
+
+    def test_no_event_is_lost(self):
+        """Each email that was answered has both its events at the receiver, whenever the server died."""
+        seed = int(os.environ.get("CRASH_SEED", random.randrange(1 << 30)))
+        print(f"CRASH_SEED={seed}", file=sys.stderr)
+        self.dice = random.Random(seed)
+        receiver = Receiver()
+        self.addCleanup(receiver.close)
+        self.assertEqual(self.ask("POST", "/webhooks", {"endpoint": receiver.url,
+                                                        "events": ["email.sent", "email.delivered"]})[0], 200)
+        answered = []
+        for _ in range(6):
+            status, answer, _ = self.post([PLAIN] * 60, "/emails/batch")
+            self.assertEqual(status, 200)
+            answered += [one["id"] for one in answer["data"]]
+            self.strike(0.0, 0.25)
+            self.start()
+        wanted = {(one, kind) for one in answered for kind in ("email.sent", "email.delivered")}
+        wait_until(lambda: set(receiver.seen) >= wanted, "every event", seconds=60)
+        self.assertEqual(set(receiver.seen), wanted)
 
 
 if __name__ == "__main__":

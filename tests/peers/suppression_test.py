@@ -93,6 +93,31 @@ class Suppressions(HttpApi):
         self.server.wait_queue()
         self.assertEqual(sorted(m.recipients for m in self.out.messages), [["eve@sink.example"], ["joe@sink.example"]])
 
+    def test_mail_that_waited_is_compared_again(self):
+        """Scheduled and deferred mail, and what comes by SMTP, at the time of the attempt."""
+        scheduled = self.post({**PLAIN, "to": ["joe@sink.example", "bob@sink.example"], "scheduled_at": "in 3 sec"},
+                              **ONE)[1]["id"]
+        later = {"value": True}
+        self.out.script = lambda stage, argument, session: \
+            "451 4.3.0 not yet" if stage == "rcpt" and argument.startswith("later") and later["value"] else None
+        deferred = self.post({**PLAIN, "to": "later@sink.example"}, **ONE)[1]["id"]
+        self.shown(deferred, "deferred", ONE)
+        added = [{"email": name} for name in ("joe@sink.example", "later@sink.example", "smtp@sink.example")]
+        for one in added:
+            self.assertEqual(self.ask("POST", "/suppressions", one, **ONE)[0], 200)
+        later["value"] = False
+        self.assertEqual(self.ask("POST", "/admin/v1/queue/flush?domain=sink.example")[0], 200)
+        self.shown(deferred, "suppressed", ONE)
+        shown = self.shown(scheduled, "delivered", ONE)
+        self.assertEqual({r["email"]: (r["state"], r["attempts"]) for r in shown["recipients"]},
+                         {"joe@sink.example": ("suppressed", 0), "bob@sink.example": ("delivered", 1)})
+        events = {e["data"]["recipient"]: e["data"] for e in self.events(ONE, "email.suppressed", 2)}
+        self.assertEqual(set(events), {"joe@sink.example", "later@sink.example"})
+        self.assertEqual(events["joe@sink.example"]["suppressed"]["type"], "OnAccountSuppressionList")
+        self.server.wait_queue()
+        self.assertEqual([m.recipients for m in self.out.messages], [["bob@sink.example"]])
+        self.server.expect_log("to=<joe@sink.example>, relay=none, .*status=bounced .on the suppression list.")
+
     def test_npm_client(self):
         if not (NODE_DIRECTORY / "node_modules/resend").exists():
             self.skipTest("npm packages are not installed (tools/install-deps --tests)")

@@ -236,7 +236,8 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
   settings.bounce_rules =
       std::make_unique<const policy::BounceRules>(configuration.get("bounce_class_maps"), context);
   settings.http_listeners = http_listeners(configuration, shards_count, context, problems);
-  for (const HttpListenSettings& listen : settings.http_listeners) {
+  for (HttpListenSettings& listen : settings.http_listeners) {
+    listen.api.pools = pools->names();
     settings.watched_files.insert(settings.watched_files.end(), listen.tls_files.begin(),
                                   listen.tls_files.end());
   }

@@ -14,6 +14,7 @@
 #include "dns/native_host_lookup.h"
 #include "dns/unbound_resolver.h"
 #include "http/feedback/agent.h"
+#include "http/submit/suppression_gate.h"
 #include "shard/queue/partition.h"
 #include "shard/queue/reader.h"
 #include "shard/runtime/clock.h"
@@ -90,6 +91,10 @@ struct Shard::Inside final : schedule::GovernorHost,
                .timings = timings,
                .listener = owner.commons_.webhooks,
                .suppressions = owner.commons_.suppressions}),
+        gate({.reactor = reactor,
+              .offload = offload,
+              .filter = owner.commons_.suppressions,
+              .stores = owner.commons_.stores}),
         sweeper(reactor, offload, fates, owner.commons_.event_floors),
         once({.reactor = reactor,
               .offload = offload,
@@ -167,6 +172,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   std::vector<std::pair<std::string, std::unique_ptr<smtp::SmtpService>>> services;
   std::vector<std::unique_ptr<ShardGuest>> guests;
   http::FateRecorder fates;
+  http::SuppressionGate gate;
   http::Sweeper sweeper;
   SmtpOnce once;
   http::FeedbackAgent feedback_agent;
@@ -394,6 +400,7 @@ std::string Shard::set_up() {
     if (std::string problem = inside.open_service(listen); !problem.empty()) return problem;
   }
   inside.queue.set_fate_observer(&inside.fates);
+  inside.queue.set_recipient_gate(&inside.gate);
   auto site = std::make_unique<HttpSite>(inside, commons_.shards);
   inside.http = site.get();
   inside.guests.push_back(std::move(site));
