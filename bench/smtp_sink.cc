@@ -488,7 +488,6 @@ Status SmtpSink::open_tls() {
       .identity = {.chain_parameter = "--tls-chain", .chain_files = {options.tls_chain_file}},
       .cipher_parameter = "ciphers",
       .ciphers = "HIGH",
-      .ca_parameter = "authorities",
       .digest_parameter = "digest"};
   shared_.tls = net::TlsServerContext::create(tls, &error, &warnings);
   if (shared_.tls == nullptr) {

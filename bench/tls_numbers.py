@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""What TLS costs and gains, in one run: submissions over new handshakes, Barid against a tuned Postfix;
-submissions over kept connections, TLS against plaintext; memory of idle TLS sessions.
+"""What TLS costs and gains, in one run: submissions over new handshakes, Barid against a tuned Postfix and
+against a sink that stores nothing (what source and machine allow); submissions over kept connections, TLS
+against plaintext; memory of idle TLS sessions.
 
 Each round asks every server in turn, so that ratios come from within a round. Servers have the same
 certificate, accept in earnest (fsync and all), and discard what they accepted. Postfix needs root; without it
@@ -79,6 +80,24 @@ class Barid:
     def memory(self):
         with open(f"/proc/{self.process.pid}/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+
+
+class Direct:
+    """barid-bench sink: the source's own rate where the server does nothing but speak."""
+
+    name = "direct"
+
+    def __init__(self, options, directory, key, certificate):
+        self.port, chain = free_port(), directory / "chain.pem"
+        chain.write_bytes(key.read_bytes() + certificate.read_bytes())
+        chain.chmod(0o600)
+        self.process = subprocess.Popen([options.bench, "sink", f"127.0.0.1:{self.port}", "--tls", "starttls",
+                                         "--tls-chain", chain], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        wait_until(lambda: listening(self.port), "the sink")
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -177,7 +196,7 @@ def main():
         key, certificate = make_certificate(directory, options.key)
         with contextlib.ExitStack() as stack:
             servers = []
-            for kind in (Barid, Postfix):
+            for kind in (Barid, Postfix, Direct):
                 if kind is Postfix and options.no_postfix:
                     continue
                 if kind is Postfix and (os.geteuid() != 0 or shutil.which("postfix") is None):
@@ -200,6 +219,7 @@ def main():
 
     print(json.dumps({"medians": medians,
                       "new handshakes, barid to postfix": ratio(("barid", "new handshakes"), ("postfix", "new handshakes")),
+                      "new handshakes, barid to direct": ratio(("barid", "new handshakes"), ("direct", "new handshakes")),
                       "TLS to plaintext, barid": ratio(("barid", "kept connections, TLS"),
                                                        ("barid", "kept connections, plaintext")),
                       "KiB of an idle TLS session": round(memory, 1)}, indent=1))

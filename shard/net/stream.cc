@@ -175,8 +175,8 @@ class Connection final : private rt::Timer {
     start_tls(TlsEngine::accept(context, tickets, reactor_.wall_now(), outbox_));
     return tls_ != nullptr;
   }
-  bool start_tls_client(const TlsClientContext& context, TlsClientPeer peer) {
-    start_tls(TlsEngine::connect(context, std::move(peer), outbox_));
+  bool start_tls_client(const TlsClientContext& context, TlsClientPeer wanted) {
+    start_tls(TlsEngine::connect(context, std::move(wanted), outbox_));
     return tls_ != nullptr;
   }
   TlsEngine* tls() const noexcept { return tls_ == nullptr ? nullptr : tls_->engine.get(); }

@@ -50,6 +50,27 @@ bool has_name(X509* certificate, const std::vector<std::string>& wanted, Wildcar
   return index >= 0 && matches(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index)));
 }
 
+/// TLSA records, or trust anchors in their form. Names of the latter are judge()'s business, since
+/// it knows what wildcards may stand for.
+bool use_records(SSL* ssl, const TlsClientPeer& peer, bool anchored) {
+  // Also sends the name; usage 2 checks it and the others of `names`, usage 3 needs none.
+  if (SSL_dane_enable(ssl, anchored ? nullptr : peer.server_name.c_str()) <= 0) return false;
+  SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+  if (!anchored) {
+    for (const std::string& name : peer.names) {
+      if (SSL_add1_host(ssl, name.c_str()) != 1) return false;
+    }
+  }
+  bool any = false;
+  for (const TlsaData& record : peer.tlsa) {
+    any |= SSL_dane_tlsa_add(ssl, record.usage, record.selector, record.matching_type,
+                             reinterpret_cast<const unsigned char*>(record.data.data()),
+                             record.data.size()) > 0;
+  }
+  ERR_clear_error();
+  return any;
+}
+
 }  // namespace
 
 std::unique_ptr<const TlsClientContext> TlsClientContext::create(
@@ -94,22 +115,7 @@ std::string TlsClientContext::set_up(const TlsClientOptions& options,
   }
   if (std::string problem = use_identity(context_, options.identity, warnings); !problem.empty())
     return problem;
-  return trust(options);
-}
-
-std::string TlsClientContext::trust(const TlsClientOptions& options) {
-  if (!options.ca_file.empty() &&
-      SSL_CTX_load_verify_file(context_, options.ca_file.c_str()) != 1) {
-    return fmt::format("{}: {}: {}", options.ca_parameter, options.ca_file, library_reason());
-  }
-  if (!options.ca_directory.empty() &&
-      SSL_CTX_load_verify_dir(context_, options.ca_directory.c_str()) != 1) {
-    return fmt::format("{}: {}: {}", options.ca_directory_parameter, options.ca_directory,
-                       library_reason());
-  }
-  if (options.system_authorities) SSL_CTX_set_default_verify_paths(context_);
-  ERR_clear_error();
-  return {};
+  return trust_authorities(context_, options.authorities, warnings);
 }
 
 bool TlsClientContext::prepare(ssl_st* ssl, const TlsClientPeer& peer) const {
@@ -119,23 +125,12 @@ bool TlsClientContext::prepare(ssl_st* ssl, const TlsClientPeer& peer) const {
     ERR_clear_error();
     return false;
   }
-  if (peer.proof == TlsProof::kDane) {
-    // Also sends the name; usage 2 checks it and the others of `names`, usage 3 needs none.
-    if (SSL_dane_enable(ssl, peer.server_name.c_str()) <= 0) return false;
-    SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
-    for (const std::string& name : peer.names) {
-      if (SSL_add1_host(ssl, name.c_str()) != 1) return false;
-    }
-    bool any = false;
-    for (const TlsaData& record : peer.tlsa) {
-      any |= SSL_dane_tlsa_add(ssl, record.usage, record.selector, record.matching_type,
-                               reinterpret_cast<const unsigned char*>(record.data.data()),
-                               record.data.size()) > 0;
-    }
-    ERR_clear_error();
-    if (!any) return false;
-  } else if (!peer.server_name.empty() &&
-             SSL_set_tlsext_host_name(ssl, peer.server_name.c_str()) != 1) {
+  const bool anchored = peer.proof == TlsProof::kAuthority && !peer.tlsa.empty();
+  if (peer.proof == TlsProof::kDane || anchored) {
+    if (!use_records(ssl, peer, anchored)) return false;
+  }
+  if (peer.proof != TlsProof::kDane && !peer.server_name.empty() &&
+      SSL_set_tlsext_host_name(ssl, peer.server_name.c_str()) != 1) {
     return false;
   }
   if (const auto found = sessions_.find(peer.session_key); found != sessions_.end()) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "shard/net/tls_authorities.h"
 #include "shard/net/tls_facts.h"
 #include "shard/net/tls_identity.h"
 #include "shard/net/tls_names.h"
@@ -28,11 +29,7 @@ struct TlsClientOptions {
   TlsVersions versions;
   std::string cipher_parameter;
   std::string ciphers;
-  std::string ca_parameter;
-  std::string ca_file;
-  std::string ca_directory_parameter;
-  std::string ca_directory;
-  bool system_authorities = false;  ///< those of the system too
+  TlsAuthorities authorities;
   int verify_depth = 9;
   std::string digest_parameter;
   std::string fingerprint_digest = "sha256";
@@ -61,11 +58,12 @@ struct TlsClientPeer {
   TlsProof proof = TlsProof::kNone;
   std::vector<std::string> names;         ///< see names_match()
   std::vector<std::string> fingerprints;  ///< "AB:CD:…", of the certificate or its key
-  std::vector<TlsaData> tlsa;             ///< usages 2 and 3
-  std::optional<TlsVersions> versions;    ///< instead of the context's
-  std::string ciphers;                    ///< likewise; empty = the context's
-  bool lenient = false;     ///< weak keys and signatures are better than no encryption
-  std::string session_key;  ///< sessions of equal keys are resumed; empty = none
+  /// kDane: usages 2 and 3. kAuthority: the anchors that are trusted instead of the context's.
+  std::vector<TlsaData> tlsa;
+  std::optional<TlsVersions> versions;  ///< instead of the context's
+  std::string ciphers;                  ///< likewise; empty = the context's
+  bool lenient = false;                 ///< weak keys and signatures are better than no encryption
+  std::string session_key;              ///< sessions of equal keys are resumed; empty = none
 };
 
 class TlsClientContext {
@@ -92,7 +90,6 @@ class TlsClientContext {
   TlsClientContext() = default;
   [[nodiscard]] std::string set_up(const TlsClientOptions& options,
                                    std::vector<std::string>* warnings);
-  [[nodiscard]] std::string trust(const TlsClientOptions& options);
 
   ssl_ctx_st* context_ = nullptr;
   const evp_md_st* digest_ = nullptr;

@@ -127,28 +127,24 @@ std::string TlsServerContext::set_up(const TlsServerOptions& options,
   }
   if (std::string problem = use_identity(context_, options.identity, warnings); !problem.empty())
     return problem;
-  if (std::string problem = trust(options); !problem.empty()) return problem;
+  if (std::string problem = trust(options, warnings); !problem.empty()) return problem;
   return add_names(options, warnings);
 }
 
-std::string TlsServerContext::trust(const TlsServerOptions& options) {
+std::string TlsServerContext::trust(const TlsServerOptions& options,
+                                    std::vector<std::string>* warnings) {
   client_certificate_ = options.client_certificate;
   if (client_certificate_ == TlsClientCertificate::kIgnore) return {};
   // Whether it came, and whether it is trusted, the session decides: it can say why it refuses.
   SSL_CTX_set_verify(context_, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, accept_any);
   SSL_CTX_set_verify_depth(context_, options.verify_depth);
-  if (!options.ca_file.empty()) {
-    if (SSL_CTX_load_verify_file(context_, options.ca_file.c_str()) != 1) {
-      return fmt::format("{}: {}: {}", options.ca_parameter, options.ca_file, library_reason());
-    }
-    SSL_CTX_set_client_CA_list(context_, SSL_load_client_CA_file(options.ca_file.c_str()));
-  }
-  if (!options.ca_directory.empty() &&
-      SSL_CTX_load_verify_dir(context_, options.ca_directory.c_str()) != 1) {
-    return fmt::format("{}: {}: {}", options.ca_parameter, options.ca_directory, library_reason());
+  std::string problem = trust_authorities(context_, options.authorities, warnings);
+  const std::string& file = options.authorities.file;
+  if (problem.empty() && !file.empty()) {
+    SSL_CTX_set_client_CA_list(context_, SSL_load_client_CA_file(file.c_str()));
   }
   ERR_clear_error();
-  return {};
+  return problem;
 }
 
 std::string TlsServerContext::add_names(const TlsServerOptions& options,

@@ -12,6 +12,7 @@
 
 #include "core/base/time.h"
 #include "core/lookup/table_list.h"
+#include "shard/net/tls_authorities.h"
 #include "shard/net/tls_facts.h"
 #include "shard/net/tls_identity.h"
 #include "shard/net/tls_protocols.h"
@@ -32,9 +33,7 @@ struct TlsServerOptions {
   std::string ciphers;           ///< OpenSSL's syntax; not for TLS 1.3
   bool prefer_own_ciphers = false;
   TlsClientCertificate client_certificate = TlsClientCertificate::kIgnore;
-  std::string ca_parameter;  ///< e.g. "smtpd_tls_CAfile"
-  std::string ca_file;
-  std::string ca_directory;
+  TlsAuthorities authorities;  ///< of client certificates
   int verify_depth = 9;
   std::string digest_parameter;
   std::string fingerprint_digest = "sha256";
@@ -64,7 +63,8 @@ class TlsServerContext {
   TlsServerContext() = default;
   [[nodiscard]] std::string set_up(const TlsServerOptions& options,
                                    std::vector<std::string>* warnings);
-  [[nodiscard]] std::string trust(const TlsServerOptions& options);
+  [[nodiscard]] std::string trust(const TlsServerOptions& options,
+                                  std::vector<std::string>* warnings);
   [[nodiscard]] std::string add_names(const TlsServerOptions& options,
                                       std::vector<std::string>* warnings);
 

@@ -2,9 +2,6 @@
 // the handshake is gone; sessions are resumed; certificates are judged.
 // Method: both ends in this process over the simulated network, keys made by the test.
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,10 +12,12 @@
 
 #include "shard/net/listener.h"
 #include "shard/net/stream.h"
+#include "shard/net/test_identity.h"
 #include "shard/net/tls_client_context.h"
 #include "shard/net/tls_engine.h"
 #include "shard/net/tls_server_context.h"
 #include "shard/net/tls_tickets.h"
+#include "shard/net/tls_trust_anchors.h"
 #include "shard/runtime/scope.h"
 #include "shard/sim/sim_network.h"
 
@@ -27,33 +26,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using rt::Task;
-
-/// A key and a self-signed certificate for `name`, written to `path`.
-void make_identity(const std::string& path, const std::string& name) {
-  EVP_PKEY* key = EVP_EC_gen("P-256");
-  X509* certificate = X509_new();
-  X509_set_version(certificate, 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
-  X509_set_pubkey(certificate, key);
-  X509_NAME* subject = X509_get_subject_name(certificate);
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
-  X509_set_issuer_name(certificate, subject);
-  X509_EXTENSION* names =
-      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, ("DNS:" + name).c_str());
-  X509_add_ext(certificate, names, -1);
-  X509_EXTENSION_free(names);
-  X509_sign(certificate, key, EVP_sha256());
-  std::FILE* file = std::fopen(path.c_str(), "w");
-  ::fchmod(::fileno(file), 0600);
-  PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr);
-  PEM_write_X509(file, certificate);
-  std::fclose(file);
-  X509_free(certificate);
-  EVP_PKEY_free(key);
-}
 
 class TlsStreamTest : public ::testing::Test, public ConnectionHandler {
  protected:
@@ -86,7 +58,8 @@ class TlsStreamTest : public ::testing::Test, public ConnectionHandler {
             .ciphers = "HIGH"};
   }
   TlsClientOptions client_options() const {
-    return {.cipher_parameter = "smtp_tls_ciphers", .ciphers = "HIGH", .ca_file = pem()};
+    return {
+        .cipher_parameter = "smtp_tls_ciphers", .ciphers = "HIGH", .authorities = {.file = pem()}};
   }
   void on_connection(int fd, const SocketAddress& peer) override {
     server.emplace(reactor, fd, peer);
@@ -347,6 +320,42 @@ TEST_F(TlsStreamTest, DaneRecordsDecideAlone) {
       {.server_name = "mx.example",
        .proof = TlsProof::kDane,
        .tlsa = {{.usage = 3, .selector = 1, .matching_type = 1, .data = "short"}}}));
+}
+
+TEST_F(TlsStreamTest, TrustAnchorsTakeThePlaceOfAuthorities) {
+  make_identity(directory / "other.pem", "mx.example");
+  const std::vector<TlsaData> own = parse_trust_anchors(certificate_text(pem())).anchors;
+  const std::vector<TlsaData> own_key = parse_trust_anchors(public_key_text(pem())).anchors;
+  const std::vector<TlsaData> other =
+      parse_trust_anchors(certificate_text(directory / "other.pem")).anchors;
+  ASSERT_EQ(own.size() + own_key.size() + other.size(), 5u);
+  TlsClientOptions options = client_options();
+  for (const bool has_authority : {true, false}) {
+    if (!has_authority) options.authorities = {};
+    std::string error;
+    std::vector<std::string> warnings;
+    client_context = TlsClientContext::create(options, &error, &warnings);
+    ASSERT_EQ(error, "");
+    struct Row {
+      std::vector<TlsaData> anchors;
+      std::string name;
+      std::string_view word;
+    };
+    const Row rows[] = {{own, "mx.example", "Verified"},
+                        {own_key, "mx.example", "Verified"},
+                        {own, "mx2.example", "Trusted"},
+                        {other, "mx.example", "Untrusted"},
+                        {{}, "mx.example", has_authority ? "Verified" : "Untrusted"}};
+    for (const Row& row : rows) {
+      connect();
+      ASSERT_TRUE(secure({.server_name = "mx.example",
+                          .proof = TlsProof::kAuthority,
+                          .names = {row.name},
+                          .tlsa = row.anchors}));
+      EXPECT_EQ(trust_word(client->tls()->facts()), row.word)
+          << row.name << " " << row.anchors.size() << " " << has_authority;
+    }
+  }
 }
 
 TEST_F(TlsStreamTest, BadFilesAreNamed) {

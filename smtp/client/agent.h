@@ -57,6 +57,7 @@ struct AgentEnv {
   StsPolicies* sts = nullptr;              ///< null: no MTA-STS
   TlsReportCounts* tls_reports = nullptr;  ///< null: nothing is counted
   DialogueTap* tap = nullptr;              ///< null: nobody can watch
+  rt::Offload* offload = nullptr;          ///< null: logins cost the shard what they cost
 };
 
 class SmtpAgent final : public schedule::Agent {

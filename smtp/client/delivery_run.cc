@@ -434,6 +434,7 @@ rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
       std::move(tls), relay_name(hop, *settings_), ++env_.next_log_pid);
   session->machine().set_login(std::move(login.client));
   session->set_tap(env_.tap);
+  session->set_offload(env_.offload);
   co_return session;
 }
 

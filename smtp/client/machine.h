@@ -234,6 +234,14 @@ class ClientMachine {
   }
   /// What is said now belongs to AUTH's dialogue: a secret.
   [[nodiscard]] bool in_login() const noexcept { return phase_ == Phase::kAuth; }
+  /// An answer of AUTH's dialogue takes long: the caller has it made elsewhere.
+  [[nodiscard]] bool wants_login_answer() const noexcept {
+    return phase_ == Phase::kAuth && !costly_challenge_.empty();
+  }
+  [[nodiscard]] const std::string& costly_challenge() const noexcept { return costly_challenge_; }
+  [[nodiscard]] std::unique_ptr<sasl::Client> take_login() noexcept { return std::move(login_); }
+  /// What respond() of the login that was taken said; null: it is lost, there was no time for it.
+  void on_login_answer(std::unique_ptr<sasl::Client> login, std::optional<std::string> answer);
   /// Why the session ended badly; empty while it has not.
   [[nodiscard]] std::string_view failure_text() const noexcept { return failure_text_; }
   [[nodiscard]] DsnCode failure_dsn() const noexcept { return failure_dsn_; }
@@ -312,6 +320,7 @@ class ClientMachine {
   bool start_auth();
   void on_auth_reply(const Reply& reply);
   void answer_challenge(const Reply& reply);
+  void send_auth_answer(std::optional<std::string> answer);
   void fail_auth(DsnCode dsn);
 
   // machine_send.cc: the send cursor
@@ -393,6 +402,7 @@ class ClientMachine {
   std::unique_ptr<sasl::Client> login_;  ///< null: none, or logged in
   sasl::Channel login_channel_ = sasl::Channel::kClear;
   std::optional<std::string> auth_waiting_;  ///< an initial response too long for its command
+  std::string costly_challenge_;             ///< empty: no answer is being made elsewhere
 
   OutputPlan plan_;
   ReplyReader reader_;

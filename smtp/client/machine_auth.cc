@@ -64,9 +64,29 @@ void ClientMachine::answer_challenge(const Reply& reply) {
   std::optional<std::string> answer;
   if (auth_waiting_ && challenge.empty()) {
     answer = std::exchange(auth_waiting_, std::nullopt);
+  } else if (login_->is_costly(challenge)) {
+    costly_challenge_ = challenge;
+    return;
   } else {
     answer = login_->respond(challenge);
   }
+  send_auth_answer(std::move(answer));
+}
+
+void ClientMachine::on_login_answer(std::unique_ptr<sasl::Client> login,
+                                    std::optional<std::string> answer) {
+  BARID_ASSERT(wants_login_answer());
+  costly_challenge_.clear();
+  if (login == nullptr) {
+    text_.assign("SASL authentication failed; no time to answer the challenge of server ");
+    text_.append(options_.peer);
+    return fail_auth({4, 7, 0});
+  }
+  login_ = std::move(login);
+  send_auth_answer(std::move(answer));
+}
+
+void ClientMachine::send_auth_answer(std::optional<std::string> answer) {
   if (!answer || !plan_.has_room(answer->size() + 2)) {
     text_.assign("SASL authentication failed; server ").append(options_.peer);
     text_.append(" sent a challenge that makes no sense");

@@ -143,6 +143,7 @@ rt::Task<void> ClientSession::step() {
     const bool any_bytes_will_do = !settings_.request_deadline;
     if (any_bytes_will_do || machine_.replies_count() != replies) stage_since_ = reactor_.now();
     if (machine_.wants_handshake()) co_return co_await secure();
+    if (machine_.wants_login_answer()) co_return co_await answer_login();
   }
   if (status.ok()) co_return;
   co_await abandon_write();
@@ -153,6 +154,26 @@ rt::Task<void> ClientSession::step() {
   } else {
     machine_.on_lost();
   }
+}
+
+/// SCRAM's iterations, on the offload pool.
+rt::Task<void> ClientSession::answer_login() {
+  struct Answered {
+    std::unique_ptr<sasl::Client> login;
+    std::optional<std::string> answer;
+  };
+  auto work = [login = machine_.take_login(), challenge = machine_.costly_challenge()]() mutable {
+    std::optional<std::string> answer = login->respond(challenge);
+    return Answered{.login = std::move(login), .answer = std::move(answer)};
+  };
+  if (offload_ == nullptr) {
+    Answered here = work();
+    co_return machine_.on_login_answer(std::move(here.login), std::move(here.answer));
+  }
+  Result<Answered> there =
+      co_await offload_->run(std::move(work), reactor_.now() + stage_timeout());
+  if (!there.ok()) co_return machine_.on_login_answer(nullptr, std::nullopt);
+  machine_.on_login_answer(std::move(there->login), std::move(there->answer));
 }
 
 /// The handshake, and what the machine is told about it.

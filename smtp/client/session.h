@@ -9,6 +9,7 @@
 
 #include "core/base/result.h"
 #include "shard/net/stream.h"
+#include "shard/runtime/offload.h"
 #include "smtp/client/egress_source.h"
 #include "smtp/client/machine.h"
 #include "smtp/client/settings.h"
@@ -28,6 +29,9 @@ class ClientSession final : private ClientSink {
 
   /// Null: nobody can watch.
   void set_tap(DialogueTap* tap) noexcept { tap_ = tap; }
+
+  /// Where answers of logins are made that take long; null: here.
+  void set_offload(rt::Offload* offload) noexcept { offload_ = offload; }
 
   [[nodiscard]] ClientMachine& machine() noexcept { return machine_; }
   [[nodiscard]] const ClientMachine& machine() const noexcept { return machine_; }
@@ -80,6 +84,7 @@ class ClientSession final : private ClientSink {
   }
   void start_pending_write();
   rt::Task<void> secure();
+  rt::Task<void> answer_login();
   void judge_server();
   [[nodiscard]] Duration stage_timeout() const noexcept;
   rt::Task<void> abandon_write();
@@ -109,6 +114,7 @@ class ClientSession final : private ClientSink {
   uint32_t uses_count_ = 0;
   ClientSink* sink_ = nullptr;
   DialogueTap* tap_ = nullptr;
+  rt::Offload* offload_ = nullptr;
 };
 
 }  // namespace barid::smtp

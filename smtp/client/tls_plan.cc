@@ -49,6 +49,7 @@ TlsPlan make_tls_plan(const ClientTls& tls, const TlsPolicy& policy, const TlsTa
     case TlsLevel::kSecure:
       peer.proof = net::TlsProof::kAuthority;
       peer.names = wanted_names(policy, target.host, target.nexthop);
+      peer.tlsa = policy.anchors;
       break;
     case TlsLevel::kFingerprint:
       peer.proof = net::TlsProof::kFingerprint;

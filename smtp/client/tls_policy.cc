@@ -47,18 +47,46 @@ const std::vector<std::string>& default_match(const TlsPolicyRules& rules, TlsLe
   }
 }
 
+constexpr std::string_view kAnchorFile = "tafile";
+
+[[nodiscard]] bool asks_authorities(TlsLevel level) noexcept {
+  return level == TlsLevel::kVerify || level == TlsLevel::kSecure;
+}
+
+/// Fills in whom the policy trusts. Empty, or what is wrong.
+std::string find_anchors(const TlsPolicyRules& rules, TlsPolicy* policy) {
+  if (!asks_authorities(policy->level)) return {};
+  if (policy->anchor_files.empty()) policy->anchor_files = rules.anchor_files;
+  for (const std::string& file : policy->anchor_files) {
+    const auto found = rules.anchors.find(file);
+    if (found == rules.anchors.end()) {
+      return fmt::format("the trust anchors of {} were not read with the configuration", file);
+    }
+    policy->anchors.insert(policy->anchors.end(), found->second.begin(), found->second.end());
+  }
+  return {};
+}
+
 /// One attribute; returns what is wrong with it.
 std::string apply(std::string_view name, std::string_view value, TlsPolicy* policy) {
   if (name == "match") {
     // Fingerprints hold colons, so they are separated by '|'.
     const bool prints = policy->level == TlsLevel::kFingerprint;
-    if (!prints && policy->level != TlsLevel::kVerify && policy->level != TlsLevel::kSecure) {
+    if (!prints && !asks_authorities(policy->level)) {
       return fmt::format("attribute \"match\" has no meaning at level {}",
                          tls_level_name(policy->level));
     }
     for (const std::string_view item : split(value, prints ? "|" : ":")) {
       policy->match.emplace_back(item);
     }
+    return {};
+  }
+  if (name == kAnchorFile) {
+    if (!asks_authorities(policy->level)) {
+      return fmt::format("attribute \"{}\" has no meaning at level {}", name,
+                         tls_level_name(policy->level));
+    }
+    policy->anchor_files.emplace_back(value);
     return {};
   }
   if (name == "servername") {
@@ -104,6 +132,7 @@ std::string_view tls_level_name(TlsLevel level) noexcept {
 std::string TlsPolicy::key() const {
   std::string text(tls_level_name(level));
   for (const std::string& one : match) text.append(" match=").append(one);
+  for (const std::string& one : anchor_files) text.append(" tafile=").append(one);
   text.append(" name=").append(server_name);
   if (versions) text.append(fmt::format(" versions={}", versions->allowed));
   return text.append(" ciphers=").append(cipher_grade).append("!").append(excluded_ciphers);
@@ -129,7 +158,18 @@ FoundTlsPolicy parse_tls_policy(std::string_view value, const TlsPolicyRules& ru
   if (*level == TlsLevel::kFingerprint && found.policy.match.empty()) {
     found.error = "level fingerprint needs match=, or smtp_tls_fingerprint_cert_match";
   }
+  if (found.error.empty()) found.error = find_anchors(rules, &found.policy);
   return found;
+}
+
+std::vector<std::string> anchor_files_in(std::string_view value) {
+  std::vector<std::string> files;
+  for (const std::string_view item : split(value, " \t,")) {
+    const size_t equals = item.find('=');
+    if (equals == std::string_view::npos || item.substr(0, equals) != kAnchorFile) continue;
+    if (equals + 1 < item.size()) files.emplace_back(item.substr(equals + 1));
+  }
+  return files;
 }
 
 FoundTlsPolicy find_tls_policy(const TlsPolicyRules& rules, std::string_view nexthop) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,6 +42,8 @@ struct TlsPolicy {
   std::optional<net::TlsVersions> versions;  ///< instead of the general ones
   std::string cipher_grade;                  ///< likewise
   std::string excluded_ciphers;              ///< besides the general ones
+  std::vector<std::string> anchor_files;     ///< whom verify and secure trust; empty = as usual
+  std::vector<net::TlsaData> anchors;        ///< what the files hold
 
   /// Equal for policies that promise the same: a connection made under one serves the other.
   [[nodiscard]] std::string key() const;
@@ -54,6 +57,9 @@ struct TlsPolicyRules {
   std::vector<std::string> secure_match = {"nexthop", "dot-nexthop"};
   std::vector<std::string> fingerprints;  ///< smtp_tls_fingerprint_cert_match
   std::string server_name;                ///< smtp_tls_servername
+  std::vector<std::string> anchor_files;  ///< smtp_tls_trust_anchor_file
+  /// What the files hold that main.cf and the tables name: read while the configuration is loaded.
+  std::map<std::string, std::vector<net::TlsaData>, std::less<>> anchors;
 };
 
 struct FoundTlsPolicy {
@@ -67,6 +73,9 @@ struct FoundTlsPolicy {
 
 /// Reads "level attribute=value …". Errors name what is wrong.
 [[nodiscard]] FoundTlsPolicy parse_tls_policy(std::string_view value, const TlsPolicyRules& rules);
+
+/// The files of trust anchors (tafile=) that a value names, whether or not it is good otherwise.
+[[nodiscard]] std::vector<std::string> anchor_files_in(std::string_view value);
 
 /// The names that `policy.match` stands for, as names_match() wants them.
 [[nodiscard]] std::vector<std::string> wanted_names(const TlsPolicy& policy, std::string_view host,

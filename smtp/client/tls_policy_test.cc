@@ -89,6 +89,26 @@ TEST(TlsPolicy, Errors) {
   EXPECT_NE(find_tls_policy(rules("fail:x"), "a.example").error, "");
 }
 
+TEST(TlsPolicy, TrustAnchors) {
+  TlsPolicyRules with;
+  with.anchors["/a"] = {{.usage = 2, .data = "a"}};
+  with.anchors["/b"] = {{.usage = 2, .data = "b1"}, {.usage = 2, .data = "b2"}};
+  EXPECT_TRUE(parse_tls_policy("secure", with).policy.anchors.empty());
+  EXPECT_EQ(parse_tls_policy("verify tafile=/a tafile=/b", with).policy.anchors.size(), 3u);
+  EXPECT_EQ(parse_tls_policy("secure tafile=/c", with).error,
+            "the trust anchors of /c were not read with the configuration");
+  EXPECT_EQ(parse_tls_policy("encrypt tafile=/a", with).error,
+            "attribute \"tafile\" has no meaning at level encrypt");
+  with.anchor_files = {"/a"};
+  EXPECT_EQ(parse_tls_policy("secure", with).policy.anchors.size(), 1u);
+  EXPECT_EQ(parse_tls_policy("secure tafile=/b", with).policy.anchors.size(), 2u);
+  EXPECT_TRUE(parse_tls_policy("encrypt", with).policy.anchors.empty());
+  EXPECT_NE(parse_tls_policy("secure tafile=/b", with).policy.key(),
+            parse_tls_policy("secure", with).policy.key());
+  EXPECT_EQ(anchor_files_in("secure tafile=/a,match=x tafile=/b tafile= tafile"),
+            (std::vector<std::string>{"/a", "/b"}));
+}
+
 TEST(TlsPolicy, Names) {
   TlsPolicy policy{.level = TlsLevel::kSecure,
                    .match = {"hostname", "nexthop", "dot-nexthop", ".other.example"}};

@@ -1,7 +1,7 @@
 // The client's side of AUTH: one login at one server.
 // Source: RFC 4954 (AUTH), RFC 4616, 5802, 7677. GNU SASL conducts the exchanges.
-// Layer:  smtp/sasl. Shard-owned. No I/O. SCRAM costs the server's iterations, once a connection:
-//         milliseconds at the usual 4,096; above 50,000 it is refused.
+// Layer:  smtp/sasl. One thread at a time. No I/O. SCRAM costs the server's iterations, once a
+//         connection: milliseconds at the usual 4,096; above 50,000 it is refused.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +34,8 @@ class Client {
   [[nodiscard]] virtual std::string choose(std::string_view offered, Channel channel) = 0;
   /// After choose(): what goes with the AUTH command, base64; nullopt = nothing does.
   [[nodiscard]] virtual std::optional<std::string> initial_response() = 0;
+  /// Whether respond() to this challenge takes longer than a shard has: half a millisecond.
+  [[nodiscard]] virtual bool is_costly(std::string_view /*challenge*/) const { return false; }
   /// The answer to a challenge, base64 both; nullopt = the server makes no sense, or is an
   /// impostor.
   [[nodiscard]] virtual std::optional<std::string> respond(std::string_view challenge) = 0;

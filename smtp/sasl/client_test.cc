@@ -96,12 +96,11 @@ TEST_F(SaslClientTest, TooManyIterationsAreRefused) {
   const struct {
     const char* count;
     bool answered;
-  } kRows[] = {{"4096", true},
-               {"50000", true},
-               {"50001", false},
-               {"4294967295", false},
-               {"99999999999999999999", false},
-               {"x", false}};
+    bool costly;
+  } kRows[] = {{"1000", true, false},        {"4096", true, true},
+               {"50000", true, true},        {"50001", false, false},
+               {"4294967295", false, false}, {"99999999999999999999", false, false},
+               {"x", false, false}};
   for (const auto& row : kRows) {
     const ClientRules rules{.options = 0, .options_encrypted = 0, .mechanism_filter = std::nullopt};
     const auto client = make_client(rules, {.user = "user", .password = "pencil"});
@@ -110,6 +109,7 @@ TEST_F(SaslClientTest, TooManyIterationsAreRefused) {
     const std::string nonce = first.substr(first.find(",r=") + 1);
     std::string challenge;
     text::append_base64(challenge, nonce + "server,s=c2FsdA==,i=" + row.count);
+    EXPECT_EQ(client->is_costly(challenge), row.costly) << row.count;
     EXPECT_EQ(client->respond(challenge).has_value(), row.answered) << row.count;
   }
 }

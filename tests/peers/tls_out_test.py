@@ -19,7 +19,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import BENCH, RawClient, Scenario, find_program, free_port, listening, wait_until  # noqa: E402
-from tls_support import Authority, TlsSink, start_resolver  # noqa: E402
+from tls_support import Authority, Identity, TlsSink, openssl, start_resolver  # noqa: E402
 
 
 class Outgoing(Scenario):
@@ -101,12 +101,16 @@ class Levels(Outgoing):
             "below the name": (self.authority.issue("*.localhost"), verified, None),  # dot-nexthop
             "other authority": (other.issue("localhost"), trusted, trusted),
             "expired": (expired, trusted, trusted),
+            "self-signed": (self.self_signed("localhost"), trusted, trusted),
         }
         for name, (identity, verify, secure) in rows.items():
             with self.subTest(name):
                 sink = self.tls_sink(identity)
                 server = self.sender(sink, name=name.replace(" ", "-"))
-                for level, problem in (("encrypt", None), ("verify", verify), ("secure", secure)):
+                server.main["smtp_tls_fingerprint_digest"] = "sha256"
+                server.main["smtp_tls_fingerprint_cert_match"] = identity.fingerprint()
+                for level, problem in (("none", None), ("may", None), ("encrypt", None), ("fingerprint", None),
+                                       ("verify", verify), ("secure", secure)):
                     server.configure(smtp_tls_security_level=level)
                     count = len(server.log_matches("reload -- configuration"))
                     server.reload()
@@ -116,8 +120,55 @@ class Levels(Outgoing):
                         self.assertEqual(status, "sent", (level, reason))
                     else:
                         self.assertEqual((status, dsn, reason), ("deferred", "4.7.5", problem), level)
-                self.assertTrue(all(m.secured for m in sink.messages))
+                self.assertEqual([m.secured for m in sink.messages], [False] + [True] * (len(sink.messages) - 1))
                 server.stop()
+
+    def test_authorities_in_a_directory(self):
+        sink = self.tls_sink()
+        directory = self.directory / "authorities"
+        directory.mkdir()
+        server = self.sender(sink, smtp_tls_security_level="secure", smtp_tls_CAfile=None, smtp_tls_CApath=directory)
+        self.assertIn(f"smtp_tls_CApath: {directory}: no file is named by hash", server.output())
+        self.assertEqual(self.outcome(server, self.send(server))[:2], ("deferred", "4.7.5"))
+        shutil.copy(self.authority.certificate, directory / "ca.pem")
+        subprocess.run(["openssl", "rehash", directory], check=True, capture_output=True)
+        server.wait_log("reload -- configuration")  # the directory is watched
+        self.assertEqual(self.outcome(server, self.send(server))[0], "sent")
+
+    def test_trust_anchors(self):
+        other = Authority(self.directory / "other", "Other")
+        sink = self.tls_sink(other.issue("localhost"))
+        hop, policy = f"[localhost]:{sink.port}", self.directory / "policy"
+        policy.write_text(f"{hop} secure\n")
+        server = self.sender(sink, smtp_tls_policy_maps=f"texthash:{policy}")
+        self.assertEqual(self.outcome(server, self.send(server))[:2], ("deferred", "4.7.5"))
+        public = self.directory / "public.pem"
+        public.write_bytes(openssl("x509", "-in", other.certificate, "-noout", "-pubkey"))
+        for number, line in enumerate((f"{hop} secure tafile={other.certificate}", f"{hop} verify tafile={public}")):
+            policy.write_text(line + "\n")
+            server.reload()
+            server.wait_log("reload -- configuration", count=number + 1)
+            self.assertEqual(self.outcome(server, self.send(server))[0], "sent", line)
+        # Anchors take the place of the authorities, and are checked when they are read.
+        policy.write_text("")
+        server.configure(smtp_tls_trust_anchor_file=self.authority.certificate, smtp_tls_security_level="secure",
+                         smtp_tls_CAfile=other.certificate)
+        server.reload()
+        server.wait_log("reload -- configuration", count=3)
+        self.assertEqual(self.outcome(server, self.send(server))[:2], ("deferred", "4.7.5"))
+        rubbish = self.directory / "rubbish"
+        rubbish.write_text("no PEM\n")
+        policy.write_text(f"{hop} secure tafile={rubbish}\n")
+        server.reload()
+        server.wait_log(f"reload refused: .*smtp_tls_policy_maps: texthash:{policy}: .*{rubbish}: holds neither")
+
+    def self_signed(self, name):
+        directory = self.directory / "self"
+        directory.mkdir(exist_ok=True)
+        identity = Identity(directory / "self.key", directory / "self.pem")
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", identity.key,
+                "-out", identity.certificate, "-days", "30", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}")
+        return identity
 
     def test_fingerprints(self):
         identity = Authority(self.directory / "other").issue("unknown.example")
@@ -154,13 +205,26 @@ class Levels(Outgoing):
 
     def test_a_bad_policy_makes_mail_wait(self):
         sink = self.tls_sink()
-        policy = self.directory / "policy"
-        policy.write_text(f"[localhost]:{sink.port} perhaps\n")
-        server = self.sender(sink, smtp_tls_policy_maps=f"texthash:{policy}")
+        server = self.sender(sink, smtp_tls_policy_maps="static:perhaps")  # a table that cannot be listed
         self.assertEqual(self.outcome(server, self.send(server)),
                          ("deferred", "4.7.5", "client TLS configuration problem"))
         server.wait_log(r'warning: smtp_tls_policy_maps: \[localhost\]:\d+: unknown level "perhaps"')
         self.assertEqual(sink.messages, [])
+
+    def test_bad_policies_are_named_when_they_are_read(self):
+        policy = self.directory / "policy"
+        policy.write_text("good.example encrypt\nbad.example perhaps\n")
+        server = self.barid(start=False, smtp_tls_policy_maps=f"texthash:{policy}")
+        complaint = f'smtp_tls_policy_maps: texthash:{policy}: bad.example: unknown level "perhaps"'
+        status, said = server.refused()
+        self.assertEqual(status, 78, said)
+        self.assertIn("main.cf, line", said)
+        self.assertIn(complaint, said)
+        policy.write_text("good.example encrypt\n")
+        server.start()
+        policy.write_text("bad.example perhaps\n")
+        server.reload()
+        server.wait_log("reload refused: .*" + re.escape(complaint))
 
     def test_tls_before_the_greeting(self):
         sink = self.tls_sink(wrapper=True, offers=("PIPELINING", "SIZE", "CHUNKING"))
@@ -359,6 +423,17 @@ class Dane(Outgoing):
         self.out.context.load_cert_chain(named.certificate, named.key)
         self.assertEqual(self.attempt("two.signed.example")[0], "sent")
         self.server.wait_log(r"Verified TLS connection established to twomx\.signed\.example")
+
+    def test_certificates_with_faults(self):
+        """With usage 3 the key alone counts; with usage 2 dates and names do, too."""
+        for name, days, two in (("threemx.signed.example", ("-days", "-1"), False), ("twomx.signed.example", ("-days", "-1"), False),
+                                ("twomx.signed.example", ("-days", "30"), True)):
+            certificate = self.directory / "faulty.pem"
+            self.authority.sign(self.good.key, name, certificate, [f"subjectAltName=DNS:{name}"], days)
+            certificate.write_bytes(certificate.read_bytes() + self.authority.certificate.read_bytes())
+            self.out.context.load_cert_chain(certificate, self.good.key)
+            self.assertEqual(self.attempt("three.signed.example")[0], "sent", (name, days))
+            self.assertEqual(self.attempt("two.signed.example")[0], "sent" if two else "deferred", (name, days))
 
     def test_dane_only(self):
         self.server.configure(smtp_tls_security_level="dane-only")

@@ -1,6 +1,8 @@
 // TLS of delivery transports.
 #include <fmt/format.h>
 
+#include "core/lookup/files.h"
+#include "shard/net/tls_trust_anchors.h"
 #include "tools/barid/settings_parts.h"
 
 namespace barid::tools {
@@ -64,11 +66,11 @@ void make_context(const ConfigurationScope& scope, const std::string& prefix, sm
       .cipher_parameter = prefix + "_tls_mandatory_ciphers",
       .ciphers =
           tls->ciphers.find(tls->mandatory_grade)->second + tls->excluded + tls->mandatory_excluded,
-      .ca_parameter = prefix + "_tls_CAfile",
-      .ca_file = scope.get(prefix + "_tls_CAfile"),
-      .ca_directory_parameter = prefix + "_tls_CApath",
-      .ca_directory = scope.get(prefix + "_tls_CApath"),
-      .system_authorities = scope.get_bool("tls_append_default_CA"),
+      .authorities = {.file_parameter = prefix + "_tls_CAfile",
+                      .file = scope.get(prefix + "_tls_CAfile"),
+                      .directory_parameter = prefix + "_tls_CApath",
+                      .directory = scope.get(prefix + "_tls_CApath"),
+                      .system = scope.get_bool("tls_append_default_CA")},
       .verify_depth = static_cast<int>(scope.get_int(prefix + "_tls_scert_verifydepth")),
       .digest_parameter = prefix + "_tls_fingerprint_digest",
       .fingerprint_digest = scope.get(prefix + "_tls_fingerprint_digest"),
@@ -82,16 +84,59 @@ void make_context(const ConfigurationScope& scope, const std::string& prefix, sm
   for (const std::string& warning : warnings) problems->warnings.push_back(located(scope, warning));
   if (!error.empty()) problems->errors.push_back(located(scope, error));
   net::TlsClientOptions sts = options;
-  sts.ca_parameter = "mta_sts_CAfile";
-  sts.ca_file = scope.get("mta_sts_CAfile");
-  sts.ca_directory.clear();
-  sts.system_authorities = sts.ca_file.empty();
+  sts.authorities = {.file_parameter = "mta_sts_CAfile", .file = scope.get("mta_sts_CAfile")};
+  sts.authorities.system = sts.authorities.file.empty();
   sts.wildcards = net::Wildcards::kOneLabel;  // RFC 8461 4.1
   warnings.clear();
   tls->sts_context = net::TlsClientContext::create(sts, &error, &warnings);
   if (!error.empty()) problems->errors.push_back(located(scope, error));
   tls->files = net::identity_files(options.identity);
-  if (!options.ca_file.empty()) tls->files.push_back(options.ca_file);
+  for (const std::string& file : {options.authorities.file, options.authorities.directory}) {
+    if (!file.empty()) tls->files.push_back(file);
+  }
+}
+
+/// Reads the trust anchors of a file that has not been read yet.
+void read_anchors(const std::string& file, const std::string& place,
+                  const lookup::OpenContext& context, smtp::TlsPolicyRules* rules,
+                  Problems* problems) {
+  if (rules->anchors.contains(file)) return;
+  const Result<std::string> text = context.read_file(file);
+  net::TrustAnchors read;
+  if (text.ok()) {
+    read = net::parse_trust_anchors(*text);
+    if (!read.problem.empty()) read.problem = fmt::format("{}: {}", file, read.problem);
+  } else {
+    read.problem = lookup::open_failure(file, text.error());
+  }
+  if (!read.problem.empty()) problems->errors.push_back(place + read.problem);
+  rules->anchors.emplace(file, std::move(read.anchors));
+}
+
+/// Checks every policy of the tables that can be listed, and reads the trust anchors that they and
+/// main.cf name.
+void read_policies(const ConfigurationScope& scope, const std::string& prefix,
+                   const lookup::OpenContext& context, smtp::TlsPolicyRules* rules,
+                   Problems* problems) {
+  const std::string anchors = prefix + "_tls_trust_anchor_file";
+  rules->anchor_files = scope.get_list(anchors);
+  for (const std::string& file : rules->anchor_files) {
+    read_anchors(file, fmt::format("{}{}: ", scope.place_of(anchors), anchors), context, rules,
+                 problems);
+  }
+  const std::string maps = prefix + "_tls_policy_maps";
+  for (const std::string& spec : scope.get_list(maps)) {
+    const auto table = lookup::open_table(spec, {.read_file = context.read_file});
+    static_cast<void>(table->for_each_entry([&](std::string_view key, std::string_view value) {
+      const std::string place =
+          fmt::format("{}{}: {}: {}: ", scope.place_of(maps), maps, table->name(), key);
+      for (const std::string& file : smtp::anchor_files_in(value)) {
+        read_anchors(file, place, context, rules, problems);
+      }
+      const smtp::FoundTlsPolicy policy = smtp::parse_tls_policy(value, *rules);
+      if (!policy.error.empty()) problems->errors.push_back(place + policy.error);
+    }));
+  }
 }
 
 }  // namespace
@@ -109,6 +154,7 @@ smtp::ClientTls client_tls(const config::Configuration& configuration,
   tls.rules.secure_match = names_in(scope.get(name("secure_cert_match")), " \t,:");
   tls.rules.fingerprints = names_in(scope.get(name("fingerprint_cert_match")), " \t,|");
   tls.rules.server_name = scope.get(name("servername"));
+  read_policies(scope, prefix, context, &tls.rules, problems);
   if (tls.rules.level == smtp::TlsLevel::kFingerprint && tls.rules.fingerprints.empty() &&
       tls.rules.maps.empty()) {
     problems->errors.push_back(fmt::format("{}{}: level fingerprint needs {}",

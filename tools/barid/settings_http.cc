@@ -40,6 +40,25 @@ bool is_private(const std::vector<net::SocketAddress>& addresses) {
          });
 }
 
+/// Who may write the table makes keys; what can be listed of it is checked as a whole.
+void check_keys(const ConfigurationScope& scope, const lookup::OpenContext& context,
+                Problems* problems) {
+  constexpr std::string_view kMaps = "http_api_key_maps";
+  check_secret_tables(scope, std::string(kMaps), problems);
+  for (const std::string& spec : scope.get_list(kMaps)) {
+    const auto table = lookup::open_table(spec, {.read_file = context.read_file});
+    size_t number = 0;
+    static_cast<void>(table->for_each_entry([&](std::string_view, std::string_view value) {
+      ++number;
+      if (http::parse_key_entry(value)) return;
+      problems->errors.push_back(
+          fmt::format("{}{}: {}: entry {}: not tenant=NAME scopes=send,read,admin [rate=N/s] "
+                      "(`barid key new` makes one)",
+                      scope.place_of(kMaps), kMaps, table->name(), number));
+    }));
+  }
+}
+
 }  // namespace
 
 http::AddressPolicy webhook_policy(const config::Configuration& configuration, Problems* problems) {
@@ -90,6 +109,7 @@ std::vector<HttpListenSettings> http_listeners(const config::Configuration& conf
     listen.keys = std::make_unique<const http::ApiKeys>(
         lookup::TableList("http_api_key_maps", scope.get("http_api_key_maps"), context),
         is_private(listen.addresses));
+    check_keys(scope, context, problems);
     listen.webhook_policy = webhook_policy(configuration, problems);
     listeners.push_back(std::move(listen));
   }

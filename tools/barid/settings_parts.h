@@ -146,6 +146,10 @@ void check_routes(const config::Configuration& configuration, const lookup::Open
                                                const lookup::OpenContext& context);
 
 // settings_sasl.cc
+/// Tables with passwords are nobody else's to read: a warning. What everybody may write to is no
+/// table of passwords: an error.
+void check_secret_tables(const ConfigurationScope& scope, const std::string& parameter,
+                         Problems* problems);
 [[nodiscard]] smtp::AuthSettings auth_settings(const config::Configuration& configuration,
                                                const ConfigurationScope& scope,
                                                const lookup::OpenContext& context,

@@ -86,7 +86,8 @@ void check_users(const ConfigurationScope& scope, const lookup::OpenContext& con
   }
 }
 
-/// Tables with passwords are nobody else's to read; what others may write is no table of passwords.
+}  // namespace
+
 void check_secret_tables(const ConfigurationScope& scope, const std::string& parameter,
                          Problems* problems) {
   for (const std::string& spec : scope.get_list(parameter)) {
@@ -108,6 +109,8 @@ void check_secret_tables(const ConfigurationScope& scope, const std::string& par
     }
   }
 }
+
+namespace {
 
 std::unique_ptr<sasl::Server> passwd_server(const ConfigurationScope& scope,
                                             const lookup::OpenContext& context,
@@ -189,6 +192,16 @@ std::shared_ptr<const smtp::ClientLogins> client_logins(const ConfigurationScope
     return nullptr;
   }
   check_secret_tables(scope, maps, problems);
+  const std::string delimiter = scope.get(prefix + "sasl_password_result_delimiter");
+  for (const std::string& spec : scope.get_list(maps)) {
+    const auto table = lookup::open_table(spec, {.read_file = context.read_file});
+    static_cast<void>(table->for_each_entry([&](std::string_view key, std::string_view value) {
+      if (sasl::parse_credentials(value, delimiter)) return;
+      problems->errors.push_back(fmt::format("{}{}: {}: {}: not user{}password",
+                                             scope.place_of(maps), maps, table->name(), key,
+                                             delimiter));
+    }));
+  }
   sasl::ClientRules rules;
   rules.options = security_options(scope, prefix + "sasl_security_options", problems);
   rules.options_encrypted = security_options(scope, prefix + "sasl_tls_security_options", problems);
@@ -199,8 +212,7 @@ std::shared_ptr<const smtp::ClientLogins> client_logins(const ConfigurationScope
     rules.mechanism_filter = lookup::StringList(filter, scope.get(filter), context);
   }
   return std::make_shared<const smtp::ClientLogins>(
-      lookup::TableList(maps, scope.get(maps), context),
-      scope.get(prefix + "sasl_password_result_delimiter"), std::move(rules),
+      lookup::TableList(maps, scope.get(maps), context), delimiter, std::move(rules),
       scope.get_bool(prefix + "sender_dependent_authentication"));
 }
 

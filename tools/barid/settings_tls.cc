@@ -102,9 +102,10 @@ std::unique_ptr<const net::TlsServerContext> server_tls_context(
       .cipher_parameter = ciphers,
       .ciphers = tls_ciphers(scope, ciphers, exclusions, problems),
       .prefer_own_ciphers = scope.get_bool("tls_preempt_cipherlist"),
-      .ca_parameter = "smtpd_tls_CAfile",
-      .ca_file = scope.get("smtpd_tls_CAfile"),
-      .ca_directory = scope.get("smtpd_tls_CApath"),
+      .authorities = {.file_parameter = "smtpd_tls_CAfile",
+                      .file = scope.get("smtpd_tls_CAfile"),
+                      .directory_parameter = "smtpd_tls_CApath",
+                      .directory = scope.get("smtpd_tls_CApath")},
       .verify_depth = static_cast<int>(scope.get_int("smtpd_tls_ccert_verifydepth")),
       .digest_parameter = "smtpd_tls_fingerprint_digest",
       .fingerprint_digest = scope.get("smtpd_tls_fingerprint_digest"),
@@ -132,7 +133,9 @@ std::unique_ptr<const net::TlsServerContext> server_tls_context(
   for (const std::string& warning : warnings) problems->warnings.push_back(located(scope, warning));
   if (made == nullptr) problems->errors.push_back(located(scope, error));
   *files = net::identity_files(options.identity);
-  if (!options.ca_file.empty()) files->push_back(options.ca_file);
+  for (const std::string& file : {options.authorities.file, options.authorities.directory}) {
+    if (!file.empty()) files->push_back(file);
+  }
   for (const lookup::TableEntry& entry : options.names) {
     for (const std::string_view file : lookup::split_list(entry.value)) files->emplace_back(file);
   }

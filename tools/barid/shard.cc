@@ -282,7 +282,8 @@ void Shard::Inside::apply_transports(std::vector<TransportSettings> transports,
                                  .sealer = sealer.get(),
                                  .sts = sts.get(),
                                  .tls_reports = &shard.commons_.tls_reports,
-                                 .tap = &dialogues};
+                                 .tap = &dialogues,
+                                 .offload = &offload};
         smtp_agents.emplace_back(
             transport.name, std::make_unique<smtp::SmtpAgent>(env, std::move(transport.client)));
         found = smtp_agents.end() - 1;
