@@ -25,7 +25,7 @@ struct JobQueue {
   void add(Job job) {
     auto place = jobs.end();
     while (place != jobs.begin() && priority_of(*(place - 1)) < priority_of(job)) --place;
-    jobs.insert(place, std::move(job));
+    jobs.insert(static_cast<size_t>(place - jobs.begin()), std::move(job));
   }
 
  private:
@@ -73,7 +73,11 @@ class Destination {
     for (const std::unique_ptr<JobQueue>& queue : queues_) {
       ShortQueue<Job> kept;
       for (Job& job : queue->jobs) {
-        (job.message->withdrawn() ? out->emplace_back() : kept.emplace_back()) = std::move(job);
+        if (job.message->withdrawn()) {
+          out->push_back(std::move(job));
+        } else {
+          kept.push_back(std::move(job));
+        }
       }
       waiting_count_ -= queue->jobs.size() - kept.size();
       queue->jobs = std::move(kept);

@@ -11,7 +11,7 @@ namespace {
 /// How long a destination without mail is remembered, with its site; less when there are many.
 constexpr Duration kLinger = std::chrono::seconds(60);
 constexpr Duration kLingerCrowded = std::chrono::seconds(1);
-constexpr size_t kCrowded = 20'000;
+constexpr size_t kCrowded = 5'000;
 /// Fewer waiting jobs than this: time for more from disk.
 constexpr size_t kLowMark = 32;
 /// Mail that is suspended without an end comes back to see.

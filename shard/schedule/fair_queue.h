@@ -11,13 +11,11 @@
 // Layer: shard/schedule, pure.
 #pragma once
 
-#include <absl/container/flat_hash_map.h>
-
 #include <algorithm>
 #include <array>
+#include <boost/container/flat_map.hpp>
 #include <cstdint>
 #include <list>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -82,10 +80,10 @@ class FairQueue {
   [[nodiscard]] T take_from(Stream lane) {
     Lane& chosen = lanes_[index(lane)];
     BARID_ASSERT(!chosen.ring.empty());
-    while (chosen.ring.front()->entries.empty() || chosen.ring.front()->deficit <= 0) {
+    while (chosen.ring.front().entries.empty() || chosen.ring.front().deficit <= 0) {
       next_tenant(chosen);
     }
-    Tenant& tenant = *chosen.ring.front();
+    Tenant& tenant = chosen.ring.front();
     T entry = std::move(tenant.entries.front());
     tenant.entries.pop_front();
     --count_[index(lane)];
@@ -94,8 +92,8 @@ class FairQueue {
   }
   /// Whose entry take_from(lane) would give; the lane must not be empty.
   [[nodiscard]] std::string_view next_tenant_name(Stream lane) const noexcept {
-    for (const auto& tenant : lanes_[index(lane)].ring) {
-      if (!tenant->entries.empty()) return tenant->name;
+    for (const Tenant& tenant : lanes_[index(lane)].ring) {
+      if (!tenant.entries.empty()) return tenant.name;
     }
     BARID_ASSERT(false && "the lane is empty");
   }
@@ -103,18 +101,20 @@ class FairQueue {
   template <typename F>
   void remove_if(F&& leaves) {
     for (size_t lane = 0; lane < kLanesCount; ++lane) {
-      for (const auto& tenant : lanes_[lane].ring) {
-        ShortQueue<T>& entries = tenant->entries;
+      for (Tenant& tenant : lanes_[lane].ring) {
+        ShortQueue<T>& entries = tenant.entries;
         const auto kept_end = std::remove_if(entries.begin(), entries.end(), leaves);
         count_[lane] -= static_cast<size_t>(entries.end() - kept_end);
-        entries.erase(kept_end, entries.end());
+        entries.truncate(kept_end);
       }
     }
   }
-  /// The entry that take() gave used this much of its tenant's share.
+  /// The entry that take() gave used this much of its tenant's share. A queue that is empty then
+  /// forgets its tenants: nobody is ahead of anybody, and it costs nothing while it stays so.
   void charge(int64_t cost) noexcept {
     if (charged_ != nullptr) charged_->deficit -= cost;
     charged_ = nullptr;
+    if (empty()) lanes_ = {};
   }
 
  private:
@@ -124,18 +124,17 @@ class FairQueue {
     int64_t deficit = 0;
   };
   struct Lane {
-    std::list<std::unique_ptr<Tenant>> ring;  // the front one's turn; forgotten when empty
-    absl::flat_hash_map<std::string, Tenant*> by_name;
+    std::list<Tenant> ring;  // the front one's turn; forgotten when empty
+    boost::container::flat_map<std::string_view, Tenant*> by_name;
   };
 
   static constexpr size_t index(Stream lane) noexcept { return static_cast<size_t>(lane); }
 
   Tenant& tenant_of(Stream lane, std::string_view name) {
     Lane& at = lanes_[index(lane)];
-    const auto found = at.by_name.find(std::string(name));
+    const auto found = at.by_name.find(name);
     if (found != at.by_name.end()) return *found->second;
-    at.ring.push_back(std::make_unique<Tenant>());
-    Tenant& tenant = *at.ring.back();
+    Tenant& tenant = at.ring.emplace_back();
     tenant.name = name;
     tenant.deficit = quantum_;
     at.by_name.emplace(tenant.name, &tenant);
@@ -143,7 +142,7 @@ class FairQueue {
   }
   /// The front tenant's round is over, or it has nothing.
   void next_tenant(Lane& lane) {
-    Tenant& front = *lane.ring.front();
+    Tenant& front = lane.ring.front();
     if (front.entries.empty()) {
       if (charged_ == &front) charged_ = nullptr;
       lane.by_name.erase(front.name);

@@ -86,8 +86,8 @@ Job Site::take_job() {
   } else {
     job = queue.jobs.front().split(limit);
   }
-  queue_.charge(static_cast<int64_t>(job.recipients.size()));
   if (!queue.jobs.empty()) queue_.push(queue.lane, queue.tenant, waiting);
+  queue_.charge(static_cast<int64_t>(job.recipients.size()));
   waiting_since_ = dispatcher_.reactor_.now();
   return job;
 }
