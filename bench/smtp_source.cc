@@ -185,8 +185,7 @@ bool Generator::finished(MonoTime now) const {
 timespec Generator::wait_time(MonoTime now) const {
   Duration wait = std::max(Duration::zero(), sweep_at_ - now);
   if (!idle_.empty()) {
-    if (const auto due = supply_->next_due(now); due && *due > now)
-      wait = std::min(wait, *due - now);
+    if (const auto next = supply_->wait(now)) wait = std::min(wait, *next);
   }
   const auto seconds = std::chrono::floor<std::chrono::seconds>(wait);
   return timespec{.tv_sec = seconds.count(), .tv_nsec = (wait - seconds).count()};

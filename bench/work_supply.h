@@ -2,6 +2,7 @@
 // Layer: bench, pure; one thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -39,6 +40,12 @@ class WorkSupply {
 
   /// When take() may succeed next; nothing when no work is left.
   [[nodiscard]] std::optional<MonoTime> next_due(MonoTime now) const;
+  /// Until take() may succeed: zero if it may already; nothing when no work is left.
+  [[nodiscard]] std::optional<Duration> wait(MonoTime now) const {
+    const std::optional<MonoTime> due = next_due(now);
+    if (!due) return std::nullopt;
+    return std::max(Duration::zero(), *due - now);
+  }
   /// No message is left to take, now or later.
   [[nodiscard]] bool exhausted(MonoTime now) const { return !next_due(now).has_value(); }
   /// No new message and no retry from now on.

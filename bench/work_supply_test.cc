@@ -42,6 +42,16 @@ TEST(WorkSupply, OpenLoopKeepsIntendedTimes) {
   EXPECT_EQ(supply.take(kStart + milliseconds(1100))->start, kStart + milliseconds(200));
 }
 
+TEST(WorkSupply, WaitIsZeroOnceTheTimeHasCome) {
+  WorkSupply supply({.message_count = 2, .rate = 10}, kStart);
+  EXPECT_TRUE(supply.take(kStart).has_value());
+  EXPECT_EQ(supply.wait(kStart + milliseconds(40)), milliseconds(60));
+  EXPECT_EQ(supply.wait(kStart + milliseconds(100)), Duration::zero());
+  EXPECT_EQ(supply.wait(kStart + milliseconds(101)), Duration::zero());
+  EXPECT_TRUE(supply.take(kStart + milliseconds(101)).has_value());
+  EXPECT_FALSE(supply.wait(kStart + milliseconds(102)).has_value());
+}
+
 TEST(WorkSupply, OpenLoopEndsWithItsDuration) {
   WorkSupply supply({.duration = milliseconds(150), .rate = 10}, kStart);
   EXPECT_TRUE(supply.take(kStart).has_value());
