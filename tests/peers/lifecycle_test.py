@@ -8,6 +8,8 @@ import email
 import email.policy
 import os
 import pathlib
+import re
+import resource
 import shutil
 import stat
 import sys
@@ -31,6 +33,18 @@ def snapshot(directory):
         rows[str(path)] = (info.st_mode, info.st_mtime_ns,
                            path.read_bytes() if stat.S_ISREG(info.st_mode) else b"")
     return rows
+
+
+class Process(Scenario):
+    def test_the_table_of_descriptors_has_its_size_at_once(self):
+        """Growing it later stops every shard for an RCU grace period."""
+        server = self.barid()
+        status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
+        size = int(re.search(r"^FDSize:\s+(\d+)", status, re.MULTILINE).group(1))
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if most == resource.RLIM_INFINITY:
+            most = 65536
+        self.assertGreaterEqual(size, min(most, 65536))
 
 
 class Schedule(Scenario):

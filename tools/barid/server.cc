@@ -10,9 +10,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/obs/log_writer.h"
@@ -114,13 +116,21 @@ sigset_t handled_signals() {
   return set;
 }
 
+/// The kernel's table of descriptors is made this large at once. Each time it doubles in a process
+/// with threads, whoever asks for a descriptor waits for an RCU grace period: 10 to 100 ms in which
+/// no connection is accepted or made.
+constexpr rlim_t kDescriptorTableSize = 65'536;  // 0.5 MiB of the kernel's memory
+
 /// As many descriptors as the system allows: each session is one.
 void raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  static_cast<void>(
-      setrlimit(RLIMIT_NOFILE, &limit));  // the old limit then stays, and is reported by accept
+  const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+  // Where it fails the old limit stays, and is reported by accept.
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
+  const rlim_t size = std::min(limit.rlim_cur, kDescriptorTableSize);
+  const int last = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, static_cast<int>(size) - 1);
+  if (last >= 0) ::close(last);
 }
 
 /// Whoever started us reads our output to its end; what is said from here on goes to the log.
