@@ -114,6 +114,8 @@ rocksdb::DBOptions database_options(const RocksStoreOptions& options, rocksdb::E
   // Files are written out as they grow: all at once they would stand before the log's next syncs.
   db.bytes_per_sync = 512 * 1024;
   db.strict_bytes_per_sync = true;
+  // In small writes, one at a time: a sync of the log waits for at most one of them.
+  db.writable_file_max_buffer_size = 64 * 1024;
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
   db.max_total_wal_size = log_bytes_max(options);
