@@ -6,7 +6,7 @@ measures what operators feel. Each measurement starts a server of its own in a t
 loopback and leaves nothing behind.
 
     bench/queue_numbers.py --build release --count 1000000 all
-    bench/queue_numbers.py --count 100000 memory restart delete hold lanes limits
+    bench/queue_numbers.py --count 100000 memory deferred restart delete hold lanes limits
 
 Prints one line of JSON a measurement. The programs come from build/BUILD/bin.
 """
@@ -27,7 +27,8 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-MEASUREMENTS = ["memory", "restart", "delete", "hold", "lanes", "limits"]
+MEASUREMENTS = ["memory", "deferred", "restart", "delete", "hold", "lanes", "limits"]
+REST_SECONDS = 10  # after which memory is that of a queue at rest
 
 
 def free_port():
@@ -154,9 +155,7 @@ def measure_stored(options, directory, wanted):
     say("fill", messages=options.count, destinations=options.domains, body_bytes=options.size, seconds=seconds,
         rate=options.count / seconds)
     if "memory" in wanted:
-        full = server.resident_mib()
-        say("memory", messages=options.count, destinations=options.domains, idle_mib=idle, with_queue_mib=full,
-            added_mib=full - idle)
+        say_memory("memory", options, server, idle)
     if "restart" in wanted:
         server.stop()
         sink = Sink(options, port=sink_port)
@@ -192,6 +191,46 @@ def measure_stored(options, directory, wanted):
         say(action, messages=options.count, seconds=seconds, accept_p50_ms=statistics.median(latencies) * 1000,
             accept_max_ms=max(latencies) * 1000, accepted_meanwhile=len(latencies))
     server.stop()
+
+
+def say_memory(name, options, server, idle):
+    """What the queue adds to the idle server, now and once it has been left alone for a while."""
+    full = server.resident_mib()
+    time.sleep(REST_SECONDS)
+    rest = server.resident_mib()
+    say(name, messages=options.count, destinations=options.domains, body_bytes=options.size, idle_mib=idle,
+        added_at_once_mib=full - idle, added_at_rest_mib=rest - idle)
+
+
+def measure_deferred(options, directory):
+    """Memory with a queue that was really tried: every destination refuses connections."""
+    server = Server(options, directory)
+    server.route(options.domains, free_port())
+    server.start()
+    idle = server.resident_mib()
+    server.fill(options.count, options.domains, options.size)
+    log = server.directory / "log"
+    counted = LineCount(log, b"status=deferred")
+    wait_until(lambda: counted.now() >= options.count, "the deferral of all", 600)
+    say_memory("deferred", options, server, idle)
+    server.stop()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+class LineCount:
+    """How often a text is in a growing file, each part of it read once."""
+
+    def __init__(self, path, text):
+        self.path, self.text, self.offset, self.count = path, text, 0, 0
+
+    def now(self):
+        with open(self.path, "rb") as lines:
+            lines.seek(self.offset)
+            part = lines.read()
+        whole = part[: part.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        self.count += whole.count(self.text)
+        return self.count
 
 
 def submit(port, recipient, sender="probe@probe.example"):
@@ -269,7 +308,8 @@ def deliver_once(options, directory, main):
     count = min(options.count, 200_000)
     started = time.monotonic()
     server.fill(count, 1000, options.size)
-    wait_until(lambda: log.read_bytes().count(b"status=sent") >= count, "all deliveries", 300)
+    counted = LineCount(log, b"status=sent")
+    wait_until(lambda: counted.now() >= count, "all deliveries", 300)
     rate = count / (time.monotonic() - started)
     talk = server.status()["counters"]["governor_messages_total"] / count
     server.stop()
@@ -313,6 +353,8 @@ def main():
     try:
         if set(wanted) & {"memory", "restart", "delete", "hold"}:
             measure_stored(options, directory / "stored", wanted)
+        if "deferred" in wanted:
+            measure_deferred(options, directory / "deferred")
         if "lanes" in wanted:
             measure_lanes(options, directory / "lanes")
         if "limits" in wanted:
