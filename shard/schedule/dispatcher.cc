@@ -148,7 +148,8 @@ rt::Task<Dispatcher::Placement> Dispatcher::placement_of(Route route) {
   SitePolicy policy = policy_for(transport, route, key);
   co_return Placement{.site = std::move(key),
                       .policy = std::move(policy),
-                      .transport_rate_delay = transport.limits.rate_delay};
+                      .transport_rate_delay = transport.limits.rate_delay,
+                      .deferred = transport.limits.deferred};
 }
 
 std::string Dispatcher::site_key_of(const Route& route, const std::string& hosts_key) const {
@@ -310,6 +311,11 @@ void Dispatcher::check_low(Destination& destination) {
   sink_.on_destination_low(destination.key());
 }
 
+/// Until it is deferred again: then it is due later.
+bool Dispatcher::is_flushed(const queue::Message& message) const noexcept {
+  return (message.due == WallTime{} ? message.arrival : message.due) <= flushed_at_;
+}
+
 /// The operator may have stopped its mail, and mail that is too late is not sent.
 bool Dispatcher::admit(const Site& site, Job& job) {
   const WallTime now = reactor_.wall_now();
@@ -317,6 +323,12 @@ bool Dispatcher::admit(const Site& site, Job& job) {
   if (envelope.expires_at != WallTime{} && envelope.expires_at <= now) {
     sink_.on_job_suspended(std::move(job), {.dsn = {4, 4, 7}, .text = "delivery time expired"},
                            now);
+    return false;
+  }
+  if (site.transport_.limits.deferred && !is_flushed(*job.message)) {
+    // Not suspended until some time: the usual backoff holds, as in Postfix.
+    sink_.on_job_suspended(
+        std::move(job), {.dsn = {4, 3, 2}, .text = "deferred transport", .is_whole = true}, now);
     return false;
   }
   if (suspensions_.empty()) return true;

@@ -11,6 +11,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -33,6 +34,7 @@ struct TransportLimits {
   SitePolicy site;                   ///< of each site, over all shards
   uint32_t total_concurrency = 100;  ///< of this shard, all sites; 0 = none
   Duration rate_delay{};             ///< pause after each delivery of all shards; 0 = none
+  bool deferred = false;             ///< defer_transports: nothing goes unless it was flushed
 };
 
 /// Changes a site's policy by rules of the operator. Implemented by policy.
@@ -110,6 +112,8 @@ class Dispatcher final : private rt::Timer, private TransportPace::Listener {
 
   /// Forgets every dead site, on all shards: they start slowly again at once.
   void revive_all() { link().revive_all(); }
+  /// Mail that is due at `now` or before was flushed: deferred transports try it once.
+  void admit_flushed(WallTime now) noexcept { flushed_at_ = std::max(flushed_at_, now); }
   /// Until when nothing may be sent to this destination; nothing = it may be tried.
   [[nodiscard]] std::optional<MonoTime> dead_until(std::string_view destination_key) const;
   /// Nothing of this kind is sent from now on; see OutcomeSink::on_job_suspended().
@@ -125,6 +129,7 @@ class Dispatcher final : private rt::Timer, private TransportPace::Listener {
     std::string site;
     SitePolicy policy;
     Duration transport_rate_delay{};
+    bool deferred = false;
   };
   rt::Task<Placement> placement_of(Route route);
 
@@ -157,6 +162,7 @@ class Dispatcher final : private rt::Timer, private TransportPace::Listener {
   void close_lease(Lease& lease);
   void suspend_waiting(Site& site);
   void suspend_waiting(Site& site, const SiteTrouble& why, WallTime until);
+  [[nodiscard]] bool is_flushed(const queue::Message& message) const noexcept;
   /// Takes what must not be tried now out of the job; false if nothing of it is left.
   [[nodiscard]] bool admit(const Site& site, Job& job);
   void check_low(Destination& destination);
@@ -171,6 +177,7 @@ class Dispatcher final : private rt::Timer, private TransportPace::Listener {
   OutcomeSink& sink_;
   const SiteRules* rules_ = nullptr;
   Suspensions suspensions_;
+  WallTime flushed_at_{};
   std::unique_ptr<GovernorLink> own_link_;
   GovernorLink* link_;
   rt::Scope scope_;

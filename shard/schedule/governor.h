@@ -37,6 +37,7 @@ using SiteNumber = uint32_t;
 struct SiteTrouble {
   DsnCode dsn;
   std::string text;
+  bool is_whole = false;  ///< `text` is all that is said; else what suspends it is named before
 };
 
 /// What a shard saw on leases since it last said something. Successes wait for company, a failure

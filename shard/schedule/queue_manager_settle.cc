@@ -81,7 +81,9 @@ void QueueManager::on_job_suspended(Job job, const SiteTrouble& trouble, WallTim
   Message& message = *job.message;
   const Outcome outcome{.disposition = Disposition::kDeferred,
                         .dsn = trouble.dsn,
-                        .text = "delivery temporarily suspended: " + trouble.text,
+                        .text = trouble.is_whole
+                                    ? trouble.text
+                                    : "delivery temporarily suspended: " + trouble.text,
                         .relay = "none",
                         .delays = {.before_queue = reactor_.wall_now() - message.arrival},
                         .agent = "error"};

@@ -115,10 +115,9 @@ void QueueOperation::fail(Code code) noexcept {
 rt::Task<void> QueueOperation::run() {
   const bool adopted = co_await wait_adopted();
   if (adopted) {
-    const bool revives = request_.action == QueueAction::kFlush && request_.revives;
-    if (revives && !request_.dry_run) {
-      manager_.dispatcher_.revive_all();
-    }
+    const bool flushes = request_.action == QueueAction::kFlush && !request_.dry_run;
+    if (flushes && request_.revives) manager_.dispatcher_.revive_all();
+    if (flushes) manager_.dispatcher_.admit_flushed(manager_.reactor_.wall_now());
     if (request_.ids.empty()) co_await change_memory();
     for (const std::unique_ptr<Source>& source : manager_.partitions_) {
       if (!over()) co_await run_source(source.get());
@@ -412,6 +411,7 @@ void QueueOperation::change(Source& source, Message& message) {
     case QueueAction::kFlush:
       if (message.due <= manager_.reactor_.wall_now()) return;
       manager_.release(message);
+      manager_.dispatcher_.admit_flushed(manager_.reactor_.wall_now());
       break;
     case QueueAction::kRequeue:
       BARID_ASSERT(false && "requeue() does that");

@@ -308,6 +308,38 @@ TEST_F(QueueOperationTest, FlushedMailIsDueNow) {
   EXPECT_EQ(node->agent.tries["later@b.example"], 2);
 }
 
+// defer_transports: the usual backoff, no attempt; a flush is one attempt of what was there.
+TEST_F(QueueOperationTest, DeferredTransportsTryWhatIsFlushedOnce) {
+  const auto defer_smtp = [this](bool deferred) {
+    node->manager.dispatcher().set_transport(
+        "smtp", node->agent, {.site = {.window = {.limit = 1}}, .deferred = deferred});
+  };
+  defer_smtp(true);
+  const QueueId first = node->stage("x@a.example");
+  node->stage("later@a.example");
+  run_for(3h);
+  EXPECT_TRUE(node->agent.tries.empty());
+  EXPECT_EQ(stored(first)->attempts, 0u);
+  EXPECT_EQ(stored(first)->status[0].reason, "deferred transport");
+  EXPECT_EQ(stored(first)->status[0].dsn, (DsnCode{4, 3, 2}));
+  EXPECT_GE(node->log_count("status=deferred (deferred transport)"), 4u);
+
+  EXPECT_EQ(operate(QueueAction::kFlush).matched, 2u);
+  run_for(1s);
+  EXPECT_EQ(node->agent.delivered["x@a.example"], 1);
+  EXPECT_EQ(node->agent.tries["later@a.example"], 1);
+  const QueueId next = node->stage("next@a.example");  // came after the flush
+  run_for(3h);
+  EXPECT_EQ(node->agent.tries.size(), 2u);
+  EXPECT_EQ(node->agent.tries["later@a.example"], 1);
+
+  defer_smtp(false);
+  EXPECT_EQ(stored(next)->attempts, 0u);
+  run_for(2h);
+  EXPECT_EQ(node->agent.delivered["next@a.example"], 1);
+  EXPECT_EQ(node->agent.tries["later@a.example"], 3);
+}
+
 // One connection, each delivery a second: the first message is under way, the others wait.
 TEST_F(QueueOperationTest, WaitingMailIsWithdrawnRunningDeliveriesEnd) {
   struct Case {

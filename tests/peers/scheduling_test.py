@@ -23,6 +23,10 @@ class Scheduling(Scenario):
         for number in range(count):
             connections[number % clients].submit(recipients=[recipient])
 
+    def command(self, server, name, *words):
+        return subprocess.run([BARID, name, "-c", str(server.directory), *words], check=True, capture_output=True,
+                              text=True, timeout=60).stdout
+
     def rules(self, *lines):
         path = self.directory / "policy"
         path.write_text("".join(line + "\n" for line in lines))
@@ -46,6 +50,31 @@ class Scheduling(Scenario):
         self.submit(server, 30)
         times = [m.time for m in out.wait_messages(60)[30:]]
         self.assertLess(times[-1] - times[0], 1)
+
+    def test_a_deferred_transport_waits_for_a_flush(self):
+        out = self.sink()
+        server = self.barid(relayhost=out.relayhost, defer_transports="smtp, nonsense", minimal_backoff_time="1h",
+                            maximal_backoff_time="1h")
+        self.assertIn('there is no transport "nonsense"', server.output() + server.log())
+        with self.client(server) as client:
+            client.submit(recipients=["a@one.example"])
+            server.wait_log(r"error\[\d+\]: \w+: to=<a@one.example>, relay=none, .*dsn=4\.3\.2, status=deferred "
+                            r"\(deferred transport\)")
+            entry = server.wait_queue(lambda q: q and q[0]["queue_name"] == "deferred", "deferred")[0]
+            self.assertEqual(entry["recipients"][0]["delay_reason"], "deferred transport")
+            self.assertEqual(entry["attempts"], 0)
+            said = self.command(server, "trace", "new@one.example")
+            self.assertRegex(said, r"deferred=yes \(defer_transports \(.*main\.cf, line \d+\)\)")
+            self.assertEqual(out.messages, [])
+            self.command(server, "queue", "flush", "--all")
+            out.wait_messages(1)
+            client.submit(recipients=["b@one.example"])
+            server.wait_log(r"to=<b@one.example>, .*\(deferred transport\)")
+        server.configure(defer_transports="")
+        server.reload()
+        server.wait_log("reload -- ")
+        self.command(server, "queue", "flush", "--all")
+        out.wait_messages(2)
 
     def test_general_rate_and_messages_per_connection(self):
         out = self.sink()

@@ -36,6 +36,7 @@ namespace barid::tools {
 struct SettingOrigins {
   std::vector<std::string> of_site;  ///< of each of policy::site_settings()
   std::string transport_rate_delay;
+  std::string deferred;
 };
 
 /// A delivery service of master.cf, or a built-in one.

@@ -56,6 +56,13 @@ void check_routes(const Configuration& configuration, const lookup::OpenContext&
     const std::string error = transport_error(configuration, scope.get(name));
     if (!error.empty()) problems->errors.push_back(scope.start_of(name) + error);
   }
+  const std::vector<std::string_view> names = transport_names(configuration);
+  for (const std::string& name : scope.get_list("defer_transports")) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    problems->warnings.push_back(
+        fmt::format("{}there is no transport \"{}\"; master.cf and defaults have {}",
+                    scope.start_of("defer_transports"), name, fmt::join(names, ", ")));
+  }
   // Of tables only what can be listed; a bad entry concerns its own mail only.
   const auto check = [&](std::string_view name, const auto& error_of) {
     lookup::OpenContext own = context;

@@ -101,6 +101,7 @@ SettingOrigins setting_origins(const Configuration& configuration, const std::st
   }
   const std::string delay = parameter_name(configuration, transport, "_transport_rate_delay");
   origins.transport_rate_delay = origin_of(configuration, delay);
+  origins.deferred = origin_of(configuration, "defer_transports");
   return origins;
 }
 
@@ -133,6 +134,8 @@ schedule::TransportLimits transport_limits(const Configuration& configuration,
   site.pool = configuration.get_transport_str(name, "_egress_pool");
   limits.total_concurrency = static_cast<uint32_t>(share_of(total, shards_count));
   limits.rate_delay = configuration.get_transport_time(name, "_transport_rate_delay");
+  const std::vector<std::string> deferred = configuration.global().get_list("defer_transports");
+  limits.deferred = std::find(deferred.begin(), deferred.end(), name) != deferred.end();
   return limits;
 }
 

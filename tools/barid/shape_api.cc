@@ -91,6 +91,8 @@ rt::Task<void> ShapeApi::explain(http::Exchange& exchange) {
     add_setting(settings, "transport_rate_delay",
                 fmt::format("{}s", placement.transport_rate_delay / std::chrono::seconds(1)),
                 origins != nullptr ? origins->transport_rate_delay : std::string());
+    add_setting(settings, "deferred", placement.deferred ? "yes" : "no",
+                origins != nullptr ? origins->deferred : std::string());
   }
   body += ",\"settings\":[" + settings + "]}\n";
   co_await exchange.answer({.body = std::move(body)});

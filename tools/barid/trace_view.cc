@@ -101,6 +101,17 @@ TraceVerdict dead_site(std::string_view address, const TraceState& state) {
           .until = state.destination->dead_until};
 }
 
+constexpr std::string_view kDeferredTransport = "deferred transport";
+
+/// Its transport delivers only what is flushed.
+TraceVerdict deferred_transport(const TraceState& state, std::string remedy) {
+  return {.where = std::string(kDeferredTransport),
+          .why = "mail of this transport waits until it is flushed",
+          .held_by = setting_text(state, "deferred", "no"),
+          .remedy = std::move(remedy),
+          .until = 0};
+}
+
 /// In memory: it is being delivered, or something limits what may be started.
 TraceVerdict judge_active(const TraceState& state) {
   TraceVerdict verdict{.where = "in memory",
@@ -236,6 +247,9 @@ TraceVerdict judge_recipient(const TraceMessage& message, const TraceRecipient& 
     verdict.until = std::max(verdict.until, message.next_attempt);
     return verdict;
   }
+  if (recipient.reason == kDeferredTransport && !setting_text(state, "deferred", "no").empty()) {
+    return deferred_transport(state, "barid queue flush " + message.id);
+  }
   if (message.queue == "active") return judge_active(state);
   if (message.next_attempt > state.now) {
     return {.where = message.queue,
@@ -259,6 +273,10 @@ TraceVerdict judge_address(std::string_view address, const TraceState& state) {
   }
   if (state.destination != nullptr && state.destination->dead_until > state.now) {
     return dead_site(address, state);
+  }
+  if (!setting_text(state, "deferred", "no").empty()) {
+    return deferred_transport(
+        state, fmt::format("barid queue flush --domain {}", domain_of(address)));
   }
   return {};
 }

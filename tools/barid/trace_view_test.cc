@@ -53,6 +53,8 @@ TEST(TraceView, EachStateHasItsVerdict) {
                                               .value = "MX.b.example",
                                               .reason = {},
                                               .until = kNow + 5}};
+  TraceRoute put_off = route;
+  put_off.settings["deferred"] = {"yes", "defer_transports (main.cf, line 3)"};
   struct Row {
     TraceMessage message;
     std::string state;
@@ -76,6 +78,9 @@ TEST(TraceView, EachStateHasItsVerdict) {
       {message("deferred", kNow + 9, 1), "pending", &route, &alive, nullptr, "deferred", "said 450",
        "retry_schedule, or minimal_backoff_time and maximal_backoff_time",
        "barid queue flush 4hQz1k2abcd9", kNow + 9},
+      {message("deferred", kNow + 9), "pending", &put_off, &alive, nullptr, "deferred transport",
+       "mail of this transport waits until it is flushed",
+       "deferred=yes (defer_transports (main.cf, line 3))", "barid queue flush 4hQz1k2abcd9", 0},
       {message("incoming", kNow - 1), "pending", &route, &alive, nullptr, "incoming",
        "due, and waits on disk for room in memory",
        "qmgr_message_active_limit, shared by destinations", "", 0},
@@ -92,7 +97,7 @@ TEST(TraceView, EachStateHasItsVerdict) {
     SCOPED_TRACE(row.message.queue + " " + row.where);
     const TraceRecipient to{.address = "x@b.example",
                             .state = row.state,
-                            .reason = "said 450",
+                            .reason = row.route == &put_off ? "deferred transport" : "said 450",
                             .dsn = {},
                             .remote_mta = {}};
     const TraceVerdict verdict = judge_recipient(row.message, to,
