@@ -327,8 +327,8 @@ bool Dispatcher::admit(const Site& site, Job& job) {
   }
   if (site.transport_.limits.deferred && !is_flushed(*job.message)) {
     // Not suspended until some time: the usual backoff holds, as in Postfix.
-    sink_.on_job_suspended(
-        std::move(job), {.dsn = {4, 3, 2}, .text = "deferred transport", .is_whole = true}, now);
+    sink_.on_job_suspended(std::move(job),
+                           {.dsn = {4, 3, 2}, .text = "deferred transport", .is_whole = true}, now);
     return false;
   }
   if (suspensions_.empty()) return true;

@@ -79,14 +79,13 @@ void QueueManager::on_job_done(Job job) {
 /// Nothing was tried: it neither counts as an attempt nor lengthens the backoff.
 void QueueManager::on_job_suspended(Job job, const SiteTrouble& trouble, WallTime until) {
   Message& message = *job.message;
-  const Outcome outcome{.disposition = Disposition::kDeferred,
-                        .dsn = trouble.dsn,
-                        .text = trouble.is_whole
-                                    ? trouble.text
-                                    : "delivery temporarily suspended: " + trouble.text,
-                        .relay = "none",
-                        .delays = {.before_queue = reactor_.wall_now() - message.arrival},
-                        .agent = "error"};
+  const Outcome outcome{
+      .disposition = Disposition::kDeferred,
+      .dsn = trouble.dsn,
+      .text = trouble.is_whole ? trouble.text : "delivery temporarily suspended: " + trouble.text,
+      .relay = "none",
+      .delays = {.before_queue = reactor_.wall_now() - message.arrival},
+      .agent = "error"};
   for (const uint32_t recipient : job.recipients) {
     RecipientStatus& status = message.status[recipient];
     status.dsn = outcome.dsn;

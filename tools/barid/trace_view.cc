@@ -275,8 +275,8 @@ TraceVerdict judge_address(std::string_view address, const TraceState& state) {
     return dead_site(address, state);
   }
   if (!setting_text(state, "deferred", "no").empty()) {
-    return deferred_transport(
-        state, fmt::format("barid queue flush --domain {}", domain_of(address)));
+    return deferred_transport(state,
+                              fmt::format("barid queue flush --domain {}", domain_of(address)));
   }
   return {};
 }
