@@ -5,15 +5,20 @@ Method: the real program and its command-line tools, with a next hop that defers
 """
 
 import fcntl
+import itertools
 import json
 import os
 import pathlib
 import pty
+import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import termios
+import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -391,6 +396,136 @@ class Top(Tools):
                 self.assertEqual(termios.tcgetattr(terminal), before)
                 os.close(master)
                 os.close(terminal)
+
+
+class SlowServer(threading.Thread):
+    """A control socket whose answers take as long as those of a queue of millions."""
+
+    def __init__(self, path, lines, last=b""):
+        super().__init__(daemon=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self.lines, self.last = lines, last
+        self.asked, self.ended = [], threading.Event()
+        self.finish = threading.Event()
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            with peer:
+                self.asked.append(peer.recv(65536).split(b"\r\n")[0].decode())
+                peer.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+                try:
+                    for number in itertools.count(1):
+                        if self.finish.is_set():
+                            peer.sendall(self.last)
+                            break
+                        peer.sendall(self.lines(number))
+                        time.sleep(0.02)  # the pace of the answer, not a wait
+                except OSError:
+                    pass  # the command has ended
+            self.ended.set()
+
+
+class Progress(Tools):
+    """On a terminal long work shows how far it is, and an interrupt ends it with a word about what was done."""
+
+    def run_on_terminal(self, words, stdout=None):
+        master, terminal = pty.openpty()
+        self.addCleanup(os.close, master)
+        process = subprocess.Popen([BARID, *words[:1], "-c", str(self.config), *words[1:]], stdin=terminal,
+                                   stdout=stdout or terminal, stderr=terminal, start_new_session=True,
+                                   preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(terminal)
+        self.addCleanup(stop_process, process)
+        return process, master
+
+    def read_until(self, master, sign):
+        shown = b""
+        while not re.search(sign, shown):
+            self.assertTrue(select.select([master], [], [], PATIENCE)[0], shown)
+            shown += os.read(master, 65536)
+        return shown
+
+    def slow(self, lines, last=b""):
+        self.config = self.directory / "conf"
+        self.config.mkdir(exist_ok=True)
+        queue = self.directory / "slow"
+        (self.config / "main.cf").write_text(f"queue_directory = {queue}\n")
+        server = SlowServer(queue / "public/control", lines, last)
+        self.addCleanup(server.listener.close)
+        return server
+
+    ENTRY = json.dumps({"queue_name": "deferred", "queue_id": "0Aaaaaaaa001", "arrival_time": 1, "message_size": 5,
+                        "forced_expire": False, "sender": "a@b.example", "recipients": []}).encode() + b"\n"
+
+    def test_listing(self):
+        server = self.slow(lambda n: b'{"examined": %d}\n' % (n * 1000), self.ENTRY)
+        with open(self.directory / "listed", "wb") as listed:
+            process, master = self.run_on_terminal(["queue", "list", "--json"], stdout=listed)
+            shown = self.read_until(master, rb"\r\d+000 examined, 0 listed\x1b\[K.*\r\d+000 examined")
+            server.finish.set()
+            self.assertEqual(process.wait(PATIENCE), 0)
+            shown += self.read_until(master, rb"\r\x1b\[K$")
+        self.assertEqual((self.directory / "listed").read_bytes(), self.ENTRY)
+        self.assertEqual(server.asked, ["GET /admin/v1/queue?progress=true HTTP/1.1"])
+
+    def test_no_terminal_no_progress(self):
+        server = self.slow(lambda n: self.ENTRY)
+        process = subprocess.Popen([BARID, "queue", "-c", str(self.config), "list"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        self.addCleanup(stop_process, process)
+        self.assertIn(b"-Queue ID-", process.stdout.readline())
+        time.sleep(0.5)  # longer than what counts as short
+        server.finish.set()
+        self.assertEqual(process.communicate(timeout=PATIENCE)[1], b"")
+        self.assertEqual(server.asked, ["GET /admin/v1/queue HTTP/1.1"])
+
+    def test_an_action_is_interrupted(self):
+        for dry, word in (([], b"changed"), (["--dry-run"], b"counted")):
+            with self.subTest(dry):
+                server = self.slow(lambda n: b'{"examined": %d, "matched": %d, "released": 0, "busy": 0}\n'
+                                   % (n * 10, n))
+                process, master = self.run_on_terminal(["queue", "delete", "--all", *dry])
+                self.read_until(master, rb"\r\d+0 examined, \d+ chosen")
+                os.write(master, b"\x03")
+                shown = self.read_until(master, rb"as it was\r\n")
+                self.assertRegex(shown, rb"barid queue: fatal: interrupted: at least \d+ of \d+0 examined were "
+                                 + word + rb", the rest is as it was\r\n")
+                self.assertEqual(process.wait(PATIENCE), 75)
+                self.assertTrue(server.ended.wait(PATIENCE))
+                server.listener.close()
+                (self.directory / "slow/public/control").unlink()
+
+    def test_an_import_is_interrupted_and_made_again(self):
+        server = self.barid(relayhost=f"[127.0.0.1]:{free_port()}")
+        self.config = server.directory
+        addresses = [f"a{n}@x.example" for n in range(20000)]
+        (self.directory / "list").write_text("\n".join(addresses) + "\n")
+        words = ["suppressions", "import", str(self.directory / "list")]
+        process, master = self.run_on_terminal(words)
+        self.read_until(master, rb"\r\d+ of 20000 addresses")
+        os.write(master, b"\x03")
+        shown = self.read_until(master, rb"does the rest\r\n")
+        self.assertRegex(shown, rb"interrupted: \d+ of 20000 addresses are done; the same command again does the rest")
+        self.assertEqual(process.wait(PATIENCE), 75)
+        done = int(re.search(rb"interrupted: (\d+) of", shown)[1])
+
+        def exported():
+            out = subprocess.run([BARID, "suppressions", "-c", str(server.directory), "export"], check=True,
+                                 capture_output=True, text=True, timeout=PATIENCE).stdout.split()
+            return sorted(out)
+
+        self.assertEqual(exported(), sorted(addresses[:done]))
+        (self.directory / "list").write_text("\n".join(addresses[:done + 100]) + "\n")
+        subprocess.run([BARID, *words[:1], "-c", str(server.directory), *words[1:]], check=True, timeout=PATIENCE)
+        self.assertEqual(exported(), sorted(addresses[:done + 100]))
 
 
 class Postsuper(Tools):

@@ -31,6 +31,7 @@ constexpr Duration kPollMax = std::chrono::milliseconds(100);
 
 struct Lines {
   std::string text;
+  uint64_t examined = 0;
   QueueId next{};
   bool done = false;
   bool held_seen = false;
@@ -47,6 +48,9 @@ struct AdminQueue::Listing {
   queue::MessageFilter filter;
   Active active;
   WallTime now{};
+  bool tells_progress = false;
+  uint64_t examined = 0;
+  MonoTime told{};
 };
 
 struct AdminQueue::Found {
@@ -80,6 +84,10 @@ rt::Task<AdminQueue::Active> AdminQueue::active_ids() {
 rt::Task<void> AdminQueue::list(http::Exchange& exchange) {
   Listing listing{.now = shard_reactor(inside_).wall_now()};
   for (const auto& [name, value] : exchange.request().target.query) {
+    if (name == "progress" && value == "true") {
+      listing.tells_progress = true;
+      continue;
+    }
     if (std::string problem = listing.filter.add(name, value); !problem.empty()) {
       co_await exchange.refuse(bad_request(std::move(problem)));
       co_return;
@@ -120,7 +128,7 @@ Result<Lines> read_lines(const queue::Store& store, Pass pass, QueueId from,
     // Which queue it is in is decided below: the scan does not know what is in memory.
     BARID_TRY(batch, queue::scan_messages(store, range, {}, now));
   }
-  Lines lines{.next = batch.next, .done = batch.done};
+  Lines lines{.text = {}, .examined = batch.examined, .next = batch.next, .done = batch.done};
   for (const std::unique_ptr<queue::Message>& message : batch.messages) {
     const bool in_memory = pass == Pass::kFresh || active.contains(message->id);
     if (in_memory && (pass == Pass::kWaiting || pass == Pass::kHeld)) continue;
@@ -139,7 +147,7 @@ Result<Lines> read_lines(const queue::Store& store, Pass pass, QueueId from,
 /// In Postfix's order: active, then what waits, then what is on hold (another look, if there is
 /// any). False if the client is gone or the store cannot be read.
 rt::Task<bool> AdminQueue::list_store(http::Exchange& exchange, const queue::Store* store,
-                                      const Listing* listing) {
+                                      Listing* listing) {
   bool held = false;
   for (const Pass pass : {Pass::kFresh, Pass::kActive, Pass::kWaiting, Pass::kHeld}) {
     if (pass == Pass::kHeld && !held) break;
@@ -154,6 +162,14 @@ rt::Task<bool> AdminQueue::list_store(http::Exchange& exchange, const queue::Sto
       if (!lines.ok()) co_return false;
       const bool reading = co_await exchange.write(lines->text);
       if (!reading) co_return false;
+      listing->examined += lines->examined;
+      const MonoTime now = exchange.reactor().now();
+      if (listing->tells_progress && now - listing->told >= kPollMax) {
+        listing->told = now;
+        const bool still =
+            co_await exchange.write(fmt::format("{{\"examined\": {}}}\n", listing->examined));
+        if (!still) co_return false;
+      }
       held = held || lines->held_seen;
       from = lines->next;
       done = lines->done;

@@ -2,7 +2,8 @@
 // many, and destinations. Listings and actions are streams of JSON lines: they stay small in memory
 // and a client that goes away ends them.
 //
-//   GET  /admin/v1/queue?FILTERS            one object a line, fields of `postqueue -j` first
+//   GET  /admin/v1/queue?FILTERS            one object a line, fields of `postqueue -j` first;
+//                                           progress=true: now and then {"examined": N} as well
 //   GET  /admin/v1/queue/{id}               one object: all that is known
 //   GET  /admin/v1/queue/{id}/content       the message as it will be sent
 //   POST /admin/v1/queue/{action}?…         hold, release, requeue, delete, expire, expire-release,
@@ -41,8 +42,7 @@ class AdminQueue {
   struct Found;
 
   rt::Task<void> list(http::Exchange& exchange);
-  rt::Task<bool> list_store(http::Exchange& exchange, const queue::Store* store,
-                            const Listing* listing);
+  rt::Task<bool> list_store(http::Exchange& exchange, const queue::Store* store, Listing* listing);
   rt::Task<void> show(http::Exchange& exchange);
   rt::Task<void> show_content(http::Exchange& exchange);
   rt::Task<Result<Found>> find(QueueId id);

@@ -30,6 +30,11 @@ size_t on_bytes(char* bytes, size_t size, size_t count, void* user) {
   return size * count;
 }
 
+int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  const auto* transfer = static_cast<const Transfer*>(user);
+  return transfer->lines != nullptr && !transfer->lines->wants_more() ? 1 : 0;
+}
+
 struct FreeCurl {
   void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
 };
@@ -66,6 +71,9 @@ Result<ControlAnswer> ask_server(const std::string& queue_directory, const std::
   curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, on_bytes);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, on_progress);
+  curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, &transfer);
+  curl_easy_setopt(curl.get(), CURLOPT_NOPROGRESS, 0L);
   if (method == "DELETE") {
     curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, "DELETE");
   } else if (method == "POST") {

@@ -29,7 +29,8 @@ class LineSink {
  public:
   virtual ~LineSink() = default;
   virtual void on_line(std::string_view line) = 0;
-  /// Asked after each: false ends the transfer, and ask_server() returns kIo.
+  /// Asked after each, and now and then in between: false ends the transfer, and ask_server()
+  /// returns kIo.
   [[nodiscard]] virtual bool wants_more() const { return true; }
 };
 

@@ -1,6 +1,7 @@
 #include "tools/barid/offline_queue.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <memory>
@@ -14,12 +15,45 @@
 #include "shard/queue/queue_directory.h"
 #include "shard/queue/rocks_store.h"
 #include "tools/barid/admin_queue_text.h"
+#include "tools/barid/progress.h"
 #include "tools/barid/queue_list.h"
 
 namespace barid::tools {
 namespace {
 
 using Stores = std::vector<std::unique_ptr<queue::RocksStore>>;
+
+constexpr std::string_view kProgressHead = "{\"examined\": ";
+
+std::string progress_line(uint64_t examined) {
+  return fmt::format("{}{}}}", kProgressHead, examined);
+}
+
+/// Takes the lines that tell how far a listing is, and shows that.
+class ListProgress final : public LineSink {
+ public:
+  explicit ListProgress(LineSink& lines)
+      : lines_(lines), shares_terminal_(isatty(STDOUT_FILENO) != 0) {}
+  void on_line(std::string_view line) override {
+    if (line.starts_with(kProgressHead)) {
+      const std::string_view count = line.substr(kProgressHead.size());
+      progress_.show(
+          fmt::format("{} examined, {} listed", count.substr(0, count.find('}')), listed_));
+      return;
+    }
+    ++listed_;
+    if (shares_terminal_) progress_.clear();
+    lines_.on_line(line);
+  }
+  [[nodiscard]] bool wants_more() const override { return lines_.wants_more(); }
+  [[nodiscard]] bool has_terminal() const noexcept { return progress_.has_terminal(); }
+
+ private:
+  LineSink& lines_;
+  Progress progress_;
+  const bool shares_terminal_;
+  uint64_t listed_ = 0;
+};
 
 /// Empty: the queue cannot be read, or a server has it after all.
 Stores open_stores(const std::string& queue_directory) {
@@ -46,7 +80,7 @@ void put_line(const QueueEntry& entry, LineSink& lines) {
 
 /// `held`: only what is on hold, or only the rest.
 Status list_family(const queue::Store& store, queue::Family family, bool held,
-                   const queue::MessageFilter& filter, LineSink& lines) {
+                   const queue::MessageFilter& filter, uint64_t* examined, LineSink& lines) {
   const auto now =
       std::chrono::time_point_cast<WallTime::duration>(std::chrono::system_clock::now());
   queue::ScanRange range{.family = family};
@@ -56,6 +90,8 @@ Status list_family(const queue::Store& store, queue::Family family, bool held,
       if (message->hold != held) continue;
       put_line(entry_of(*message, /*in_memory=*/false), lines);
     }
+    *examined += batch.examined;
+    lines.on_line(progress_line(*examined));
     range.from = batch.next;
     done = batch.done;
   }
@@ -88,8 +124,11 @@ ControlAnswer refusal(long status, std::string_view text) {
 
 Result<ControlAnswer> list_queue(const std::string& queue_directory, std::string_view name,
                                  const QueryWords& words, LineSink* lines) {
+  ListProgress shown(*lines);
+  QueryWords asked = words;
+  if (shown.has_terminal()) asked.emplace_back("progress", "true");
   Result<ControlAnswer> answer =
-      ask_server(queue_directory, "GET", "/admin/v1/queue" + query_text(words), lines);
+      ask_server(queue_directory, "GET", "/admin/v1/queue" + query_text(asked), &shown);
   if (answer.ok() || answer.error().code != Code::kUnavailable) return answer;
   queue::MessageFilter filter;
   for (const auto& [word, value] : words) {
@@ -98,10 +137,11 @@ Result<ControlAnswer> list_queue(const std::string& queue_directory, std::string
   const Stores stores = open_stores(queue_directory);
   if (stores.empty()) return answer;
   fmt::print(stderr, "{}: warning: Mail system is down -- accessing queue directly\n", name);
+  uint64_t examined = 0;
   for (const bool held : {false, true}) {
     for (const std::unique_ptr<queue::RocksStore>& store : stores) {
       for (const queue::Family family : {queue::Family::kFresh, queue::Family::kQueued}) {
-        const Status status = list_family(*store, family, held, filter, *lines);
+        const Status status = list_family(*store, family, held, filter, &examined, shown);
         if (!status.ok()) return status.error();
       }
     }

@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 #include <sysexits.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "tools/barid/config_command.h"
 #include "tools/barid/control_client.h"
+#include "tools/barid/progress.h"
 
 namespace barid::tools {
 namespace {
@@ -16,26 +17,27 @@ namespace {
 class ActionLines final : public LineSink {
  public:
   explicit ActionLines(ActionResult* result) : result_(result) {}
-  ~ActionLines() override {
-    if (shown_) fmt::print(stderr, "\r\033[K");
-  }
   void on_line(std::string_view line) override {
     if (!parse_action_line(line, result_)) {
       rest_ += line;
       return;
     }
-    if (!result_->result.empty() || isatty(STDERR_FILENO) == 0) return;
-    fmt::print(stderr, "\r{} examined, {} chosen", result_->examined, result_->matched);
-    std::fflush(stderr);
-    shown_ = true;
+    if (!result_->result.empty()) return;
+    progress_.show(fmt::format("{} examined, {} chosen", result_->examined, result_->matched));
   }
+  [[nodiscard]] bool wants_more() const override { return !InterruptWatch::interrupted(); }
   [[nodiscard]] const std::string& rest() const noexcept { return rest_; }
 
  private:
   ActionResult* result_;
   std::string rest_;
-  bool shown_ = false;
+  Progress progress_;
 };
+
+bool is_dry_run(const QueryWords& words) {
+  return std::any_of(words.begin(), words.end(),
+                     [](const auto& word) { return word.first == "dry_run"; });
+}
 
 }  // namespace
 
@@ -55,6 +57,7 @@ ActionResult run_queue_action(const std::string& queue_directory, std::string_vi
   ActionResult result;
   std::optional<Result<ControlAnswer>> answer;
   std::string rest;
+  const InterruptWatch interrupts;
   {
     ActionLines lines(&result);
     answer = ask_server(queue_directory, "POST",
@@ -67,6 +70,12 @@ ActionResult run_queue_action(const std::string& queue_directory, std::string_vi
   } else if (answer->ok() && (*answer)->status >= 400) {
     fmt::print(stderr, "{}: fatal: {}\n", name, error_message(rest + (*answer)->body));
     result.exit_status = (*answer)->status == 400 ? EX_DATAERR : EX_TEMPFAIL;
+  } else if (result.result.empty() && InterruptWatch::interrupted()) {
+    fmt::print(
+        stderr,
+        "{}: fatal: interrupted: at least {} of {} examined were {}, the rest is as it was\n", name,
+        result.matched, result.examined, is_dry_run(words) ? "counted" : "changed");
+    result.exit_status = EX_TEMPFAIL;
   } else if (result.result != "ok") {
     fmt::print(stderr, "{}: fatal: ended early ({}): {} of those examined were changed\n", name,
                result.result.empty() ? "no answer" : result.result, result.matched);

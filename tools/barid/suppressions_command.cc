@@ -1,6 +1,7 @@
 // barid suppressions: whom a tenant sends no mail, shown and changed in the running server.
 #include <fmt/format.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include "http/submit/json.h"
 #include "tools/barid/commands.h"
 #include "tools/barid/control_client.h"
+#include "tools/barid/progress.h"
 #include "tools/barid/queue_client.h"
 
 namespace barid::tools {
@@ -56,15 +58,28 @@ class Suppressions {
         const auto entry = http::parse_json(line);
         if (!entry) return {.status = EX_PROTOCOL, .text = "the server's answer makes no sense"};
         after = http::json_text(*entry, "id");
+        if (shares_terminal_) progress_.clear();
         print_entry(line, *entry, addresses_only);
         ++count;
       }
       if (count < kPageEntries) return {};
+      printed_ += count;
+      progress_.show(fmt::format("{} addresses", printed_));
     }
   }
 
+  /// An interrupt ends it between two requests, each of which is done as a whole.
   Failure change(const char* method, const std::vector<std::string>& addresses) {
+    const InterruptWatch interrupts;
     for (size_t from = 0; from < addresses.size(); from += kBatchMax) {
+      if (InterruptWatch::interrupted()) {
+        progress_.clear();
+        return {.status = EX_TEMPFAIL,
+                .text = fmt::format("interrupted: {} of {} addresses are done; the same command "
+                                    "again does the rest",
+                                    from, addresses.size())};
+      }
+      progress_.show(fmt::format("{} of {} addresses", from, addresses.size()));
       QueryWords words = {{"tenant", options_.tenant}};
       for (size_t i = from; i < std::min(from + kBatchMax, addresses.size()); ++i) {
         words.emplace_back("email", addresses[i]);
@@ -74,6 +89,7 @@ class Suppressions {
       const auto answer = http::parse_json(body);
       if (answer) changed_ += http::json_number(*answer, "count");
     }
+    progress_.clear();
     return {};
   }
   [[nodiscard]] int64_t changed() const noexcept { return changed_; }
@@ -101,6 +117,9 @@ class Suppressions {
 
   const Options& options_;
   std::string queue_;
+  Progress progress_;
+  const bool shares_terminal_ = isatty(STDOUT_FILENO) != 0;
+  size_t printed_ = 0;
   int64_t changed_ = 0;
 };
 
@@ -149,7 +168,8 @@ int run_suppressions_command(Arguments arguments, std::string_view name) {
       "  barid suppressions list --tenant acme\n"
       "  barid suppressions add --tenant acme joe@example.net\n"
       "  barid suppressions export --tenant acme >list && barid suppressions import list\n"
-      "exit status: 0, 64 usage, 65 no address, 66 no file, 69 no server");
+      "long work shows how far it is on a terminal\n"
+      "exit status: 0, 64 usage, 65 no address, 66 no file, 69 no server, 75 interrupted");
   std::vector<std::string> words(arguments.rbegin(), arguments.rend());  // CLI11 wants that order
   try {
     app.parse(words);
