@@ -15,6 +15,11 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+std::string service_of(smtp::SessionRole role) {
+  if (role == smtp::SessionRole::kServer) return " SMTP server";
+  return role == smtp::SessionRole::kSmtpClient ? " SMTP client" : " LMTP client";
+}
+
 void put_count(std::string& out, uint64_t count, std::string_view what) {
   if (count == 0) return;
   text::append_number(out, count);
@@ -32,16 +37,19 @@ ComposedNotice compose_session_notice(const SessionNoticeFacts& facts,
   const std::string id = facts.notice_id.text();
   ComposedNotice notice;
   std::string& out = notice.content;
-  out += "Received: by " + host + " (" + printable(facts.mail_name) + ")\r\n\tid " + id + "; " +
-         date + "\r\nDate: " + date +
-         "\r\nFrom: " + printable(complete_mailbox(facts.from, facts.origin)) +
-         "\r\nTo: " + printable(facts.notice_recipient) +
-         "\r\nSubject: " + printable(facts.mail_name) + " SMTP server: errors from " +
-         printable(facts.client_name) + "[" + printable(facts.client_address) +
-         "]\r\nMessage-Id: <" + id + "@" + host +
-         ">\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
-         "Content-Type: text/plain; charset=us-ascii\r\n\r\n"
-         "What the client (In) and this server (Out) said to each other:\r\n\r\n";
+  out +=
+      "Received: by " + host + " (" + printable(facts.mail_name) + ")\r\n\tid " + id + "; " + date +
+      "\r\nDate: " + date + "\r\nFrom: " + printable(complete_mailbox(facts.from, facts.origin)) +
+      "\r\nTo: " + printable(facts.notice_recipient) +
+      "\r\nSubject: " + printable(facts.mail_name) + service_of(facts.role) + ": errors from " +
+      printable(facts.peer_name) + "[" + printable(facts.peer_address) + "]\r\nMessage-Id: <" + id +
+      "@" + host +
+      ">\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
+      "Content-Type: text/plain; charset=us-ascii\r\n\r\n"
+      "What the " +
+      std::string(facts.role == smtp::SessionRole::kServer ? "client (In) and this server (Out)"
+                                                           : "server (In) and this client (Out)") +
+      " said to each other:\r\n\r\n";
   put_count(out, transcript.left_out_count(), " earlier lines are left out.\r\n\r\n");
   out += transcript.text();
   out += "\r\nThe mail log of this host tells the rest.\r\n";

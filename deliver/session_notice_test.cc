@@ -14,8 +14,8 @@ SessionNoticeFacts facts() {
           .from = "MAILER-DAEMON (Mail Delivery System)",
           .notice_sender = "double-bounce@mx.example",
           .notice_recipient = "postmaster@example.org",
-          .client_name = "client.example",
-          .client_address = "192.0.2.1",
+          .peer_name = "client.example",
+          .peer_address = "192.0.2.1",
           .notice_id = QueueId{.micros = 1'700'000'000'000'000, .partition = 1},
           .now = WallTime(std::chrono::seconds(1'700'000'000)),
           .left_out_count = 0};
@@ -46,11 +46,32 @@ TEST(SessionNotice, Whole) {
   EXPECT_EQ(notice.envelope.recipients.at(0).address, "postmaster@example.org");
 }
 
+TEST(SessionNotice, OfOurClients) {
+  struct Row {
+    smtp::SessionRole role;
+    std::string_view subject;
+  };
+  for (const Row& row : {Row{smtp::SessionRole::kSmtpClient, "Barid SMTP client: errors from "},
+                         Row{smtp::SessionRole::kLmtpClient, "Barid LMTP client: errors from "}}) {
+    smtp::Transcript transcript(1000);
+    transcript.add_input("502 what?\r\n");
+    SessionNoticeFacts of_client = facts();
+    of_client.role = row.role;
+    const std::string content = compose_session_notice(of_client, transcript).content;
+    EXPECT_NE(
+        content.find("\r\nSubject: " + std::string(row.subject) + "client.example[192.0.2.1]"),
+        std::string::npos);
+    EXPECT_NE(content.find("What the server (In) and this client (Out) said to each other:\r\n\r\n"
+                           " In:  502 what?\r\n"),
+              std::string::npos);
+  }
+}
+
 TEST(SessionNotice, APeerAddsNoLineAndCountsAreTold) {
   smtp::Transcript transcript(200);
   for (int i = 0; i < 50; ++i) transcript.add_input("NOOP\r\n");
   SessionNoticeFacts hostile = facts();
-  hostile.client_name = "x\r\nBcc: victim@example.org\r\n\r\n";
+  hostile.peer_name = "x\r\nBcc: victim@example.org\r\n\r\n";
   hostile.left_out_count = 7;
   const std::string content = compose_session_notice(hostile, transcript).content;
   EXPECT_EQ(content.find("\nBcc:"), std::string::npos);

@@ -15,7 +15,13 @@ uint8_t trouble_classes(uint8_t notice_classes) noexcept {
   if ((notice_classes & kNoticeProtocol) != 0) classes |= smtp::kTroubleProtocol;
   if ((notice_classes & kNoticeResource) != 0) classes |= smtp::kTroubleResource;
   if ((notice_classes & kNoticeSoftware) != 0) classes |= smtp::kTroubleSoftware;
+  if ((notice_classes & kNoticeData) != 0) classes |= smtp::kTroubleData;
   return classes;
+}
+
+LogProgram program_of(smtp::SessionRole role) noexcept {
+  if (role == smtp::SessionRole::kServer) return LogProgram::kSmtpd;
+  return role == smtp::SessionRole::kSmtpClient ? LogProgram::kSmtp : LogProgram::kLmtp;
 }
 
 }  // namespace
@@ -44,28 +50,29 @@ bool SessionNotices::take_turn() {
   return true;
 }
 
-void SessionNotices::on_trouble(std::string_view client_name, std::string_view client_address,
-                                const smtp::Transcript& transcript) {
+void SessionNotices::on_trouble(smtp::SessionRole role, std::string_view peer_name,
+                                std::string_view peer_address, const smtp::Transcript& transcript) {
   if (!take_turn()) {
     if (left_out_++ == 0) {
-      log_.write({}, LogNote{.program = LogProgram::kSmtpd,
+      log_.write({}, LogNote{.program = program_of(role),
                              .severity = LogSeverity::kWarning,
                              .text = fmt::format(
                                  "no notice of errors from {}[{}], nor of others for a while: "
                                  "error_notice_rate_limit, or no room in the queue",
-                                 client_name, client_address)});
+                                 peer_name, peer_address)});
     }
     return;
   }
   const QueueId id = queue_.home().allocate_id();
-  ComposedNotice composed = compose_session_notice({.host_name = host_name_,
+  ComposedNotice composed = compose_session_notice({.role = role,
+                                                    .host_name = host_name_,
                                                     .origin = origin_,
                                                     .mail_name = mail_name_,
                                                     .from = from_,
                                                     .notice_sender = sender_,
                                                     .notice_recipient = recipient_,
-                                                    .client_name = client_name,
-                                                    .client_address = client_address,
+                                                    .peer_name = peer_name,
+                                                    .peer_address = peer_address,
                                                     .notice_id = id,
                                                     .now = reactor_.wall_now(),
                                                     .left_out_count = left_out_},
@@ -78,10 +85,10 @@ void SessionNotices::on_trouble(std::string_view client_name, std::string_view c
                                                 .is_notice = true};
   submission.content->append(composed.content);
   queue_.stage(std::move(submission));
-  log_.write({}, LogNote{.program = LogProgram::kSmtpd,
+  log_.write({}, LogNote{.program = program_of(role),
                          .queue_id = id,
                          .text = fmt::format("postmaster notification: errors from {}[{}]",
-                                             client_name, client_address)});
+                                             peer_name, peer_address)});
 }
 
 }  // namespace barid

@@ -5,7 +5,7 @@
 #include "deliver/queue_notices.h"
 #include "shard/runtime/reactor.h"
 #include "shard/schedule/queue_manager.h"
-#include "smtp/server/transcript_sink.h"
+#include "smtp/proto/transcript_sink.h"
 
 namespace barid {
 
@@ -19,7 +19,7 @@ class SessionNotices final : public smtp::TranscriptSink {
 
   [[nodiscard]] uint8_t wanted() const noexcept override { return wanted_; }
   [[nodiscard]] std::string_view notice_sender() const noexcept override { return sender_; }
-  void on_trouble(std::string_view client_name, std::string_view client_address,
+  void on_trouble(smtp::SessionRole role, std::string_view peer_name, std::string_view peer_address,
                   const smtp::Transcript& transcript) override;
 
  private:

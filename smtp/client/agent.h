@@ -25,6 +25,7 @@
 #include "smtp/client/settings.h"
 #include "smtp/client/sts_policies.h"
 #include "smtp/proto/dialogue_tap.h"
+#include "smtp/proto/transcript_sink.h"
 
 namespace barid::smtp {
 
@@ -58,6 +59,7 @@ struct AgentEnv {
   TlsReportCounts* tls_reports = nullptr;  ///< null: nothing is counted
   DialogueTap* tap = nullptr;              ///< null: nobody can watch
   rt::Offload* offload = nullptr;          ///< null: logins cost the shard what they cost
+  TranscriptSink* transcripts = nullptr;   ///< null: nobody hears of sessions that went wrong
 };
 
 class SmtpAgent final : public schedule::Agent {

@@ -435,6 +435,7 @@ rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
   session->machine().set_login(std::move(login.client));
   session->set_tap(env_.tap);
   session->set_offload(env_.offload);
+  session->set_transcripts(env_.transcripts);
   co_return session;
 }
 
@@ -523,6 +524,7 @@ void DeliveryRun::offer(ClientSession& session, std::unique_ptr<Flight> owned) {
   flying_.push_back(std::move(owned));
   const SignedForm& form = *work.forms[flight.use_converted ? 1 : 0];
   session.count_use();
+  session.note_message(work.job.message->envelope);
   session.egress().spend();
   session.machine().offer(OutgoingMessage{.id = work.job.message->id,
                                           .envelope = &work.job.message->envelope,

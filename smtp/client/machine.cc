@@ -338,6 +338,7 @@ void ClientMachine::establish() {
 /// The server answered the greeting or hello with something other than 2xx.
 void ClientMachine::refuse_session(DsnCode dsn) {
   const Reply& reply = reader_.reply();
+  protocol_error_ |= is_protocol_trouble(reply);
   text_.clear();
   if (reply.klass() != 4 && reply.klass() != 5) {
     text_.append("Protocol error: ");

@@ -232,6 +232,7 @@ class ClientMachine {
   [[nodiscard]] uint32_t unfinished_count() const noexcept {
     return static_cast<uint32_t>(offer_index_ - retire_index_);
   }
+  [[nodiscard]] bool lmtp() const noexcept { return options_.lmtp; }
   /// What is said now belongs to AUTH's dialogue: a secret.
   [[nodiscard]] bool in_login() const noexcept { return phase_ == Phase::kAuth; }
   /// An answer of AUTH's dialogue takes long: the caller has it made elsewhere.
@@ -242,6 +243,8 @@ class ClientMachine {
   [[nodiscard]] std::unique_ptr<sasl::Client> take_login() noexcept { return std::move(login_); }
   /// What respond() of the login that was taken said; null: it is lost, there was no time for it.
   void on_login_answer(std::unique_ptr<sasl::Client> login, std::optional<std::string> answer);
+  /// One side broke the protocol.
+  [[nodiscard]] bool protocol_error() const noexcept { return protocol_error_; }
   /// Why the session ended badly; empty while it has not.
   [[nodiscard]] std::string_view failure_text() const noexcept { return failure_text_; }
   [[nodiscard]] DsnCode failure_dsn() const noexcept { return failure_dsn_; }
@@ -363,6 +366,7 @@ class ClientMachine {
   void end_transaction(Transaction& t, End end, bool oldest);
   void set_failure(DsnCode dsn);
   static DsnCode end_dsn(End end) noexcept;
+  static bool is_protocol_trouble(const Reply& reply) noexcept;
   void wind_down();
   void refuse_new_messages();
   void write_end_text(End end, std::string_view doing);

@@ -155,6 +155,7 @@ void ClientMachine::write_end_text(End end, std::string_view doing) {
 /// The session is over, now.
 void ClientMachine::end_session(End end) {
   if (phase_ == Phase::kClosed) return;
+  protocol_error_ |= end == End::kMalformed || end == End::kUnexpected;
   if (!capabilities_known_) return end_handshake(end);
   bool oldest = true;
   for (uint64_t i = answer_index_; i < offer_index_; ++i) {

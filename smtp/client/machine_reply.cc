@@ -3,17 +3,14 @@
 #include "smtp/client/machine.h"
 
 namespace barid::smtp {
-namespace {
 
 /// Replies that say one side broke the protocol: the session is not kept (RFC 5321 4.2.1: x0z is
 /// syntax; RFC 1869 6.1: 555).
-bool is_protocol_trouble(const Reply& reply) noexcept {
+bool ClientMachine::is_protocol_trouble(const Reply& reply) noexcept {
   const bool error_class = reply.klass() == 4 || reply.klass() == 5;
   return !error_class || reply.code == 555 || (reply.code >= 500 && reply.code < 510) ||
          reply.mixed_codes;
 }
-
-}  // namespace
 
 ClientMachine::Answer ClientMachine::answer_of(const Transaction& t) noexcept {
   if (t.reset_due) return Answer::kReset;

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include "core/text/ascii.h"
 #include "shard/net/tls_engine.h"
-#include "smtp/proto/transcript.h"
 
 namespace barid::smtp {
 
@@ -75,35 +73,10 @@ void ClientSession::start_pending_write() {
     if (write_bytes_ == kWriteBytesMax) break;
   }
   writing_ = true;
-  if (watched()) show_output();
+  if (is_heard()) show_output();
   stream_.start_write(vectors_);
   if (!settings_.request_deadline || machine_.stage() != Stage::kBody) {
     stage_since_ = reactor_.now();
-  }
-}
-
-void ClientSession::show(bool sent, std::string_view lines) {
-  tap_->on_dialogue(
-      {.is_client = false, .name = host_, .address = stream_.peer().ip_text(), .session = log_pid_},
-      sent, lines);
-}
-
-/// Commands as they are, of contents only how much; what AUTH carries stays hidden.
-void ClientSession::show_output() {
-  std::string commands;
-  size_t content_bytes = 0;
-  for (const iovec& vector : vectors_) {
-    if (machine_.is_command(vector.iov_base)) {
-      commands.append(static_cast<const char*>(vector.iov_base), vector.iov_len);
-    } else {
-      content_bytes += vector.iov_len;
-    }
-  }
-  const bool is_secret = machine_.in_login() && !text::starts_with_ignore_case(commands, "AUTH ");
-  if (is_secret) commands = "(left out)\r\n";
-  if (!commands.empty()) show(/*sent=*/true, without_secrets(commands));
-  if (content_bytes > 0) {
-    show(/*sent=*/true, "(" + std::to_string(content_bytes) + " bytes of content)\r\n");
   }
 }
 
@@ -137,8 +110,10 @@ rt::Task<void> ClientSession::step() {
   }
   if (const std::string_view input = stream_.input(); !input.empty()) {
     const uint64_t replies = machine_.replies_count();
-    if (watched()) show(/*sent=*/false, input);
+    if (is_heard()) show_input(input);
+    const bool notices_under_way = notices_count_ > 0;
     machine_.on_bytes(input);
+    look_for_error(notices_under_way);
     stream_.consume(input.size());
     const bool any_bytes_will_do = !settings_.request_deadline;
     if (any_bytes_will_do || machine_.replies_count() != replies) stage_since_ = reactor_.now();
@@ -237,6 +212,7 @@ rt::Task<void> ClientSession::close() {
   }
   co_await abandon_write();
   machine_.on_cancel();
+  end_transcript();
   static_cast<void>(co_await stream_.close(give_up));
 }
 

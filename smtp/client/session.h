@@ -14,6 +14,7 @@
 #include "smtp/client/machine.h"
 #include "smtp/client/settings.h"
 #include "smtp/proto/dialogue_tap.h"
+#include "smtp/proto/transcript_sink.h"
 
 namespace barid::smtp {
 
@@ -29,6 +30,10 @@ class ClientSession final : private ClientSink {
 
   /// Null: nobody can watch.
   void set_tap(DialogueTap* tap) noexcept { tap_ = tap; }
+  /// Null: nobody hears of a session that went wrong. Before the first step.
+  void set_transcripts(TranscriptSink* transcripts);
+  /// A message that goes over this session.
+  void note_message(const Envelope& envelope);
 
   /// Where answers of logins are made that take long; null: here.
   void set_offload(rt::Offload* offload) noexcept { offload_ = offload; }
@@ -80,6 +85,7 @@ class ClientSession final : private ClientSink {
   }
   void on_message_done(const OutgoingMessage& message) override {
     BARID_ASSERT(sink_ != nullptr);
+    if (notices_count_ > 0 && is_notice(*message.envelope)) --notices_count_;
     sink_->on_message_done(message);
   }
   void start_pending_write();
@@ -89,9 +95,17 @@ class ClientSession final : private ClientSink {
   [[nodiscard]] Duration stage_timeout() const noexcept;
   rt::Task<void> abandon_write();
   void count_written();
-  [[nodiscard]] bool watched() const noexcept { return tap_ != nullptr && tap_->active(); }
+
+  // session_dialogue.cc
+  [[nodiscard]] bool is_heard() const noexcept {
+    return transcript_ != nullptr || (tap_ != nullptr && tap_->active());
+  }
   void show(bool sent, std::string_view lines);
   void show_output();
+  void show_input(std::string_view bytes);
+  [[nodiscard]] bool is_notice(const Envelope& envelope) const noexcept;
+  void look_for_error(bool notices_were_under_way);
+  void end_transcript();
 
   rt::Reactor& reactor_;
   const ClientSettings& settings_;
@@ -115,6 +129,12 @@ class ClientSession final : private ClientSink {
   ClientSink* sink_ = nullptr;
   DialogueTap* tap_ = nullptr;
   rt::Offload* offload_ = nullptr;
+  TranscriptSink* transcripts_ = nullptr;
+  std::unique_ptr<Transcript> transcript_;  ///< null: nobody wants one
+  std::string unshown_;                     ///< the beginning of a line
+  uint32_t notices_count_ = 0;              ///< messages under way that are notices
+  bool error_seen_ = false;                 ///< the server broke the protocol
+  bool about_notice_ = false;               ///< and that while a notice was under way
 };
 
 }  // namespace barid::smtp

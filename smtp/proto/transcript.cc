@@ -31,6 +31,8 @@ uint8_t trouble_of(std::string_view reply) noexcept {
   const std::string_view status = rest.substr(0, rest.find(' '));
   const bool is_enhanced = status.size() > 2 && text::is_digit(status[0]) && status[1] == '.';
   const std::string_view detail = is_enhanced ? status.substr(2) : std::string_view();
+  const bool is_lookup = detail == "3.0" && rest.find("lookup failure") != std::string_view::npos;
+  if (is_lookup) return kTroubleData;
   if (detail == "3.0" || detail == "3.5") return kTroubleSoftware;
   if (detail == "3.1") return kTroubleResource;
   if (detail == "3.2") return 0;  // shutting down

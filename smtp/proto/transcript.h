@@ -16,7 +16,8 @@ enum TroubleClass : uint8_t {
   kTroublePolicy = 1,    ///< refused by a restriction
   kTroubleProtocol = 2,  ///< bad syntax, bad order, a session that broke off
   kTroubleResource = 4,  ///< no room on disk or in memory
-  kTroubleSoftware = 8,  ///< a table or the configuration could not be used
+  kTroubleSoftware = 8,  ///< the configuration or a program is at fault
+  kTroubleData = 16,     ///< a table could not be read
 };
 
 /// Of one line of a reply, by its codes; 0: no trouble, or one of the mail's own (5.1.1).

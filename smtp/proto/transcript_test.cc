@@ -30,6 +30,7 @@ TEST(Transcript, TroubleOfAReply) {
       {"550 5.1.1 <x@y>: Recipient address rejected: User unknown", 0},
       {"452 4.3.1 Insufficient system storage", kTroubleResource},
       {"451 4.3.0 Error: queue file write error", kTroubleSoftware},
+      {"451 4.3.0 <x@y>: Temporary lookup failure", kTroubleData},
       {"451 4.3.5 Server configuration error", kTroubleSoftware},
       {"421 4.3.2 Service shutting down", 0},
       {"421 4.4.2 mx Error: timeout exceeded", kTroubleProtocol},

@@ -19,11 +19,11 @@
 #include "shard/runtime/scope.h"
 #include "shard/schedule/queue_manager.h"
 #include "smtp/proto/dialogue_tap.h"
+#include "smtp/proto/transcript_sink.h"
 #include "smtp/server/client_table.h"
 #include "smtp/server/machine.h"
 #include "smtp/server/once_only.h"
 #include "smtp/server/session_auth.h"
-#include "smtp/server/transcript_sink.h"
 
 namespace barid::smtp {
 

@@ -54,7 +54,8 @@ void ServerSession::write_output() {
 void ServerSession::end_transcript() {
   if (!transcript_ || about_notice_) return;
   if ((transcript_->classes() & env_.transcripts->wanted()) == 0) return;
-  env_.transcripts->on_trouble(machine_.client().name, machine_.client().address, *transcript_);
+  env_.transcripts->on_trouble(SessionRole::kServer, machine_.client().name,
+                               machine_.client().address, *transcript_);
 }
 
 }  // namespace barid::smtp

@@ -67,6 +67,34 @@ class Sessions(Scenario):
         self.assertTrue(self.notices()[0].sender.startswith("double-bounce@"))
         server.wait_log(r"postmaster notification: errors from localhost\[127.0.0.1\]")
 
+    def test_a_server_that_breaks_the_protocol(self):
+        def answer(stage, argument, session):
+            if stage == "rcpt" and argument == "odd@sink.example":
+                return "503 5.5.1 bad sequence"
+            return "550 5.1.1 unknown" if stage == "rcpt" and argument == "bad@sink.example" else None
+        out = self.sink(answer)
+        server = self.barid(relayhost=out.relayhost, error_notice_recipient="watch@ours.example",
+                            notify_classes="protocol")
+        with RawClient(server.port) as client:
+            client.submit(recipients=["bad@sink.example"])
+            server.wait_log("to=<bad@sink.example>.*status=bounced")
+            client.submit(recipients=["odd@sink.example"])
+        server.wait_log(r"postfix/smtp\[\d+\]: \w+: postmaster notification: errors from 127.0.0.1\[127.0.0.1\]")
+        server.wait_queue()
+        notices = [m for m in out.messages if m.recipients == ["watch@ours.example"]]
+        self.assertEqual(len(notices), 1)
+        text = notices[0].content.decode()
+        self.assertRegex(text, r"(?m)^Subject: \S+ SMTP client: errors from 127.0.0.1\[127.0.0.1\]\r$")
+        self.assertRegex(text, r"(?m)^ Out: RCPT TO:<odd@sink.example>(.|\n)*^ In:  503 5\.5\.1 bad sequence\r$")
+        self.assertNotIn("body", text.partition("said to each other")[2])
+
+    def test_a_table_that_fails(self):
+        server = self.start(notify_classes="data", smtpd_recipient_restrictions="check_recipient_access fail:x")
+        self.talk(server, "NONSENSE", "MAIL FROM:<a@b.example>", "RCPT TO:<x@ours.example>", "QUIT")
+        self.out.wait_messages(1)
+        self.assertIn(" Out: 451 4.3.0 <x@ours.example>: Temporary lookup failure\r\n",
+                      self.notices()[0].content.decode())
+
     def test_off_by_default_bounded_and_never_about_a_notice(self):
         server = self.start()
         self.talk(server, "NONSENSE", "MAIL FROM:<a@b.example>", "RCPT TO:<x@elsewhere.example>", "QUIT")

@@ -283,7 +283,8 @@ void Shard::Inside::apply_transports(std::vector<TransportSettings> transports,
                                  .sts = sts.get(),
                                  .tls_reports = &shard.commons_.tls_reports,
                                  .tap = &dialogues,
-                                 .offload = &offload};
+                                 .offload = &offload,
+                                 .transcripts = &session_notices};
         smtp_agents.emplace_back(
             transport.name, std::make_unique<smtp::SmtpAgent>(env, std::move(transport.client)));
         found = smtp_agents.end() - 1;

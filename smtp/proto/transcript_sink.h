@@ -1,12 +1,16 @@
 // The seam between sessions and whoever tells the postmaster of sessions that went wrong (deliver).
-// Source: Postfix's notify_classes. Layer: smtp/server. Shard-owned.
+// Source: Postfix's notify_classes. Layer: smtp/proto. Shard-owned.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "smtp/proto/transcript.h"
 
 namespace barid::smtp {
+
+/// What we are in a session.
+enum class SessionRole : uint8_t { kServer, kSmtpClient, kLmtpClient };
 
 class TranscriptSink {
  public:
@@ -15,8 +19,8 @@ class TranscriptSink {
   /// A session that comes from, or carries mail of, this sender is about a notice itself.
   [[nodiscard]] virtual std::string_view notice_sender() const noexcept = 0;
   /// A session with trouble of a wanted class is over.
-  virtual void on_trouble(std::string_view client_name, std::string_view client_address,
-                          const Transcript& transcript) = 0;
+  virtual void on_trouble(SessionRole role, std::string_view peer_name,
+                          std::string_view peer_address, const Transcript& transcript) = 0;
 
  protected:
   ~TranscriptSink() = default;
