@@ -54,8 +54,8 @@ constexpr uint8_t bit(QueueName queue) noexcept {
 }
 
 std::optional<QueueName> find_state(std::string_view name) noexcept {
-  for (const QueueName queue :
-       {QueueName::kActive, QueueName::kIncoming, QueueName::kDeferred, QueueName::kHold}) {
+  for (const QueueName queue : {QueueName::kMaildrop, QueueName::kActive, QueueName::kIncoming,
+                                QueueName::kDeferred, QueueName::kHold}) {
     if (name == queue_name(queue)) return queue;
   }
   return std::nullopt;
@@ -112,7 +112,7 @@ std::string MessageFilter::add(std::string_view name, std::string_view value) {
     stream_ = value == "bulk" ? Stream::kBulk : Stream::kTransactional;
   } else if (name == "state") {
     const auto state = find_state(value);
-    if (!state) return bad(name, value, "active, incoming, deferred or hold");
+    if (!state) return bad(name, value, "maildrop, active, incoming, deferred or hold");
     states_ = static_cast<uint8_t>((states_given_ ? states_ : 0) | bit(*state));
     states_given_ = true;
   } else if (name == "older-than") {

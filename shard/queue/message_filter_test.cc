@@ -124,7 +124,7 @@ TEST(MessageFilter, BadWords) {
       {"domain", "a@b", "domain \"a@b\": a domain, without @"},
       {"domain", "!!", "domain \"!!\": a domain, without @"},
       {"stream", "fast", "stream \"fast\": transactional or bulk"},
-      {"state", "corrupt", "state \"corrupt\": active, incoming, deferred or hold"},
+      {"state", "corrupt", "state \"corrupt\": maildrop, active, incoming, deferred or hold"},
       {"older-than", "1y", "older-than \"1y\": a number and s, m, h, d or w, such as 30m"},
       {"older-than", "-1h", "older-than \"-1h\": a number and s, m, h, d or w, such as 30m"},
       {"reason", std::string(1025, 'x'), "reason: a value has at most 1024 bytes"},

@@ -108,6 +108,16 @@ Fault read_xverp(std::string_view value, const ArgumentOptions& options,
   return Fault::kNone;
 }
 
+// Our own: what makes a submission that is repeated after a crash the same one.
+Fault read_once(std::string_view value, const ArgumentOptions&, MailArguments& out) noexcept {
+  constexpr size_t kBytesMax = 64;
+  if (value.empty() || value.size() > kBytesMax || !text::kAlnum.has_all(value)) {
+    return Fault::kUnsupported;
+  }
+  out.once = value;
+  return Fault::kNone;
+}
+
 // RFC 3461 4.1: NEVER alone, or a list of the others.
 Fault read_notify(std::string_view value, const ArgumentOptions&, RcptArguments& out) noexcept {
   uint8_t set = 0;
@@ -165,6 +175,8 @@ constexpr std::array kMailParameters = {
                                  Value::kRequired, read_priority},
     ParameterRule<MailArguments>{"XVERP", kKeywordXverp, Fault::kUnsupported, Value::kOptional,
                                  read_xverp},
+    ParameterRule<MailArguments>{"XONCE", kKeywordOnce, Fault::kUnsupported, Value::kRequired,
+                                 read_once},
 };
 constexpr std::array kRcptParameters = {
     ParameterRule<RcptArguments>{"NOTIFY", kKeywordDsn, Fault::kDsnDisabled, Value::kRequired,

@@ -71,6 +71,7 @@ struct MailArguments {
   std::string_view envid;  ///< valid xtext, not decoded
   std::string_view auth;   ///< AUTH=, valid xtext, not decoded; "<>" = nobody
   std::string_view verp;   ///< two delimiters, of the line or of the options; empty = no VERP
+  std::string_view once;   ///< XONCE=: letters and digits; the message is stored once under it
 };
 
 struct RcptArguments {

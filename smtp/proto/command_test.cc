@@ -172,6 +172,35 @@ TEST(ParseMail, Xverp) {
   }
 }
 
+TEST(ParseMail, OnceForThisHostOnly) {
+  struct Case {
+    std::string_view in;
+    Fault fault;
+    std::string_view once;
+  };
+  const std::string longest = "FROM:<a@b> XONCE=" + std::string(64, 'a');
+  const std::string too_long = longest + "a";
+  const Case cases[] = {
+      {"FROM:<a@b>", Fault::kNone, ""},
+      {"FROM:<a@b> SIZE=1 xonce=0aZ", Fault::kNone, "0aZ"},
+      {longest, Fault::kNone, std::string_view(longest).substr(17)},
+      {too_long, Fault::kUnsupported, ""},
+      {"FROM:<a@b> XONCE", Fault::kUnsupported, ""},
+      {"FROM:<a@b> XONCE=", Fault::kUnsupported, ""},
+      {"FROM:<a@b> XONCE=a-b", Fault::kUnsupported, ""},
+      {"FROM:<a@b> XONCE=a XONCE=b", Fault::kDuplicate, "a"},
+  };
+  for (const Case& c : cases) {
+    MailArguments got;
+    const ArgumentOptions options{.keywords = kKeywordsDefault | kKeywordOnce};
+    EXPECT_EQ(parse_mail(c.in, options, got).fault, c.fault) << c.in;
+    EXPECT_EQ(got.once, c.once) << c.in;
+    if (c.in.find("nce=") == std::string_view::npos && c.in.find("ONCE") == std::string_view::npos)
+      continue;
+    EXPECT_EQ(parse_mail(c.in, {}, got).fault, Fault::kUnsupported) << c.in;
+  }
+}
+
 TEST(ParseMail, Priority) {
   struct Case {
     std::string_view value;

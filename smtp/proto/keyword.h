@@ -31,6 +31,7 @@ enum Keyword : uint32_t {
   kKeywordBinaryMime = 1u << 15,     ///< announced only where the queue may hold binary content
   kKeywordSilentDiscard = 1u << 16,  ///< not a keyword: "do not log what was discarded"
   kKeywordMtPriority = 1u << 17,
+  kKeywordOnce = 1u << 18,  ///< never announced: MAIL's XONCE=key, of this host's programs
 };
 
 /// A union of Keyword bits.

@@ -275,6 +275,8 @@ class ServerMachine {
   [[nodiscard]] std::string_view auth_sender() const noexcept { return auth_.sender; }
   [[nodiscard]] bool in_transaction() const noexcept;
   [[nodiscard]] std::string_view sender() const noexcept { return text(sender_); }
+  /// MAIL's XONCE=key; empty = the message has none.
+  [[nodiscard]] std::string_view once_key() const noexcept { return text(once_); }
   [[nodiscard]] uint64_t declared_size() const noexcept { return declared_size_; }
   [[nodiscard]] const CheckedRecipient& recipient() const noexcept { return checked_; }
   [[nodiscard]] std::string_view etrn_domain() const noexcept { return etrn_domain_; }
@@ -488,6 +490,7 @@ class ServerMachine {
   std::string text_;
   Slice sender_;
   Slice envid_;
+  Slice once_;        ///< XONCE
   std::string verp_;  // two delimiters, or empty
   uint64_t declared_size_ = 0;
   DsnReturn dsn_return_ = DsnReturn::kNotGiven;

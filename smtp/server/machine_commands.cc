@@ -245,6 +245,9 @@ void ServerMachine::run_mail(std::string_view arguments) {
   const size_t envid_start = text_.size();
   text::append_xtext_decoded(text_, mail.envid);
   envid_ = since(envid_start);
+  const size_t once_start = text_.size();
+  text_.append(mail.once);
+  once_ = since(once_start);
   auth_.sender.clear();
   text::append_xtext_decoded(auth_.sender, mail.auth);
   declared_size_ = mail.size;

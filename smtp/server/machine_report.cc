@@ -150,7 +150,7 @@ void ServerMachine::reset_transaction() {
   release_if_large(text_);
   recipients_.clear();
   if (recipients_.capacity() > kRecipientsKept) recipients_.shrink_to_fit();
-  sender_ = envid_ = {};
+  sender_ = envid_ = once_ = {};
   verp_.clear();
   forwarded_.reset();
   candidate_ = {};

@@ -1,5 +1,6 @@
 // Idempotency-Key over SMTP: an authenticated client that sends a message again under the key of
-// an earlier one gets that one's reply, and no second copy is stored.
+// an earlier one gets that one's reply, and no second copy is stored. So do programs of this host,
+// whose message may wait as a file when a server that had stored it is killed.
 // Layer: smtp/server. Implemented above, where such keys are kept.
 #pragma once
 

@@ -145,6 +145,7 @@ class ServerSession final : private rt::StopCallback {
   rt::Task<bool> flush_output(Duration delay);
   rt::Task<void> commit();
   [[nodiscard]] std::string digest_of_message() const;
+  [[nodiscard]] OnceOnly::Claim claim_of_message() const;
   rt::Task<std::string> begin_once();
   void end_once(queue::Partition& partition, OnceOnly::Outcome outcome);
   rt::Task<void> offer_auth();

@@ -1,4 +1,5 @@
-// ServerSession: messages with an Idempotency-Key.
+// ServerSession: messages with an Idempotency-Key, and those of this host's programs with a key of
+// their own (XONCE).
 #include "core/crypto/digest.h"
 #include "core/mail/header_find.h"
 #include "smtp/server/session.h"
@@ -7,6 +8,7 @@ namespace barid::smtp {
 namespace {
 
 constexpr size_t kKeyBytesMax = 256;
+constexpr std::string_view kLocalTenant = "\n";  // no tenant of a table
 
 }  // namespace
 
@@ -30,16 +32,29 @@ std::string ServerSession::digest_of_message() const {
   return crypto::sha256(pieces);
 }
 
+/// Whose key the message has, and which; an empty key = none.
+OnceOnly::Claim ServerSession::claim_of_message() const {
+  if (settings_->local && !machine_.once_key().empty()) {
+    return {
+        .tenant = std::string(kLocalTenant), .key = std::string(machine_.once_key()), .digest = {}};
+  }
+  if (!auth_.login()) return {};
+  return {.tenant = auth_.login()->tenant,
+          .key = find_header(content_->spans().front(), "Idempotency-Key"),
+          .digest = {}};
+}
+
 /// The reply to a message that is not to be stored; empty = it is to be.
 rt::Task<std::string> ServerSession::begin_once() {
   once_ = {};
-  if (!auth_.login() || env_.once == nullptr) co_return std::string();
-  std::string key = find_header(content_->spans().front(), "Idempotency-Key");
-  if (key.empty()) co_return std::string();
-  if (key.size() > kKeyBytesMax) {
+  if (env_.once == nullptr) co_return std::string();
+  OnceOnly::Claim claim = claim_of_message();
+  if (claim.key.empty()) co_return std::string();
+  if (claim.key.size() > kKeyBytesMax) {
     co_return std::string("554 5.6.0 Error: Idempotency-Key has more than 256 characters");
   }
-  once_ = {.tenant = auth_.login()->tenant, .key = std::move(key), .digest = digest_of_message()};
+  claim.digest = digest_of_message();
+  once_ = std::move(claim);
   OnceOnly::Answer answer = co_await env_.once->begin(once_);
   if (answer.kind == OnceOnly::Answer::Kind::kNew) co_return std::string();
   once_ = {};

@@ -7,8 +7,10 @@ Method: the real program as barid sendmail and under its other names, a scripted
 
 import email
 import email.policy
+import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import unittest
@@ -166,6 +168,66 @@ class Sendmail(Scenario):
         self.assertEqual(out.wait_messages(1)[0].sender, "me@x.example")
         server.wait_log(r"maildrop/1: set aside as 1\.refused: is no message")
         wait_until(lambda: [p.name for p in waiting.iterdir()] == ["1.refused"], "an empty maildrop")
+
+    def test_what_waits_is_listed(self):
+        out = self.sink()
+        server = self.barid(relayhost=out.relayhost)
+        server.stop()
+        self.assertEqual(self.run_sendmail(server, "-N", "never", "-f", "me@x.example", "you@sink.example",
+                                           "two@sink.example").returncode, 0)
+
+        def run_as(name, *words, status=0):
+            done = self.run_sendmail(server, *words, name=name, text="")
+            self.assertEqual(done.returncode, status, done.stderr)
+            return done.stdout.decode()
+
+        entry = json.loads(run_as("postqueue", "-j"))
+        name = entry["queue_id"]
+        self.assertEqual((entry["queue_name"], entry["sender"], [r["address"] for r in entry["recipients"]]),
+                         ("maildrop", "me@x.example", ["you@sink.example", "two@sink.example"]))
+        self.assertRegex(run_as("mailq"), rf"(?m)^{name} +\d+ .* me@x\.example\n +you@sink\.example\n")
+        shown = run_as("postcat", "-q", name)
+        self.assertIn(f"*** ENVELOPE RECORDS maildrop/{name} ***\n", shown)
+        self.assertIn("recipient: two@sink.example\n", shown)
+        self.assertTrue(run_as("postcat", "-bq", name).endswith("\nfirst message\n"))
+        self.assertTrue(run_as("postcat", "-fbq", name).endswith(f"maildrop/{name}: first message\n"))
+        self.assertIn("sink.example 2", re.sub(" +", " ", run_as("qshape", "maildrop")))
+        self.assertNotIn("sink.example", run_as("qshape", "deferred"))
+        self.assertEqual(run_as("postqueue", "-p").count("\n\n"), 1)
+        missing = self.run_sendmail(server, "-q", "0Aaaaaaaa" + name[-3:], name="postcat", text="")
+        self.assertEqual((missing.returncode, missing.stderr.decode()),
+                         (1, f"postcat: fatal: open queue file 0Aaaaaaaa{name[-3:]}: No such file or directory\n"))
+        if os.geteuid() == 0:
+            other = self.run_sendmail(server, "-f", "me@x.example", "three@sink.example")
+            self.assertEqual(other.returncode, 0)
+            drop = [json.loads(line)["queue_id"] for line in run_as("postqueue", "-j").splitlines()]
+            done = self.run_sendmail(server, "-d", drop[1], "maildrop", name="postsuper", text="")
+            self.assertEqual(done.stderr.decode(), f"postsuper: {drop[1]}: removed\npostsuper: Deleted: 1 message\n")
+        server.start()
+        self.assertEqual(sorted(out.wait_messages(1)[0].recipients), ["two@sink.example", "you@sink.example"])
+        server.wait_queue()
+        self.assertEqual(run_as("mailq"), "Mail queue is empty\n")
+
+    def test_taken_in_twice_it_is_one_message(self):
+        """A server that is killed between storing it and removing the file finds the file again."""
+        out = self.sink()
+        server = self.barid(relayhost=out.relayhost)
+        server.stop()
+        for _ in range(2):  # alike, and yet two messages
+            self.assertEqual(self.run_sendmail(server, "-f", "me@x.example", "you@sink.example").returncode, 0)
+        waiting = server.queue_directory / "maildrop"
+        files = {path.name: path.read_bytes() for path in waiting.iterdir()}
+        self.assertEqual(len(files), 2)
+        server.start()
+        out.wait_messages(2)
+        server.wait_queue()
+        server.kill()
+        for name, text in files.items():
+            (waiting / name).write_bytes(text)
+        server.start()
+        wait_until(lambda: list(waiting.iterdir()) == [], "an empty maildrop")
+        server.wait_queue()
+        self.assertEqual(len(out.messages), 2)
 
     def test_without_a_queue_it_is_to_be_tried_again(self):
         server = self.barid(start=False)

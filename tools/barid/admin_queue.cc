@@ -219,7 +219,8 @@ rt::Task<void> AdminQueue::show(http::Exchange& exchange) {
     co_await exchange.refuse(missing_message(text, found.error()));
     co_return;
   }
-  co_await exchange.answer({.body = message_json(*found->message, found->active)});
+  co_await exchange.answer(
+      {.body = message_json(*found->message, entry_of(*found->message, found->active))});
 }
 
 rt::Task<void> AdminQueue::show_content(http::Exchange& exchange) {

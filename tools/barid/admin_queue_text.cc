@@ -90,9 +90,9 @@ QueueEntry entry_of(const queue::Message& message, bool in_memory) {
   return entry;
 }
 
-std::string message_json(const queue::Message& message, bool in_memory) {
+std::string message_json(const queue::Message& message, const QueueEntry& entry) {
   std::string out;
-  write_json_line(out, entry_of(message, in_memory));
+  write_json_line(out, entry);
   out.resize(out.size() - 2);  // "}\n"
   const Envelope& envelope = message.envelope;
   out += fmt::format(", \"create_time\": {}", unix_seconds(message.created));

@@ -21,7 +21,7 @@ namespace barid::tools {
 
 [[nodiscard]] QueueEntry entry_of(const queue::Message& message, bool in_memory);
 /// One object and a line feed: the listing's fields, then everything else that is stored.
-[[nodiscard]] std::string message_json(const queue::Message& message, bool in_memory);
+[[nodiscard]] std::string message_json(const queue::Message& message, const QueueEntry& entry);
 
 /// Fills ids, filter and dry_run. Empty, or one sentence that says what would be right.
 [[nodiscard]] std::string read_action_query(const http::Target& target,

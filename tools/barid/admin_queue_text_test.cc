@@ -105,7 +105,7 @@ TEST(MessageJson, ListingFieldsFirst) {
   message.status[0].state = queue::RecipientState::kDelivered;
   message.status[1].reason = "later";
   message.attempts = 1;
-  const std::string json = message_json(message, false);
+  const std::string json = message_json(message, entry_of(message, false));
   const auto entry = parse_json_line(json);
   ASSERT_TRUE(entry.ok());
   EXPECT_EQ(entry->recipients.size(), 1u);

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "core/lookup/files.h"
@@ -131,8 +132,29 @@ bool write_all(int fd, std::string_view bytes) {
   return true;
 }
 
+uint64_t now_micros() {
+  timeval now{};
+  gettimeofday(&now, nullptr);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000 + static_cast<uint64_t>(now.tv_usec);
+}
+
+/// A finished file's name is an id that no other has.
+bool give_id(const std::string& directory, const std::string& unfinished) {
+  constexpr uint64_t kTriesMax = 1000;
+  const uint64_t micros = now_micros();
+  for (uint64_t i = 0; i < kTriesMax; ++i) {
+    const QueueId id{.micros = micros + i, .partition = kMaildropPartition};
+    const std::string name = directory + id.text();
+    if (renameat2(AT_FDCWD, unfinished.c_str(), AT_FDCWD, name.c_str(), RENAME_NOREPLACE) == 0) {
+      return true;
+    }
+    if (errno != EEXIST) return false;
+  }
+  return false;
+}
+
 /// Names of finished files, oldest first.
-std::vector<std::string> waiting_files(const std::string& directory) {
+std::vector<std::string> waiting_files(const std::string& directory, size_t count_max) {
   std::vector<std::string> names;
   DIR* const listing = ::opendir(directory.c_str());
   if (listing == nullptr) return names;
@@ -142,7 +164,7 @@ std::vector<std::string> waiting_files(const std::string& directory) {
   }
   ::closedir(listing);
   std::sort(names.begin(), names.end());
-  if (names.size() > kFilesPerRound) names.resize(kFilesPerRound);
+  if (names.size() > count_max) names.resize(count_max);
   return names;
 }
 
@@ -151,10 +173,8 @@ std::vector<std::string> waiting_files(const std::string& directory) {
 std::string write_maildrop(const std::string& queue_directory, const MaildropMessage& message) {
   const std::string directory = queue_directory + "/maildrop/";
   if (message.content.size() > kMaildropBytesMax) return "too large to wait for the server";
-  timeval now{};
-  gettimeofday(&now, nullptr);
-  const std::string name = fmt::format("{:012}{:06}-{}", now.tv_sec, now.tv_usec, getpid());
-  const std::string unfinished = directory + std::string(kUnfinished) + name;
+  const std::string unfinished =
+      fmt::format("{}{}{}-{}", directory, kUnfinished, now_micros(), getpid());
   const auto problem = [&directory] {
     return fmt::format("{}: {}", directory, std::strerror(errno));
   };
@@ -164,12 +184,36 @@ std::string write_maildrop(const std::string& queue_directory, const MaildropMes
   const int saved = errno;
   ::close(fd);
   errno = saved;
-  if (!written || rename(unfinished.c_str(), (directory + name).c_str()) != 0) {
+  if (!written || !give_id(directory, unfinished)) {
     std::string text = problem();
     unlink(unfinished.c_str());
     return text;
   }
   return sync_directory(directory) ? std::string() : problem();
+}
+
+std::vector<QueueId> list_maildrop(const std::string& queue_directory) {
+  std::vector<QueueId> ids;
+  for (const std::string& name : waiting_files(queue_directory + "/maildrop/", SIZE_MAX)) {
+    const std::optional<QueueId> id = QueueId::parse(name);
+    if (id && id->partition == kMaildropPartition) ids.push_back(*id);
+  }
+  return ids;
+}
+
+std::optional<WaitingMail> load_maildrop(const std::string& queue_directory, QueueId id) {
+  const auto text = lookup::read_whole_file(queue_directory + "/maildrop/" + id.text());
+  if (!text.ok()) return std::nullopt;
+  std::optional<MaildropMessage> waiting = parse_maildrop(*text);
+  if (!waiting) return std::nullopt;
+  WaitingMail mail{.message = maildrop_message(id, *waiting), .content = {}};
+  if (!mail.message) return std::nullopt;
+  mail.content = std::move(waiting->content);
+  return mail;
+}
+
+bool remove_maildrop(const std::string& queue_directory, QueueId id) {
+  return unlink((queue_directory + "/maildrop/" + id.text()).c_str()) == 0;
 }
 
 int connect_to_pickup(const std::string& queue_directory) {
@@ -211,7 +255,7 @@ SubmitResult submit_to_server(const std::string& queue_directory, const Maildrop
 std::vector<std::string> pick_up_maildrop(const std::string& queue_directory) {
   const std::string directory = queue_directory + "/maildrop/";
   std::vector<std::string> warnings;
-  for (const std::string& name : waiting_files(directory)) {
+  for (const std::string& name : waiting_files(directory, kFilesPerRound)) {
     const std::string path = directory + name;
     const Result<std::string> text = lookup::read_whole_file(path);
     if (!text.ok()) {

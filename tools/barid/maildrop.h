@@ -3,10 +3,13 @@
 // Layer: tools. Blocks.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "tools/barid/maildrop_file.h"
+#include "tools/barid/maildrop_view.h"
 
 namespace barid::tools {
 
@@ -26,6 +29,19 @@ struct SubmitResult {
 
 /// Submits what waits, some files at most. Returns what is to be logged as warnings.
 [[nodiscard]] std::vector<std::string> pick_up_maildrop(const std::string& queue_directory);
+
+/// A message that waits there.
+struct WaitingMail {
+  std::unique_ptr<queue::Message> message;
+  std::string content;
+};
+/// Ids of what waits and may be read, oldest first.
+[[nodiscard]] std::vector<QueueId> list_maildrop(const std::string& queue_directory);
+/// Nothing: it is not there any more, may not be read, or is no message.
+[[nodiscard]] std::optional<WaitingMail> load_maildrop(const std::string& queue_directory,
+                                                       QueueId id);
+/// False: there is none, or it may not be removed.
+bool remove_maildrop(const std::string& queue_directory, QueueId id);
 
 /// A connection to that socket, or -1.
 [[nodiscard]] int connect_to_pickup(const std::string& queue_directory);

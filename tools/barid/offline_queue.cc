@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "shard/queue/queue_directory.h"
 #include "shard/queue/rocks_store.h"
 #include "tools/barid/admin_queue_text.h"
+#include "tools/barid/maildrop.h"
 #include "tools/barid/progress.h"
 #include "tools/barid/queue_list.h"
 
@@ -106,11 +108,32 @@ Result<std::string> find_message(const Stores& stores, QueueId id, MessagePart p
       BARID_TRY(const queue::ScanBatch batch, queue::scan_messages(*store, range, {}, WallTime{}));
       if (batch.messages.empty() || batch.messages.front()->id != id) continue;
       const queue::Message& message = *batch.messages.front();
-      if (part == MessagePart::kEnvelope) return message_json(message, /*in_memory=*/false);
+      if (part == MessagePart::kEnvelope) {
+        return message_json(message, entry_of(message, /*in_memory=*/false));
+      }
       return queue::Partition::load_content(*store, id, message.size);
     }
   }
   return Error{.code = Code::kNotFound};
+}
+
+QueueEntry waiting_entry(const queue::Message& message) {
+  QueueEntry entry = entry_of(message, /*in_memory=*/false);
+  entry.queue = QueueName::kMaildrop;
+  entry.next_attempt = {};  // when a server comes
+  return entry;
+}
+
+/// What waits for a server to take it in, as far as the user may see that.
+void list_waiting(const std::string& queue_directory, const queue::MessageFilter& filter,
+                  LineSink& lines) {
+  const auto now =
+      std::chrono::time_point_cast<WallTime::duration>(std::chrono::system_clock::now());
+  for (const QueueId id : list_maildrop(queue_directory)) {
+    const std::optional<WaitingMail> mail = load_maildrop(queue_directory, id);
+    if (!mail || !filter.matches(*mail->message, QueueName::kMaildrop, now)) continue;
+    put_line(waiting_entry(*mail->message), lines);
+  }
 }
 
 ControlAnswer refusal(long status, std::string_view text) {
@@ -125,15 +148,16 @@ ControlAnswer refusal(long status, std::string_view text) {
 Result<ControlAnswer> list_queue(const std::string& queue_directory, std::string_view name,
                                  const QueryWords& words, LineSink* lines) {
   ListProgress shown(*lines);
+  queue::MessageFilter filter;
+  const bool is_good = std::all_of(words.begin(), words.end(), [&filter](const auto& word) {
+    return filter.add(word.first, word.second).empty();  // a server says what is wrong
+  });
+  if (is_good) list_waiting(queue_directory, filter, shown);
   QueryWords asked = words;
   if (shown.has_terminal()) asked.emplace_back("progress", "true");
   Result<ControlAnswer> answer =
       ask_server(queue_directory, "GET", "/admin/v1/queue" + query_text(asked), &shown);
-  if (answer.ok() || answer.error().code != Code::kUnavailable) return answer;
-  queue::MessageFilter filter;
-  for (const auto& [word, value] : words) {
-    if (!filter.add(word, value).empty()) return answer;  // a server would have said why
-  }
+  if (!is_good || answer.ok() || answer.error().code != Code::kUnavailable) return answer;
   const Stores stores = open_stores(queue_directory);
   if (stores.empty()) return answer;
   fmt::print(stderr, "{}: warning: Mail system is down -- accessing queue directly\n", name);
@@ -151,11 +175,19 @@ Result<ControlAnswer> list_queue(const std::string& queue_directory, std::string
 
 Result<ControlAnswer> read_message(const std::string& queue_directory, std::string_view name,
                                    std::string_view id, MessagePart part) {
+  const std::optional<QueueId> parsed = QueueId::parse(id);
+  if (parsed && parsed->partition == kMaildropPartition) {
+    std::optional<WaitingMail> mail = load_maildrop(queue_directory, *parsed);
+    if (!mail) return refusal(404, missing_message(id, {.code = Code::kNotFound}).message);
+    return ControlAnswer{.status = 200,
+                         .body = part == MessagePart::kContent
+                                     ? std::move(mail->content)
+                                     : message_json(*mail->message, waiting_entry(*mail->message))};
+  }
   const std::string path = "/admin/v1/queue/" + query_text({{"", std::string(id)}}).substr(2);
   Result<ControlAnswer> answer =
       ask_server(queue_directory, "GET", path + (part == MessagePart::kContent ? "/content" : ""));
   if (answer.ok() || answer.error().code != Code::kUnavailable) return answer;
-  const std::optional<QueueId> parsed = QueueId::parse(id);
   if (!parsed) return refusal(400, not_an_id(id));
   const Stores stores = open_stores(queue_directory);
   if (stores.empty()) return answer;

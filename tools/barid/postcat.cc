@@ -194,10 +194,18 @@ Error missing(const char* field) { return {.code = Code::kMalformed, .text = fie
 
 class Printer {
  public:
-  explicit Printer(const PostcatOptions& options) : options_(options) {}
+  Printer(const PostcatOptions& options, std::string path)
+      : options_(options), path_(std::move(path)) {}
 
-  void marker(Record type, std::string_view text, std::string_view path) {
-    if (begin(type, 0, options_.envelope)) out_ += fmt::format("*** {} {} ***\n", text, path);
+  /// Before all records.
+  void head() {
+    if (!options_.envelope) return;
+    begin_line();
+    out_ += fmt::format("*** ENVELOPE RECORDS {} ***\n", path_);
+  }
+
+  void marker(Record type, std::string_view text) {
+    if (begin(type, 0, options_.envelope)) out_ += fmt::format("*** {} {} ***\n", text, path_);
   }
   void envelope(const EnvelopeRecord& record) {
     if (!begin(record.type, record.data_bytes, options_.envelope)) return;
@@ -216,8 +224,12 @@ class Printer {
   [[nodiscard]] std::string& out() noexcept { return out_; }
 
  private:
+  void begin_line() {
+    if (options_.file_names) out_ += fmt::format("{}: ", path_);
+  }
   bool begin(Record type, size_t data_bytes, bool wanted) {
     const bool shown = wanted && offset_ >= options_.offset_min;
+    if (shown) begin_line();
     if (shown && options_.offsets) out_ += fmt::format("{:>9} ", offset_);
     if (shown && options_.decimal_types) out_ += fmt::format("{:>3} ", static_cast<int>(type));
     offset_ += record_bytes(data_bytes);
@@ -225,6 +237,7 @@ class Printer {
   }
 
   const PostcatOptions& options_;
+  const std::string path_;
   std::string out_;
   uint64_t offset_ = 0;
   bool in_header_ = true;
@@ -273,11 +286,9 @@ Result<std::string> postcat_text(std::string_view message, std::string_view cont
   const json::value* utf8 = object.if_contains("smtputf8");
   const int64_t size = *number_of(object, "message_size");
   const uint64_t content_at = record_bytes(kSizeBytes) + records.bytes() + record_bytes(0);
-  const std::string path =
-      fmt::format("{}/{}", text_of(object, "queue_name"), text_of(object, "queue_id"));
-
-  Printer printer(options);
-  if (options.envelope) printer.out() += fmt::format("*** ENVELOPE RECORDS {} ***\n", path);
+  Printer printer(options,
+                  fmt::format("{}/{}", text_of(object, "queue_name"), text_of(object, "queue_id")));
+  printer.head();
   printer.envelope(
       {Record::kSize,
        fmt::format("{}: {:>15} {:>15} {:>15} {:>15} {:>15} {:>15}", record_name(Record::kSize),
@@ -285,10 +296,10 @@ Result<std::string> postcat_text(std::string_view message, std::string_view cont
                    utf8 != nullptr && utf8->is_bool() && utf8->as_bool() ? kUtf8 : 0),
        kSizeBytes});
   for (const EnvelopeRecord& record : records.records()) printer.envelope(record);
-  printer.marker(Record::kContent, "MESSAGE CONTENTS", path);
+  printer.marker(Record::kContent, "MESSAGE CONTENTS");
   print_content(content, &printer);
-  printer.marker(Record::kExtracted, "HEADER EXTRACTED", path);
-  printer.marker(Record::kEnd, "MESSAGE FILE END", path);
+  printer.marker(Record::kExtracted, "HEADER EXTRACTED");
+  printer.marker(Record::kEnd, "MESSAGE FILE END");
   return std::move(printer.out());
 }
 

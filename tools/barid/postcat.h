@@ -16,6 +16,7 @@ struct PostcatOptions {
   bool body = false;
   bool decimal_types = false;  ///< -d
   bool offsets = false;        ///< -o
+  bool file_names = false;     ///< -f: before each line
   bool text_names = false;     ///< -v: content lines get their record's name too
   uint64_t offset_min = 0;     ///< -s: records from there on
 

@@ -22,14 +22,15 @@ using Arguments = std::span<const char* const>;
 constexpr std::string_view kHelp = R"({0} - show messages of the queue, envelope and content
 
 SYNOPSIS
-  postcat [-bdehorv] [-s OFFSET] [-c DIRECTORY] -q ID...
-  barid queue [-c DIRECTORY] cat [-bdehorv] [-s OFFSET] ID...
+  postcat [-bdefhnorv] [-s OFFSET] [-c DIRECTORY] -q ID...
+  barid queue [-c DIRECTORY] cat [-bdefhnorv] [-s OFFSET] ID...
 
   -e  envelope    -h  header    -b  body; without any of them all three
   -d  the type of each record as a number       -o  its offset, as in a Postfix queue file
   -s OFFSET  records from there on              -v  the name of content records too
+  -f  the queue and the id before each line
   -q  what follows are queue ids: there are no queue files
-  -r  changes nothing: records are always in the order of the file
+  -n, -r  change nothing: records are always in the order of the file
 
 EXIT STATUS (of postcat 1 instead of any other)
   0   done            64  bad usage       65  bad id, or an id that is in no queue
@@ -64,6 +65,8 @@ bool read_letter(char letter, Options* options) {
       return shown.decimal_types = true;
     case 'e':
       return shown.envelope = true;
+    case 'f':
+      return shown.file_names = true;
     case 'h':
       return shown.header = true;
     case 'o':
@@ -73,7 +76,7 @@ bool read_letter(char letter, Options* options) {
     case 'v':
       return shown.text_names = true;
     default:
-      return letter == 'r';
+      return letter == 'r' || letter == 'n';
   }
 }
 

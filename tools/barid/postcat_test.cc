@@ -82,6 +82,11 @@ TEST_F(Postcat, PartsAndDecorations) {
   EXPECT_NE(offsets.find("      140 named_attribute: log_ident"), std::string::npos) << offsets;
   EXPECT_NE(offsets.find("      614 Subject: x\n      626  folded\n"), std::string::npos)
       << offsets;
+  EXPECT_EQ(text({.header = true, .decimal_types = true, .file_names = true}),
+            "deferred/4jZS1n4f2wz1:  78 Subject: x\ndeferred/4jZS1n4f2wz1:  78  folded\n");
+  EXPECT_TRUE(
+      text({.envelope = true, .file_names = true})
+          .starts_with("deferred/4jZS1n4f2wz1: *** ENVELOPE RECORDS deferred/4jZS1n4f2wz1"));
   EXPECT_EQ(text({.header = true, .body = true, .offset_min = 630}), "\nbody\n.dot\n");
 }
 

@@ -12,6 +12,7 @@
 #include "core/base/queue_id.h"
 #include "core/text/ascii.h"
 #include "tools/barid/commands.h"
+#include "tools/barid/maildrop.h"
 #include "tools/barid/queue_client.h"
 
 namespace barid::tools {
@@ -27,6 +28,7 @@ SYNOPSIS
   -f ID   expire, from hold too   -r ID   requeue under a new id
   ID is a queue id, ALL, or - to read ids from standard input. Options may be repeated.
   QUEUE is hold, incoming, active or deferred; default: all that make sense for the option.
+  -d also takes maildrop, if it is named: mail that waits for a server.
   -p -s -S   have nothing to repair in this queue and do nothing
 
 EXIT STATUS
@@ -50,7 +52,12 @@ constexpr std::array kKinds = {Kind{'d', "delete", "Deleted", "removed"},
                                Kind{'h', "hold", "Placed on hold", "placed on hold"},
                                Kind{'H', "release", "Released from hold", "released from hold"},
                                Kind{'r', "requeue", "Requeued", "requeued"}};
-constexpr std::array<std::string_view, 4> kQueues = {"hold", "incoming", "active", "deferred"};
+constexpr std::string_view kMaildrop = "maildrop";
+constexpr std::array<std::string_view, 5> kQueues = {"hold", "incoming", "active", "deferred",
+                                                     kMaildrop};
+/// Directories that Postfix has beside them. Nothing is in them here.
+constexpr std::array<std::string_view, 6> kOthers = {"bounce", "corrupt", "defer",
+                                                     "flush",  "saved",   "trace"};
 constexpr size_t kIdsPerRequest = 200;
 
 struct Wanted {
@@ -99,8 +106,13 @@ int read_options(std::span<const char* const> arguments, std::string_view name, 
       return 0;
     }
     if (!word.starts_with('-') || word == "-") {
-      if (std::find(kQueues.begin(), kQueues.end(), word) == kQueues.end()) {
-        return fail(name, fmt::format("no queue \"{}\": hold, incoming, active or deferred", word));
+      const auto is_in = [word](const auto& names) {
+        return std::find(names.begin(), names.end(), word) != names.end();
+      };
+      if (!is_in(kQueues) && !is_in(kOthers)) {
+        return fail(
+            name,
+            fmt::format("no queue \"{}\": hold, incoming, active, deferred or maildrop", word));
       }
       options->queues.emplace_back(word);
       continue;
@@ -142,6 +154,23 @@ bool ask(const std::string& directory, std::string_view name, const Kind& kind,
   return one.exit_status == 0;
 }
 
+/// Deletes what waits for a server; how much that was.
+uint64_t delete_waiting(const std::string& directory, std::string_view name, const Wanted& wanted) {
+  std::vector<QueueId> ids;
+  if (wanted.all) ids = list_maildrop(directory);
+  for (const std::string& text : wanted.ids) {
+    const std::optional<QueueId> id = QueueId::parse(text);
+    if (id && id->partition == kMaildropPartition) ids.push_back(*id);
+  }
+  uint64_t count = 0;
+  for (const QueueId id : ids) {
+    if (!remove_maildrop(directory, id)) continue;
+    ++count;
+    if (!wanted.all) fmt::print(stderr, "{}: {}: removed\n", name, id.text());
+  }
+  return count;
+}
+
 int run_kind(const std::string& directory, std::string_view name, const Kind& kind,
              const Wanted& wanted, const std::vector<std::string>& queues) {
   QueryWords states;
@@ -149,17 +178,24 @@ int run_kind(const std::string& directory, std::string_view name, const Kind& ki
     // Naming the queues that an option does not act on is no mistake to Postfix.
     if (kind.letter == 'h' && queue == "hold") continue;
     if (kind.letter == 'H' && queue != "hold") continue;
+    if (queue == kMaildrop || std::find(kOthers.begin(), kOthers.end(), queue) != kOthers.end()) {
+      continue;
+    }
     states.emplace_back("state", queue);
   }
-  if (!queues.empty() && states.empty()) return 0;
+  const bool in_maildrop =
+      kind.letter == 'd' && std::find(queues.begin(), queues.end(), kMaildrop) != queues.end();
+  const bool in_store = queues.empty() || !states.empty();
+  if (!in_store && !in_maildrop) return 0;
   ActionResult total;
+  if (in_maildrop) total.matched = delete_waiting(directory, name, wanted);
   bool ok = true;
-  if (wanted.all) {
+  if (in_store && wanted.all) {
     QueryWords words = states;
     words.emplace_back("all", "true");
     ok = ask(directory, name, kind, words, &total);
   }
-  for (size_t i = 0; ok && i < wanted.ids.size(); i += kIdsPerRequest) {
+  for (size_t i = 0; in_store && ok && i < wanted.ids.size(); i += kIdsPerRequest) {
     QueryWords words = states;
     for (size_t j = i; j < std::min(i + kIdsPerRequest, wanted.ids.size()); ++j) {
       words.emplace_back("id", wanted.ids[j]);

@@ -1,8 +1,11 @@
 // qshape and barid queue shape.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <optional>
@@ -29,7 +32,7 @@ SYNOPSIS
   -l  ages of equal width      -b, -t  10 buckets, the first 5 minutes wide
   -n  rows on a terminal (20)  -N  messages between two pictures on a terminal (1000)
   --json  a row is an object: name, total, and a count for each upper age in minutes
-  QUEUE: incoming, active (the default), deferred, hold
+  QUEUE: incoming, active (the default), deferred, hold, maildrop
 
 EXIT STATUS
   0   done     64  bad usage     69  the server does not run     78  configuration
@@ -88,9 +91,10 @@ int read_options(Arguments arguments, std::string_view name, Options* options) {
       continue;
     }
     if (!word.starts_with('-')) {
-      if (word != "incoming" && word != "active" && word != "deferred" && word != "hold") {
-        return usage(name,
-                     fmt::format("no queue \"{}\": incoming, active, deferred or hold", word));
+      constexpr std::array<std::string_view, 5> kQueues = {"maildrop", "incoming", "active",
+                                                           "deferred", "hold"};
+      if (std::find(kQueues.begin(), kQueues.end(), word) == kQueues.end()) {
+        return usage(name, fmt::format("no queue \"{}\": {}", word, fmt::join(kQueues, ", ")));
       }
       options->queues.emplace_back("state", word);
       continue;

@@ -7,12 +7,15 @@
 #include <string>
 
 #include "core/base/queue_id.h"
+#include "core/lookup/files.h"
+#include "core/lookup/match_list.h"
 #include "shard/queue/message_filter.h"
 #include "tools/barid/commands.h"
 #include "tools/barid/control_client.h"
 #include "tools/barid/offline_queue.h"
 #include "tools/barid/queue_client.h"
 #include "tools/barid/queue_list.h"
+#include "tools/barid/settings_parts.h"
 
 namespace barid::tools {
 namespace {
@@ -43,7 +46,7 @@ ACTIONS
 FILTERS: all given must hold; those about recipients for one that is not done
   --sender A --recipient A     an address, or @ and a domain; <> is the null sender
   --domain D --site S --tenant T --stream transactional|bulk
-  --state active|incoming|deferred|hold (may be repeated)
+  --state active|incoming|deferred|hold (may be repeated; a list knows maildrop too)
   --older-than 1h              since it arrived; s, m, h, d, w
   --reason TEXT                part of why it was deferred
   --dry-run counts without touching. Long work shows its progress on a terminal; an interrupt ends
@@ -70,12 +73,14 @@ SYNOPSIS
   postqueue [-v] [-c DIRECTORY] (-p | -j | -f | -i ID | -s SITE)
 
   -p  list          -j  list as JSON lines       -f  try everything now
-  -i ID  try this message now                    -s SITE  try all mail for this domain now
+  -i ID  try this message now
+  -s SITE  try all mail for this domain now, if it is one of fast_flush_domains
   --help  this text; `barid queue --help` shows filters and actions
 
 EXIT STATUS
   0   done            64  bad usage       65  a message that is in no queue
-  69  the server does not run             78  configuration
+  69  the server does not run, or no site of fast_flush_domains
+  78  configuration
 
 EXAMPLES
   mailq
@@ -315,6 +320,24 @@ int run_verb(const std::string& directory, std::string_view name, std::string_vi
   return act(directory, name, options);
 }
 
+/// Postfix flushes by site only what its flush service keeps lists of. 0, or 69 after saying so.
+int check_flush_domain(const std::string& directory, std::string_view name,
+                       std::string_view domain) {
+  const config::LoadResult loaded = load_client_configuration(directory);
+  if (!loaded.ok()) return EX_CONFIG;  // find_queue_directory() has said why
+  const config::Configuration& configuration = *loaded.configuration;
+  constexpr const char* kList = "fast_flush_domains";
+  const lookup::DomainList domains(kList, configuration.get(kList),
+                                   subdomains(configuration, kList),
+                                   {.read_file = lookup::read_whole_file});
+  if (domains.match(domain).yes()) return 0;
+  fmt::print(stderr,
+             "{}: fatal: Flush service is not configured for destination \"{}\": {}; `barid queue "
+             "flush --domain` takes any\n",
+             name, domain, kList);
+  return EX_UNAVAILABLE;
+}
+
 int run_postqueue(Arguments arguments, std::string_view name) {
   std::string directory;
   char mode = name == "mailq" ? 'p' : '\0';
@@ -354,6 +377,9 @@ int run_postqueue(Arguments arguments, std::string_view name) {
   std::string queue_directory;
   if (const int status = find_queue_directory(directory, name, &queue_directory); status != 0) {
     return status;
+  }
+  if (mode == 's') {
+    if (const int status = check_flush_domain(directory, name, value); status != 0) return status;
   }
   if (mode == 'p' || mode == 'j') return list(queue_directory, name, {}, mode == 'j');
   QueryWords words = {{"all", "true"}};

@@ -20,6 +20,7 @@
 #include "core/lookup/table.h"
 #include "core/mail/address_list.h"
 #include "core/text/ascii.h"
+#include "core/text/base64.h"
 #include "core/text/date.h"
 #include "core/text/xtext.h"
 #include "shard/net/peer_user.h"
@@ -36,6 +37,8 @@ namespace barid::tools {
 namespace {
 
 using Arguments = std::span<const char* const>;
+
+constexpr size_t kOnceKeyBytes = 16;
 
 constexpr std::string_view kHelp = R"({0} - send the mail of programs on this host
 
@@ -259,6 +262,9 @@ std::vector<std::string> Sendmail::commands(const SendmailMessage& message,
     text::append_xtext(mail, options_.envid);
   }
   if (options_.verp) mail += options_.verp->empty() ? " XVERP" : " XVERP=" + *options_.verp;
+  // A server may store it and be killed before it says so; it then waits as a file.
+  mail += " XONCE=";
+  text::append_hex(mail, crypto::random_bytes(kOnceKeyBytes));
   std::string notify;
   static constexpr std::array<std::pair<uint8_t, std::string_view>, 4> kNames = {
       {{kNotifyNever, "NEVER"},

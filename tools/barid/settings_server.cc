@@ -312,7 +312,7 @@ std::shared_ptr<const smtp::ServerSettings> local_server_settings(
   smtp::ServerPolicy protocol = server_policy(scope, context);
   constexpr smtp::KeywordSet kOfClients =
       smtp::kKeywordXclient | smtp::kKeywordXforward | smtp::kKeywordAuth | smtp::kKeywordStarttls;
-  protocol.keywords = (protocol.keywords & ~kOfClients) | smtp::kKeywordXverp;
+  protocol.keywords = (protocol.keywords & ~kOfClients) | smtp::kKeywordXverp | smtp::kKeywordOnce;
   protocol.recipient_limit = kLocalRecipientsMax;
   protocol.hard_error_limit = kLocalRecipientsMax;  // the user is told of each bad recipient
   protocol.soft_error_limit = kLocalRecipientsMax;
