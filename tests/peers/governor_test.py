@@ -61,7 +61,7 @@ class CountingSink(Sink):
 
     def pause(self, stage, *_):
         if stage == "connect":
-            self.gate.wait(30)
+            self.gate.wait(120)
         if stage == "dot":
             time.sleep(self.delay)
 
@@ -183,10 +183,10 @@ class Governor(Scenario):
         server = self.barid(relayhost=None, disable_dns_lookups="no", dns_forwarders=f"127.0.0.1@{self.dns()}",
                             smtp_tcp_port=out.port, shard_count=1, smtp_destination_concurrency_limit=1)
         out.gate.clear()  # a slow start: all of it waits before anything is taken
-        self.submit(server, 1000, recipients=lambda n: [f"r@d{n % 200}.site.example"])
+        self.submit(server, 2000, recipients=lambda n: [f"r@d{n % 1000}.site.example"])
         out.gate.set()
-        out.wait_messages(1000)
-        served = collections.Counter({f"d{n}": 0 for n in range(200)})
+        out.wait_messages(2000)
+        served = collections.Counter({f"d{n}": 0 for n in range(1000)})
         for message in out.messages:
             served[re.match(r"r@(d\d+)\.", message.recipients[0]).group(1)] += 1
             self.assertLessEqual(max(served.values()) - min(served.values()), 1)

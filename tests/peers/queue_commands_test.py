@@ -63,6 +63,8 @@ class BadWords(Tools):
                 (["-s", "!!"], 64, 'invalid destination: "!!"'),
                 (["-i", "bad id"], 64, 'invalid message ID: "bad id"'),
                 (["-i", "1" * 9 + "0" * 3], 65, "no message 111111111000 in the queue"),
+                (["-s", "two.example"], 69, 'Flush service is not configured for destination "two.example": '
+                 "fast_flush_domains"),
                 (["-Z"], 64, 'unexpected "-Z"'), (["-i"], 64, "-i needs a value")):
             said = self.run_as(server, "postqueue", *words, status=status).stderr
             self.assertIn(text, said)
@@ -260,7 +262,7 @@ class Commands(Tools):
         server.wait_log(rf"qmgr\[\d+\]: {ids['a@one.example']}: from=<.*>, status=force-expired")
 
     def test_flush_tries_again(self):
-        server, ids = self.filled("a@one.example", "b@two.example")
+        server, ids = self.filled("a@one.example", "b@two.example", fast_flush_domains="one.example, .one.example")
         self.run_as(server, "postqueue", "-s", "one.example")
         server.wait_queue(lambda q: sorted(e["attempts"] for e in q) == [1, 2], "one tried again")
         self.run_as(server, "postqueue", "-i", ids["b@two.example"])

@@ -67,6 +67,20 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
+# Bad usage is 64 here, and 69 or 255 there.
+STATUSES = [
+    ("postqueue", "-p"), ("postqueue", "-j"), ("postqueue", "-s", "elsewhere.example"),
+    ("postsuper", "-h", "ALL", "bounce"), ("postsuper", "-d", "0Aaaaaaaa001"), ("postsuper", "-d", "x!y"),
+    ("postsuper", "-d", "ALL", "nonsense"), ("postsuper", "-Z"), ("postsuper", "-d"), ("postsuper", "-p"),
+    ("postsuper", "-sS", "deferred"), ("postcat", "-q", "0Aaaaaaaa001"), ("postcat", "-Z"), ("postcat", "-q", "a/b"),
+    ("qshape", "deferred"),
+]
+
+
+def output_of(done):
+    return (done.stdout + done.stderr).decode(errors="surrogateescape")
+
+
 class Postfix:
     """A private one. Starts only as root."""
 
@@ -92,9 +106,11 @@ class Postfix:
                        stdin=subprocess.DEVNULL, capture_output=True)
 
     def run(self, name, *words):
-        done = subprocess.run([name, "-c", str(self.conf), *words], executable=find_program(name),
-                              capture_output=True, timeout=PATIENCE)
-        return (done.stdout + done.stderr).decode(errors="surrogateescape")
+        return output_of(self.start_tool(name, *words))
+
+    def start_tool(self, name, *words):
+        return subprocess.run([name, "-c", str(self.conf), *words], executable=find_program(name),
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
 
 
 class Tools:
@@ -104,12 +120,14 @@ class Tools:
         self.server, self.port = server, server.port
 
     def run(self, name, *words):
+        return output_of(self.start_tool(name, *words))
+
+    def start_tool(self, name, *words):
         link = self.server.directory / name
         if not link.exists():
             link.symlink_to(pathlib.Path(BARID).resolve())
-        done = subprocess.run([name, "-c", str(self.server.directory), *words], executable=link,
-                              capture_output=True, timeout=PATIENCE)
-        return (done.stdout + done.stderr).decode(errors="surrogateescape")
+        return subprocess.run([name, "-c", str(self.server.directory), *words], executable=link,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
 
 
 def fill(port):
@@ -184,11 +202,12 @@ def printed(side):
         ("-r", "ALL")]))
     ids(side)  # under new ids
     out["postsuper"] += side.run("postsuper", "-d", "ALL")
+    out["status"] = "".join(f"{' '.join(words)}: {side.start_tool(*words).returncode}\n" for words in STATUSES)
     out["empty"] = side.run("postqueue", "-p") + side.run("postqueue", "-j") + side.run("qshape", "deferred")
     return out
 
 
-EQUAL = ("mailq", "qshape", "postcat-body", "postsuper", "empty")
+EQUAL = ("mailq", "qshape", "postcat-body", "postsuper", "status", "empty")
 
 
 class QueueTools(Scenario):
