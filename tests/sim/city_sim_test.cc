@@ -2,7 +2,8 @@
 // no site ever has more connections than its window, mail for a site that works moves, suspended
 // mail stays, and what was accepted ends exactly once, soon after the faults end.
 // Method: real servers, queues, governors and clients of 1 to 4 shards; scripted sites that storm,
-// greylist, defer, dawdle, flap and count connections; reloads, suspensions, expiry and power cuts;
+// greylist, defer, dawdle, flap and count connections; egress pools; reloads, suspensions, expiry
+// and power cuts;
 // windows are checked at every step.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -36,7 +37,8 @@ class Scenario {
   explicit Scenario(uint64_t seed)
       : world_({.seed = seed}),
         exact_(world_.rng.chance(500)),
-        city_(world_, ledger_, 2 + world_.rng.below(5), exact_) {
+        pools_count_(world_.rng.chance(400) ? 1 + static_cast<uint32_t>(world_.rng.below(2)) : 0),
+        city_(world_, ledger_, 2 + world_.rng.below(5), exact_, pools_count_) {
     Rng& rng = world_.rng;
     if (exact_) world_.network.faults.latency_min = world_.network.faults.latency_max;
     options_.address = kMta;
@@ -44,6 +46,7 @@ class Scenario {
     options_.shards_count = static_cast<uint16_t>(1 + rng.below(kDisks));
     options_.retry = {.minimal_backoff = 10s, .maximal_backoff = kBackoffMax};
     options_.rules = &city_;
+    options_.pools_count = pools_count_;
     options_.connect_timeout = 10s;
     options_.transport.total_concurrency = static_cast<uint32_t>(4 + rng.below(20));
     if (rng.chance(300)) {
@@ -275,6 +278,7 @@ class Scenario {
 
   World world_;
   const bool exact_;
+  const uint32_t pools_count_;
   Ledger ledger_;
   SimCity city_;
   std::array<SimDisk, kDisks> disks_;

@@ -10,8 +10,9 @@ namespace barid::sim {
 using namespace std::chrono_literals;
 using Stage = SinkScript::Stage;
 
-SimCity::SimCity(World& world, Ledger& ledger, size_t sites_count, bool exact_at_sink)
-    : world_(world), exact_at_sink_(exact_at_sink) {
+SimCity::SimCity(World& world, Ledger& ledger, size_t sites_count, bool exact_at_sink,
+                 uint32_t pools_count)
+    : world_(world), exact_at_sink_(exact_at_sink), windows_(1 + pools_count) {
   Rng& rng = world.rng;
   World::Shard& shard = world.add_shard();
   sites_.resize(sites_count);
@@ -29,13 +30,13 @@ SimCity::SimCity(World& world, Ledger& ledger, size_t sites_count, bool exact_at
     policy.dead_time = std::chrono::seconds(2 + rng.below(20));
     if (rng.chance(200)) policy.messages_per_connection = static_cast<uint32_t>(1 + rng.below(3));
     if (rng.chance(100)) policy.messages_per_second = static_cast<double>(5 + rng.below(20));
-    site.bound = policy.window.limit;
+    site.bound = policy.window.limit * windows_;
     SinkScript script{.unanswered_max = 64};
     // A site that enforces what we were told (packets that overtake each other would make it
     // wrong), and one that takes fewer until it is healed: what it turns away counts against its
     // health, as in Postfix.
     site.enforces = exact_at_sink && rng.chance(300);
-    if (site.enforces) script.connections_max = policy.window.limit;
+    if (site.enforces) script.connections_max = site.bound;
     if (!site.enforces && rng.chance(100)) {
       script.connections_max = 1;
       site.healthy_since = MonoTime::max();
@@ -121,7 +122,10 @@ void SimCity::heal(CitySite& site) {
 }
 
 void SimCity::set_limit(CitySite& site, uint32_t limit) {
-  site.bound = std::max({site.bound, limit, site.policy.window.limit});
+  site.bound = std::max({site.bound, limit * windows_, site.policy.window.limit * windows_});
+  for (auto& [pool, bound] : site.leased_bounds) {
+    bound = std::max({bound, limit, site.policy.window.limit});
+  }
   site.policy.window.limit = limit;
   site.settled = false;
   if (site.enforces) site.sink->script.connections_max = site.bound;
@@ -133,7 +137,8 @@ void SimCity::settled() {
 
 void SimCity::forget_connections() {
   for (CitySite& site : sites_) {
-    site.bound = site.policy.window.limit;
+    site.bound = site.policy.window.limit * windows_;
+    site.leased_bounds.clear();
     site.census->held_max = site.census->held;
     site.census->open_max = site.census->open;
   }
@@ -154,10 +159,18 @@ void SimCity::check_windows(const std::map<std::string, uint32_t>& leased) {
     census.open_max = census.open;
     // What was granted before the limit shrank comes back, and is not given again.
     const uint32_t limit = site.policy.window.limit;
-    const auto granted = leased.find(site.host);
-    const uint32_t now = granted == leased.end() ? 0 : granted->second;
+    uint32_t now = 0;
+    for (const auto& [key, count] : leased) {
+      if (key.substr(0, key.find('#')) != site.host) continue;
+      uint32_t& bound = site.leased_bounds.try_emplace(key, limit).first->second;
+      EXPECT_LE(count, bound) << "leases of " << key;
+      if (site.settled) bound = std::max(limit, std::min(bound, count));
+      now += count;
+    }
     EXPECT_LE(census.held, now) << "connections without a lease to " << site.host;
-    if (site.settled) site.bound = std::max({limit, census.open, std::min(site.bound, now)});
+    if (site.settled) {
+      site.bound = std::max({limit * windows_, census.open, std::min(site.bound, now)});
+    }
   }
 }
 

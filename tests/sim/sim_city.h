@@ -22,17 +22,20 @@ struct CitySite {
   SimNetwork::Census* census = nullptr;
   schedule::SitePolicy policy;  ///< what the MTA is told
   uint32_t bound = 0;           ///< what may be open: the limit, or what was before it shrank
-  bool settled = true;          ///< all shards have heard of the limit
-  bool enforces = false;        ///< turns away what is beyond the limit
-  bool gone = false;            ///< for good: its mail comes back to the sender
-  MonoTime healthy_since{};     ///< max() = something is wrong with it now
-  MonoTime moved_at{};          ///< the last progress, or that none was due
-  uint64_t seen = 0;            ///< copies and refusals at that time
+  std::map<std::string, uint32_t> leased_bounds;  ///< the same of leases, by pool
+  bool settled = true;                            ///< all shards have heard of the limit
+  bool enforces = false;                          ///< turns away what is beyond the limit
+  bool gone = false;                              ///< for good: its mail comes back to the sender
+  MonoTime healthy_since{};                       ///< max() = something is wrong with it now
+  MonoTime moved_at{};                            ///< the last progress, or that none was due
+  uint64_t seen = 0;                              ///< copies and refusals at that time
 };
 
 class SimCity final : public schedule::SiteRules {
  public:
-  SimCity(World& world, Ledger& ledger, size_t sites_count, bool exact_at_sink);
+  /// `pools_count`: the MTA's egress pools, each with a window of its own.
+  SimCity(World& world, Ledger& ledger, size_t sites_count, bool exact_at_sink,
+          uint32_t pools_count);
 
   [[nodiscard]] std::vector<CitySite>& sites() noexcept { return sites_; }
   /// All domains; those of the first site are never out of order for good.
@@ -49,7 +52,7 @@ class SimCity final : public schedule::SiteRules {
   void settled();
   void forget_connections();
 
-  /// To be called at every step, with the leases that are out, by host.
+  /// To be called at every step, with the leases that are out, by site.
   void check_windows(const std::map<std::string, uint32_t>& leased);
   void close();
   [[nodiscard]] bool idle() const;
@@ -60,6 +63,7 @@ class SimCity final : public schedule::SiteRules {
 
   World& world_;
   const bool exact_at_sink_;  // packets keep their order: the server too sees no more
+  const uint32_t windows_;    // of the MTA to a host: without a pool, and each pool's
   std::vector<CitySite> sites_;
 };
 

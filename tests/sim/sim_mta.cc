@@ -1,6 +1,7 @@
 #include "tests/sim/sim_mta.h"
 
 #include <algorithm>
+#include <string>
 
 #include "core/obs/log.h"
 #include "deliver/notice_test_names.h"
@@ -14,12 +15,24 @@
 namespace barid::sim {
 namespace {
 
+std::string pool_name(uint32_t number) { return "p" + std::to_string(number); }
+
+std::shared_ptr<const policy::EgressPools> pools_of(uint32_t count) {
+  std::string table = "inline:{";
+  for (uint32_t i = 1; i <= count; ++i) {
+    table += " {" + pool_name(i) + " = 192.0.2.1" + std::to_string(i) + "}";
+  }
+  return std::make_shared<const policy::EgressPools>(count > 0 ? table + " }" : "", "",
+                                                     lookup::OpenContext{});
+}
+
 smtp::ClientSettings client_settings(const MtaOptions& options) {
   smtp::ClientSettings settings;
   settings.machine.helo_name = "mta.example";
   settings.my_hostname = "mta.example";
   settings.destination = {.syntax = dns::DestinationSyntax::kSmtp, .port = 25};
   settings.timeouts.connect = options.connect_timeout;
+  settings.pools = pools_of(options.pools_count);
   return settings;
 }
 
@@ -123,8 +136,13 @@ struct SimMta::Node final : schedule::GovernorHost,
     if (!mta.options_.relayhost.empty()) {
       return {.transport = "smtp", .nexthop = mta.options_.relayhost};
     }
+    const size_t at = recipient.address.rfind('@');
+    uint32_t sum = 0;
+    for (const char c : recipient.address.substr(0, at)) sum += static_cast<uint8_t>(c);
+    const uint32_t pool = sum % (mta.options_.pools_count + 1);
     return {.transport = "smtp",
-            .nexthop = recipient.address.substr(recipient.address.rfind('@') + 1)};
+            .nexthop = recipient.address.substr(at + 1),
+            .pool = pool == 0 ? std::string() : pool_name(pool)};
   }
 
   SimMta& mta;

@@ -31,6 +31,8 @@ struct MtaOptions {
   const schedule::SiteRules* rules = nullptr;
   Duration connect_timeout = std::chrono::seconds(30);
   StoreFaults store;
+  /// Egress pools; recipients are spread over them and over none. Each is a site of its own.
+  uint32_t pools_count = 0;
 };
 
 class SimMta final {
@@ -46,7 +48,7 @@ class SimMta final {
 
   [[nodiscard]] size_t shards_count() const noexcept { return nodes_.size(); }
   [[nodiscard]] schedule::QueueManager& queue(size_t shard);
-  /// The connections that homes have granted, by the site's hosts.
+  /// The connections that homes have granted, by site.
   [[nodiscard]] std::map<std::string, uint32_t> leased();
   /// Messages in memory, of all shards.
   [[nodiscard]] size_t active_count();
