@@ -51,6 +51,18 @@ def listening(port):
     return False
 
 
+def processor_seconds(pid):
+    """Of a process and its children, those included that have ended and were waited for."""
+    with open(f"/proc/{pid}/stat") as stat:
+        times = stat.read().rsplit(")", 1)[1].split()[11:15]
+    total = sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            with contextlib.suppress(OSError):  # it has just ended, and is counted above next time
+                total += processor_seconds(child)
+    return total
+
+
 def make_certificate(directory, kind):
     algorithm = {"rsa": ["-newkey", "rsa:2048"],
                  "ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]}[kind]
@@ -77,6 +89,10 @@ class Barid:
         self.process = subprocess.Popen([options.barid, "serve", "-c", self.home], stdin=subprocess.DEVNULL)
         wait_until(lambda: listening(self.port), "Barid")
 
+    @property
+    def pid(self):
+        return self.process.pid
+
     def memory(self):
         with open(f"/proc/{self.process.pid}/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
@@ -98,6 +114,7 @@ class Direct:
         self.process = subprocess.Popen([options.bench, "sink", f"127.0.0.1:{self.port}", "--tls", "starttls",
                                          "--tls-chain", chain], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         wait_until(lambda: listening(self.port), "the sink")
+        self.pid = self.process.pid
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -137,6 +154,7 @@ class Postfix:
         (self.home / "conf/master.cf").write_text("\n".join(lines) + "\n")
         subprocess.run(["postfix", "-c", self.home / "conf", "start"], check=True, capture_output=True, timeout=60)
         wait_until(lambda: listening(self.port), "Postfix")
+        self.pid = int((self.home / "queue/pid/master.pid").read_text())
 
     def stop(self):
         subprocess.run(["postfix", "-c", self.home / "conf", "abort"], capture_output=True, timeout=60)
@@ -190,7 +208,7 @@ def main():
     options = parser.parse_args()
     programs = options.programs or ROOT / "build" / options.build / "bin"
     options.barid, options.bench = programs / "barid", programs / "barid-bench"
-    rates = {}
+    rates, costs = {}, {}
     with tempfile.TemporaryDirectory(prefix="tls-numbers-") as name:
         directory = pathlib.Path(name)
         key, certificate = make_certificate(directory, options.key)
@@ -208,16 +226,22 @@ def main():
             for number in range(1, options.rounds + 1):
                 for workload, arguments in WORKLOADS.items():
                     for server in servers:
-                        rate = rate_of(load(options, server, *arguments))
+                        before = processor_seconds(server.pid)
+                        report = load(options, server, *arguments)
+                        cost = (processor_seconds(server.pid) - before) / max(report["accepted"], 1)
+                        rate = rate_of(report)
                         rates.setdefault((server.name, workload), []).append(rate)
+                        costs.setdefault((server.name, workload), []).append(cost)
                         print(json.dumps({"round": number, "server": server.name, "workload": workload,
-                                          "messages_per_second": round(rate)}), flush=True)
+                                          "messages_per_second": round(rate),
+                                          "server_microseconds": round(cost * 1e6)}), flush=True)
     medians = {f"{server}: {workload}": round(statistics.median(values)) for (server, workload), values in rates.items()}
 
     def ratio(one, other):
         return [round(a / b, 2) for a, b in zip(rates[one], rates[other])] if other in rates else None
 
-    print(json.dumps({"medians": medians,
+    spent = {f"{server}: {workload}": round(statistics.median(values) * 1e6) for (server, workload), values in costs.items()}
+    print(json.dumps({"medians": medians, "processor time of the server, microseconds a message": spent,
                       "new handshakes, barid to postfix": ratio(("barid", "new handshakes"), ("postfix", "new handshakes")),
                       "new handshakes, barid to direct": ratio(("barid", "new handshakes"), ("direct", "new handshakes")),
                       "TLS to plaintext, barid": ratio(("barid", "kept connections, TLS"),

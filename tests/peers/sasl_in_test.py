@@ -13,11 +13,12 @@ import re
 import smtplib
 import subprocess
 import sys
+import threading
 import unittest
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from barid_harness import BARID, Scenario, find_program, free_port, wait_until  # noqa: E402
+from barid_harness import BARID, RawClient, Scenario, find_program, free_port, wait_until  # noqa: E402
 from tls_support import Authority  # noqa: E402
 
 
@@ -137,6 +138,31 @@ class Sasl(Scenario):
         self.assertEqual(code, 450, text)
         self.assertIn("too many AUTH commands", text)
         server.wait_log(r"warning: AUTH command rate limit exceeded: 6 from")
+
+    def test_wrong_passwords_at_rate(self):
+        """Many clients guess at once: each gets its answer, and who knows the password still gets in."""
+        server = self.server()
+        answers, stop = [], threading.Event()
+
+        def guess():
+            while not stop.is_set():
+                with RawClient(server.port) as client:
+                    for _ in range(5):
+                        answers.append(client.command(f"AUTH PLAIN {plain('alice', 'guess')}")[0])
+
+        guessers = [threading.Thread(target=guess) for _ in range(12)]
+        for one in guessers:
+            one.start()
+        try:
+            for _ in range(10):
+                with RawClient(server.port) as client:
+                    client.command(f"AUTH PLAIN {plain('alice', self.password)}", 235)
+            wait_until(lambda: len(answers) >= 300, "300 guesses are answered")
+        finally:
+            stop.set()
+            for one in guessers:
+                one.join()
+        self.assertEqual(set(answers), {535})
 
     def test_senders_belong_to_their_logins(self):
         server = self.server(smtpd_sender_login_maps=self.table("owners", "a@own.example alice", "b@own.example bob"),
