@@ -87,14 +87,14 @@ bool parse_binary(std::string_view bytes, ProxyHeader* header) {
 ProxyParse parse_proxy_header(std::string_view input, ProxyHeader* header, size_t* consumed) {
   if (input.starts_with(kText)) {
     const std::string_view head = input.substr(0, kTextBytesMax);
-    const size_t end = head.find("\r\n");
-    if (end == std::string_view::npos) {
-      const bool full = head.size() == kTextBytesMax;
-      return full || head.find('\n') != std::string_view::npos ? ProxyParse::kMalformed
-                                                               : ProxyParse::kNeedMore;
+    const size_t feed = head.find('\n');
+    if (feed == std::string_view::npos) {
+      return head.size() == kTextBytesMax ? ProxyParse::kMalformed : ProxyParse::kNeedMore;
     }
-    *consumed = end + 2;
-    return parse_text(head.substr(0, end), header) ? ProxyParse::kDone : ProxyParse::kMalformed;
+    if (head[feed - 1] != '\r') return ProxyParse::kMalformed;  // whatever comes behind it
+    *consumed = feed + 1;
+    return parse_text(head.substr(0, feed - 1), header) ? ProxyParse::kDone
+                                                        : ProxyParse::kMalformed;
   }
   if (kText.starts_with(input) || kSignature.starts_with(input)) return ProxyParse::kNeedMore;
   if (!input.starts_with(kSignature)) return ProxyParse::kMalformed;

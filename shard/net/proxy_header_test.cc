@@ -34,6 +34,8 @@ std::vector<Row> rows() {
       {"v1 TCP6", "PROXY TCP6 2001:db8::1 2001:db8::2 12345 25\r\n", "[2001:db8::1]:12345"},
       {"v1 unknown", "PROXY UNKNOWN\r\n", "local"},
       {"v1 unknown with words", "PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n", "local"},
+      {"v1 LF before the end", "PROXY UNKNOWN 1\n\r\n", ""},
+      {"v1 CR before the end", "PROXY UNKNOWN 1\r1\r\n", "local"},
       {"v1 wrong family", "PROXY TCP6 192.0.2.1 198.51.100.1 1 2\r\n", ""},
       {"v1 no port", "PROXY TCP4 192.0.2.1 198.51.100.1 1\r\n", ""},
       {"v1 large port", "PROXY TCP4 192.0.2.1 198.51.100.1 65536 25\r\n", ""},
