@@ -4,10 +4,11 @@
 Each round starts a fresh server for each way in and sends as fast as the server accepts, 5 KB a
 message, 50 connections, to a relay that never greets: SMTP with pipelining, POST /emails, POST
 /emails/batch. Then single POSTs at half the rate that was reached, whose time is compared with
-what fdatasync takes on the same disk. Prints one line of JSON a measurement, then the verdict;
-the exit code is 1 if a goal is missed.
+what fdatasync takes on the same disk. Last the same mail with and without a dead webhook for which
+100,000 events wait (webhook_backlog.py). Prints one line of JSON a measurement, then the verdict; the
+exit code is 1 if a goal is missed.
 
-    bench/http_numbers.py [--build release] [--rounds 3] [--seconds 5] [--directory DIR]
+    bench/http_numbers.py [--build release] [--rounds 3] [--seconds 5] [--directory DIR] [--without backlog]
 """
 
 import argparse
@@ -23,8 +24,11 @@ import sys
 import tempfile
 import time
 
+import webhook_backlog
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 POST_SHARE_MIN, BATCH_SHARE_MIN, SYNCS_MAX = 0.8, 1.5, 3.0
+BACKLOG_SHARE_MIN, BACKLOG_MIB_MAX = 0.95, 20.0
 WAYS = {"smtp": [], "post": ["--http"], "batch": ["--http", "--batch", "100"]}
 
 
@@ -71,7 +75,8 @@ class Server:
                 "mydestination": "", "mynetworks": "127.0.0.0/8", "inet_protocols": "ipv4",
                 "disable_dns_lookups": "yes", "smtpd_peername_lookup": "no",
                 "smtpd_client_connection_count_limit": 0, "relayhost": f"[127.0.0.1]:{relay.port}",
-                "maillog_file": self.directory / "log", "maillog_file_prefixes": self.directory}
+                # Deliveries wait for a greeting that never comes: nothing that a stop should wait for.
+                "shutdown_timeout": "1s", "maillog_file": self.directory / "log", "maillog_file_prefixes": self.directory}
         (self.directory / "main.cf").write_text("".join(f"{k} = {v}\n" for k, v in main.items()))
         (self.directory / "master.cf").write_text(
             f"127.0.0.1:{self.ports['smtp']} inet n - n - - smtpd\n"
@@ -131,6 +136,28 @@ def measure(options, relay, way, *more):
     return row
 
 
+def measure_backlog(options, is_dead):
+    program = str(ROOT / "build" / options.build / "bin/barid")
+    seconds, memory = webhook_backlog.run(program, is_dead, options.directory)
+    row = {"way": "dead webhook" if is_dead else "no webhook",
+           "messages_per_second": round(webhook_backlog.EMAILS / seconds), "server_mib": round(memory, 1)}
+    print(json.dumps(row), flush=True)
+    return row
+
+
+def backlog_goals(options):
+    """Alternately, so that both see the same machine."""
+    alone, dead = [], []
+    for _ in range(options.rounds):
+        alone.append(measure_backlog(options, False))
+        dead.append(measure_backlog(options, True))
+    share = median(dead, "messages_per_second") / median(alone, "messages_per_second")
+    more = median(dead, "server_mib") - median(alone, "server_mib")
+    return [(f"mail beside a dead webhook with {2 * webhook_backlog.EMAILS} events: {share:.2f} of the rate without",
+             share >= BACKLOG_SHARE_MIN, f"at least {BACKLOG_SHARE_MIN}"),
+            (f"memory of those events: {more:.1f} MiB", more < BACKLOG_MIB_MAX, f"under {BACKLOG_MIB_MAX:.0f}")]
+
+
 def median(rows, key):
     return statistics.median(row[key] for row in rows)
 
@@ -142,6 +169,7 @@ def main():
     parser.add_argument("--sessions", type=int, default=50, help="connections (default 50)")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--directory", default=None, help="on the disk to be measured (default: the temporary directory)")
+    parser.add_argument("--without", choices=["backlog"], default=None, help="leave this part out")
     options = parser.parse_args()
     relay, rows = HeldRelay(), {way: [] for way in WAYS}
     for _ in range(options.rounds):
@@ -162,6 +190,8 @@ def main():
          rates["batch"] >= BATCH_SHARE_MIN * rates["smtp"], f"at least {BATCH_SHARE_MIN}"),
         (f"p99 of a POST at half load: {p99:.2f} ms is {p99 / sync:.1f} times fdatasync's {sync:.2f} ms",
          p99 < SYNCS_MAX * sync, f"under {SYNCS_MAX}")]
+    if options.without != "backlog":
+        goals += backlog_goals(options)
     for text, met, goal in goals:
         print(f"{'met   ' if met else 'MISSED'} {text} (goal: {goal})")
     print("server CPU a message, us: " + ", ".join(f"{way} {median(rows[way], 'server_cpu_us'):.1f}" for way in WAYS))

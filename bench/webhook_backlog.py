@@ -80,8 +80,9 @@ class Server:
         self.process.wait()
 
 
-def run(program, with_webhook):
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="barid-backlog-"))
+def run(program, with_webhook, where=None):
+    """(seconds, MiB) of one run in a new directory under `where`."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="barid-backlog-", dir=where))
     server = Server(program, directory)
     try:
         if with_webhook:

@@ -178,7 +178,10 @@ rt::Task<bool> Connection::dispatch() {
                      .patience = settings_.timeout});
   const Router::Match match = router_.match(request);
   if (match.handler != nullptr) {
-    co_await match.handler->call(match.handler->object, exchange);
+    RouteGuard* guard = match.handler->guard;
+    bool admitted = true;
+    if (guard != nullptr) admitted = co_await guard->admit(exchange);
+    if (admitted) co_await match.handler->call(match.handler->object, exchange);
   } else if (match.allow.empty()) {
     co_await exchange.refuse(
         {.status = 404, .name = "not_found", .message = "there is no such resource"});

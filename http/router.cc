@@ -15,6 +15,7 @@ bool takes_rest(std::string_view segment) noexcept { return segment.ends_with(".
 void Router::add(Method method, std::string_view pattern, Handler handler) {
   BARID_ASSERT(pattern.starts_with('/'));
   Route route{.method = method, .pattern = pattern, .handler = handler};
+  route.handler.guard = guard_;
   pattern.remove_prefix(1);
   while (!pattern.empty()) {
     const size_t slash = pattern.find('/');

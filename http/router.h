@@ -17,10 +17,19 @@ namespace barid::http {
 
 class Exchange;
 
+/// Asked before the handlers of routes that were added under it.
+class RouteGuard {
+ public:
+  virtual ~RouteGuard() = default;
+  /// False: it has answered the request itself.
+  virtual rt::Task<bool> admit(Exchange& exchange) = 0;
+};
+
 /// A member function bound to its object, without an allocation.
 struct Handler {
   void* object = nullptr;
   rt::Task<void> (*call)(void* object, Exchange& exchange) = nullptr;
+  RouteGuard* guard = nullptr;  ///< set by the router; null: everybody may call it
 };
 
 template <auto kMember, typename T>
@@ -35,6 +44,9 @@ class Router {
   /// `pattern`: segments are literal or `{name}`; `{name...}` at the end takes all that is left.
   /// Static text: the router keeps views of it.
   void add(Method method, std::string_view pattern, Handler handler);
+
+  /// For routes added from now on; it outlives the router. Null: none.
+  void set_guard(RouteGuard* guard) noexcept { guard_ = guard; }
 
   struct Match {
     const Handler* handler = nullptr;  ///< null: no such route
@@ -54,6 +66,7 @@ class Router {
   };
   [[nodiscard]] static bool matches(const Route& route, const Target& target) noexcept;
   std::vector<Route> routes_;
+  RouteGuard* guard_ = nullptr;
 };
 
 }  // namespace barid::http

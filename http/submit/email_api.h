@@ -57,6 +57,7 @@ struct EmailApiEnv {
   SuppressionFilter& suppressions;
   const StoreDirectory& stores;
   SubmitHost& host;
+  const std::string& tracking_key;
 };
 
 struct EmailApiSettings {
@@ -65,16 +66,22 @@ struct EmailApiSettings {
   uint64_t message_bytes_max = 0;  ///< message_size_limit; 0 = none
   uint32_t batch_max = 1000;       ///< http_batch_limit
   std::vector<std::string> pools;  ///< that `pool` may name, sorted
+  std::string tracking_base_url;   ///< empty = `track` is refused
 };
 
 class EmailApi {
  public:
   EmailApi(const EmailApiEnv& env, EmailApiSettings settings)
-      : env_(env), settings_(std::move(settings)) {}
+      : env_(env),
+        settings_(std::move(settings)),
+        links_(settings_.tracking_base_url, env.tracking_key) {}
 
   void add_routes(Router& router);
   /// Requests under way keep the principal that they have.
-  void reload(EmailApiSettings settings) { settings_ = std::move(settings); }
+  void reload(EmailApiSettings settings) {
+    settings_ = std::move(settings);
+    links_ = TrackingLinks(settings_.tracking_base_url, env_.tracking_key);
+  }
 
  private:
   /// One message ready for the queue.
@@ -155,8 +162,11 @@ class EmailApi {
   void stage_suppressed(const Email& email, const Principal& principal);
   void append_received(Content& content, QueueId id, const std::vector<Mailbox>& recipients) const;
 
+  void track(const Email& email, std::string_view recipient, Composition* composition) const;
+
   EmailApiEnv env_;
   EmailApiSettings settings_;
+  TrackingLinks links_;
 };
 
 }  // namespace barid::http

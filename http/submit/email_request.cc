@@ -126,8 +126,8 @@ class Reader {
 
   /// What a whole message has in it already.
   void refuse_beside_raw() {
-    for (const std::string_view name :
-         {"html", "text", "attachments", "headers", "reply_to", "replyTo", "unsubscribe"}) {
+    for (const std::string_view name : {"html", "text", "attachments", "headers", "reply_to",
+                                        "replyTo", "unsubscribe", "track"}) {
       if (find(name) != nullptr) fail(invalid(std::string(name), "cannot be given beside `raw`"));
     }
   }
@@ -262,6 +262,7 @@ class Reader {
     if (email_.pool.size() > 64) return fail(invalid("pool", "is too long"));
     read_tags();
     read_unsubscribe();
+    read_track();
     if (const JsonValue* metadata = find("metadata"); metadata != nullptr) {
       if (!metadata->is_object()) return fail(invalid("metadata", "must be an object"));
       email_.metadata.clear();
@@ -303,6 +304,22 @@ class Reader {
     composition.unsubscribe_one_click = one_click != nullptr
                                             ? one_click->boolean
                                             : composition.unsubscribe_url.starts_with("https://");
+  }
+
+  void read_track() {
+    const JsonValue* track = find("track");
+    if (track == nullptr) return;
+    if (!track->is_object()) return fail(invalid("track", "must be an object"));
+    const auto wish = [&](std::string_view name, bool* wanted) {
+      const JsonValue* member = track->find(name);
+      if (member == nullptr || member->is_null()) return;
+      if (member->kind != JsonValue::Kind::kBool) {
+        return fail(invalid(fmt::format("track.{}", name), "must be true or false"));
+      }
+      *wanted = member->boolean;
+    };
+    wish("opens", &email_.track.opens);
+    wish("clicks", &email_.track.clicks);
   }
 
   void read_recipients() {

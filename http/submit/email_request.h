@@ -13,6 +13,7 @@
 #include "core/mail/envelope.h"
 #include "http/message.h"
 #include "http/submit/json.h"
+#include "http/submit/tracking.h"
 
 namespace barid::http {
 
@@ -38,6 +39,7 @@ struct EmailRequest {
   std::optional<WallTime> scheduled_at;
   WallTime expires_at{};
   std::string pool;
+  TrackWish track;
   std::string return_path;  ///< empty = the address of `from`
 };
 

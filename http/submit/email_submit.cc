@@ -198,6 +198,12 @@ std::optional<ApiError> EmailApi::read(const JsonValue& value, const Principal& 
                     .message = fmt::format("Invalid `pool`: there is no pool \"{}\"", request.pool),
                     .param = "pool"};
   }
+  if (request.track.any() && !links_.enabled()) {
+    return ApiError{.status = 422,
+                    .name = "validation_error",
+                    .message = "Invalid `track`: tracking_base_url is not set here",
+                    .param = "track"};
+  }
   if (principal.from_domains.empty()) return std::nullopt;
   std::string domain;
   text::append_lower(domain, request.composition.from.domain);
@@ -308,6 +314,7 @@ std::optional<ApiError> EmailApi::prepare(const Principal& principal,
       });
       if (!known) once.push_back(mailbox);
     }
+    track(*email, once.size() == 1 ? once.front().address() : "", &composition);
     if (auto error = add(composition, once, {})) return error;
   }
   for (size_t i = 0; i < request.recipients.size(); ++i) {
@@ -315,6 +322,7 @@ std::optional<ApiError> EmailApi::prepare(const Principal& principal,
     Composition merged;
     if (auto error = merge(composition, recipient, i, &merged)) return error;
     if (i > 0) merged.message_id = fmt::format("{}.{}@{}", email->id, i, composition.from.domain);
+    track(*email, recipient.mailbox.address(), &merged);
     if (auto error = add(merged, {recipient.mailbox}, recipient.metadata)) return error;
   }
   facts.recipients.insert(facts.recipients.end(), email->suppressed.begin(),
@@ -326,6 +334,17 @@ std::optional<ApiError> EmailApi::prepare(const Principal& principal,
   composition.text.reset();
   request.raw.reset();
   return std::nullopt;
+}
+
+/// `recipient`: of the copy; empty = it has several.
+void EmailApi::track(const Email& email, std::string_view recipient,
+                     Composition* composition) const {
+  const TrackWish wish = email.request.track;
+  if (!wish.any() || !composition->html) return;
+  composition->html = links_.prepare(
+      *composition->html,
+      {.email_id = email.id, .recipient = recipient, .untouched = composition->unsubscribe_url},
+      wish);
 }
 
 /// Fills the last of `email->messages`.

@@ -35,18 +35,6 @@ class Events final : public queue::Store::Visitor {
   size_t seen_ = 0;  // of other tenants
 };
 
-std::optional<JsonValue> load_email(const std::vector<const queue::Store*>& stores,
-                                    std::string_view email_id) {
-  const auto id = parse_email_id(email_id);
-  if (!id) return std::nullopt;
-  const auto key = id->key();
-  for (const queue::Store* store : stores) {
-    const Result<std::string> stored = store->get(queue::Family::kEmails, {key.data(), key.size()});
-    if (stored.ok()) return parse_json(*stored);
-  }
-  return std::nullopt;
-}
-
 /// `[{"name","value"}]` as an object.
 void append_tags(std::string& out, const JsonValue* tags) {
   out += ",\"tags\":{";
@@ -70,6 +58,18 @@ void append_email(std::string& out, const JsonValue& record) {
 }
 
 }  // namespace
+
+std::optional<JsonValue> load_email(const std::vector<const queue::Store*>& stores,
+                                    std::string_view email_id) {
+  const auto id = parse_email_id(email_id);
+  if (!id) return std::nullopt;
+  const auto key = id->key();
+  for (const queue::Store* store : stores) {
+    const Result<std::string> stored = store->get(queue::Family::kEmails, {key.data(), key.size()});
+    if (stored.ok()) return parse_json(*stored);
+  }
+  return std::nullopt;
+}
 
 void append_bounce(std::string& event, BounceClass klass, std::string_view reply,
                    std::string_view diagnostic) {
@@ -127,8 +127,9 @@ std::string view_event(const std::vector<const queue::Store*>& stores, std::stri
     out += "],\"recipient\":";
     text::append_json_string(out, recipient);
   }
-  for (const std::string_view name : {"queue_id", "relay", "reply", "dsn", "attempts", "reason",
-                                      "bounce", "complaint", "failed", "suppressed"}) {
+  for (const std::string_view name :
+       {"queue_id", "relay", "reply", "dsn", "attempts", "reason", "bounce", "complaint", "failed",
+        "suppressed", "open", "click"}) {
     if (event.find(name) != nullptr) append_json_member(out, event, name);
   }
   out += "}}";

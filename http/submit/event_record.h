@@ -22,6 +22,10 @@ inline constexpr std::array<std::string_view, 11> kEventTypes = {
     "email.opened",    "email.clicked",    "suppression.added"};
 [[nodiscard]] bool is_event_type(std::string_view name) noexcept;
 
+/// The record of an email as kept; nullopt if it was let go or cannot be read.
+[[nodiscard]] std::optional<JsonValue> load_email(const std::vector<const queue::Store*>& stores,
+                                                  std::string_view email_id);
+
 /// `,"bounce":{…}` of an email.bounced.
 void append_bounce(std::string& event, BounceClass klass, std::string_view reply,
                    std::string_view diagnostic);

@@ -9,8 +9,9 @@ namespace barid::queue {
 namespace {
 
 // Ids are reserved this far ahead, so that the mark is written rarely and a clock that steps back,
-// or a restart before the time is reached, cannot give an id twice.
-constexpr uint64_t kReserveMicros = 60'000'000;
+// or a restart before the time is reached, cannot give an id twice. After a restart ids are that
+// far ahead of the clock, and readers of events, who go by ids, wait for it.
+constexpr uint64_t kReserveMicros = 2'000'000;
 constexpr uint64_t kContentReserveMax = 16 * kContentChunkBytes;
 
 std::string_view view(const std::array<char, QueueId::kKeyBytes>& key) noexcept {
@@ -196,6 +197,7 @@ void Partition::quarantine(Family from, std::string_view key, std::string_view r
   if (!writable()) return;  // found again at the next start
   put_one(Family::kCorrupt, key, record);
   store_.erase(from, key);
+  --gained_count_;
 }
 
 // --- decisions of the store
@@ -236,6 +238,7 @@ void Partition::on_commit(uint64_t number, Status status) {
       }
       lost_.push_back(std::move(change));
     } else if (change.kind == Change::Kind::kAccept) {
+      ++gained_count_;
       if (change.message) {
         events_.on_accepted(std::move(change.message));
       } else {
@@ -244,6 +247,7 @@ void Partition::on_commit(uint64_t number, Status status) {
     } else if (change.kind == Change::Kind::kRewrite) {
       events_.on_filed(change.id, change.filed_under, change.due);
     } else if (change.kind == Change::Kind::kRemove) {
+      --gained_count_;
       events_.on_removed(change.id);
     } else if (change.kind == Change::Kind::kUndo) {
       events_.on_undone(change.id);

@@ -68,6 +68,8 @@ class Partition final : private Store::Listener {
 
   /// False while the store is failed: answer 452, do not stage.
   [[nodiscard]] bool writable() const noexcept { return store_.writable(); }
+  /// Messages that came since the start less those that went, as committed.
+  [[nodiscard]] int64_t gained_count() const noexcept { return gained_count_; }
 
   /// Puts a new message into the open group. `to_memory`: it goes to the schedule when durable;
   /// else it is stored as due at `message->due` under `filed_under`, and dropped from memory.
@@ -156,6 +158,7 @@ class Partition final : private Store::Listener {
   uint64_t failed_to_group_ = 0;
   Error failure_{};
   bool failure_told_ = false;
+  int64_t gained_count_ = 0;
 
   std::deque<Group> groups_;  // undecided, in order; the last one may be open
   std::vector<Group> spare_;  // emptied, for reuse

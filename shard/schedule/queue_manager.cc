@@ -371,7 +371,10 @@ void QueueManager::on_store_recovered() {
 
 rt::Task<Code> QueueManager::shut_down(MonoTime deadline) {
   stopping_ = true;
-  for (const std::unique_ptr<Source>& source : partitions_) source->cancel();
+  for (const std::unique_ptr<Source>& source : partitions_) {
+    source->cancel();
+    source->census.stopped.store(true, std::memory_order_relaxed);
+  }
   const Code drained = co_await dispatcher_.drain(deadline);
   const Code joined = co_await scope_.join(deadline);
   co_return drained != Code::kOk ? drained : joined;

@@ -11,6 +11,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -148,12 +149,21 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   /// in memory.
   [[nodiscard]] std::vector<std::string> stored_destinations() const;
   [[nodiscard]] bool recovering() const noexcept { return recovering_count_ > 0; }
+  /// Messages on disk, in whatever state; nullopt until those of an earlier process are counted.
+  [[nodiscard]] std::optional<uint64_t> queued_count() const noexcept;
 
   /// Lets running deliveries end and stops all background work; kTimeout if that takes too long.
   rt::Task<Code> shut_down(MonoTime deadline);
 
  private:
   friend class QueueOperation;
+  /// How many messages an earlier process left in a partition.
+  struct Census {
+    std::atomic<bool> begun{false};  ///< what is removed from now on is counted all the same
+    std::atomic<bool> stopped{false};
+    uint64_t found_count = 0;
+    bool known = false;
+  };
   /// One partition with what waits in it.
   struct Source final : rt::Timer {
     Source(QueueManager& owner, queue::Partition& p, rt::Offload& offload)
@@ -165,6 +175,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
     Backlog backlog;
     uint64_t id_mark = 0;
     bool loading = false;
+    Census census;
   };
 
   // queue_manager.cc
@@ -239,6 +250,9 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   void release(queue::Message& message);
   rt::Task<void> requeue(queue::Message* message);
   void replace(queue::Message& message, ContentRef content);
+
+  // queue_manager_census.cc
+  rt::Task<void> count_queued(Source* source);
 
   // queue_manager_load.cc
   rt::Task<void> recover(Source* source);

@@ -16,6 +16,7 @@ namespace {
 constexpr uint32_t kLoadBatch = 200;  // messages per read
 constexpr uint32_t kDestinationBatch = 2000;
 constexpr Duration kReadPatience = std::chrono::minutes(5);
+constexpr Duration kCensusPause = std::chrono::milliseconds(1);
 constexpr Duration kRetryPause = std::chrono::seconds(1);
 constexpr size_t kDestinationFloor = 64;  // jobs of one destination, however little room there is
 constexpr Duration kWaitMax = std::chrono::hours(1);  // then the wall clock is looked at again
@@ -57,12 +58,17 @@ rt::Task<void> QueueManager::recover(Source* source) {
   QueueId from{};
   std::string destination;
   bool fresh_done = false;
+  scope_.spawn(count_queued(source));
+  while (!stopping_ && !source->census.begun.load(std::memory_order_acquire)) {
+    co_await rt::Sleep(reactor_, reactor_.now() + kCensusPause);
+  }
   while (!stopping_) {
     const MonoTime deadline = reactor_.now() + kReadPatience;
     if (!fresh_done) {
       const auto batch =
           co_await source->reader.load_fresh(from, source->id_mark, kLoadBatch, deadline);
       if (batch.ok()) {
+        source->census.found_count += batch->size();
         for (const RawRecord& raw : *batch) adopt(*source, Family::kFresh, raw);
         fresh_done = batch->size() < kLoadBatch;
         if (!batch->empty()) from = QueueId{.micros = batch->back().id.micros + 1};

@@ -18,6 +18,35 @@ TEST_F(QueueManagerTest, DeliveredIsRemoved) {
   EXPECT_NE(node->log_text.find(": removed"), std::string::npos);
 }
 
+TEST_F(QueueManagerTest, KnowsHowManyMessagesThereAre) {
+  using Count = std::optional<uint64_t>;
+  EXPECT_EQ(node->manager.queued_count(), std::nullopt);  // not counted yet
+  run_for(1s);
+  EXPECT_EQ(node->manager.queued_count(), Count(0));
+  node->agent.answers = {{"later@b.example", Disposition::kDeferred}};
+  node->agent.work = 10s;
+  node->stage("s@a.example", {"now@b.example"});
+  node->stage("s@a.example", {"later@b.example"});
+  node->stage("s@a.example", {"later@b.example"});
+  run_for(1s);
+  EXPECT_EQ(node->manager.queued_count(), Count(3));
+  run_for(40s);
+  EXPECT_EQ(node->manager.queued_count(), Count(2));
+  node->store.fail_next_commit();
+  node->stage("s@a.example", {"now@b.example"});  // refused
+  run_for(40s);
+  EXPECT_EQ(node->manager.queued_count(), Count(2));
+  start(2);
+  node->agent.work = 0s;
+  node->stage("s@a.example", {"now@b.example"});
+  run_for(10s);
+  EXPECT_EQ(node->manager.queued_count(), Count(2));
+  node->agent.answers.clear();
+  run_for(2h);
+  EXPECT_EQ(node->manager.queued_count(), Count(0));
+  expect_empty_disk();
+}
+
 TEST_F(QueueManagerTest, RecipientsArePackedByDestinationAndLimit) {
   node->stage("s@a.example",
               {"1@b.example", "2@b.example", "x@c.example", "3@b.example", "4@b.example"});

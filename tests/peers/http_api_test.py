@@ -132,6 +132,15 @@ class Requests(HttpApi):
         self.assertEqual(len(self.out.messages), 1005)
         self.assertLess(self.syncs() - before, 900)
 
+    def test_a_thousand_messages_are_one_group(self):
+        """Scheduled ones, so that no delivery syncs anything meanwhile."""
+        later = {**PLAIN, "scheduled_at": "in 1 hour"}
+        self.assertEqual(self.post([later] * 10, "/emails/batch")[0], 200)  # reserves ids
+        before = self.syncs()
+        status, answer, _ = self.post([later] * 1000, "/emails/batch")
+        self.assertEqual((status, len(answer["data"])), (200, 1000))
+        self.assertLessEqual(self.syncs() - before, 2)  # one, and perhaps one of the sweeper
+
     def syncs(self):
         text = self.ask("GET", "/metrics")[1]
         return sum(int(line.rsplit(" ", 1)[1]) for line in text.splitlines()

@@ -9,6 +9,7 @@ void AdminApi::add_routes(http::Router& router) {
   using http::Method;
   queue_.add_routes(router);
   suspensions_.add_routes(router);
+  settings_.add_routes(router);
   shape_.add_routes(router);
   trace_.add_routes(router);
   router.add(Method::kGet, "/admin/v1/status", http::handler<&AdminApi::show_status>(*this));

@@ -17,6 +17,7 @@
 #include "http/exchange.h"
 #include "http/router.h"
 #include "tools/barid/admin_queue.h"
+#include "tools/barid/admin_settings.h"
 #include "tools/barid/admin_suspensions.h"
 #include "tools/barid/shape_api.h"
 #include "tools/barid/shard_gather.h"
@@ -32,6 +33,7 @@ class AdminApi {
         shards_(shards),
         queue_(inside),
         suspensions_(inside),
+        settings_(inside),
         shape_(inside),
         trace_(inside) {}
 
@@ -47,6 +49,7 @@ class AdminApi {
   std::vector<Shard*> shards_;
   AdminQueue queue_;
   AdminSuspensions suspensions_;
+  AdminSettings settings_;
   ShapeApi shape_;
   TraceApi trace_;
 };

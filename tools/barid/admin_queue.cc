@@ -68,6 +68,9 @@ void AdminQueue::add_routes(http::Router& router) {
   router.add(Method::kPost, "/admin/v1/queue/{action}", http::handler<&AdminQueue::act>(*this));
   router.add(Method::kGet, "/admin/v1/destinations",
              http::handler<&AdminQueue::destinations>(*this));
+  router.add(Method::kGet, "/admin/v1/holds", http::handler<&AdminQueue::list_holds>(*this));
+  router.add(Method::kPost, "/admin/v1/holds", http::handler<&AdminQueue::hold>(*this));
+  router.add(Method::kDelete, "/admin/v1/holds", http::handler<&AdminQueue::release>(*this));
   router.add(Method::kGet, "/admin/v1/queue_counts", http::handler<&AdminQueue::count>(*this));
 }
 
@@ -81,14 +84,25 @@ rt::Task<AdminQueue::Active> AdminQueue::active_ids() {
 
 // --- listing
 
-rt::Task<void> AdminQueue::list(http::Exchange& exchange) {
+rt::Task<void> AdminQueue::list(http::Exchange& exchange) { return list_queue(exchange, {}); }
+
+rt::Task<void> AdminQueue::list_holds(http::Exchange& exchange) {
+  return list_queue(exchange, "hold");
+}
+
+/// `state`: of those in that one only; empty = whatever the query says.
+rt::Task<void> AdminQueue::list_queue(http::Exchange& exchange, std::string_view state) {
   Listing listing{.now = shard_reactor(inside_).wall_now()};
+  if (!state.empty()) static_cast<void>(listing.filter.add("state", state));
   for (const auto& [name, value] : exchange.request().target.query) {
     if (name == "progress" && value == "true") {
       listing.tells_progress = true;
       continue;
     }
-    if (std::string problem = listing.filter.add(name, value); !problem.empty()) {
+    std::string problem = !state.empty() && name == "state"
+                              ? fmt::format("state: it is \"{}\" here", state)
+                              : listing.filter.add(name, value);
+    if (!problem.empty()) {
       co_await exchange.refuse(bad_request(std::move(problem)));
       co_return;
     }
@@ -256,7 +270,19 @@ rt::Task<void> AdminQueue::act(http::Exchange& exchange) {
     co_await exchange.refuse({.status = 404, .name = "not_found", .message = "no such action"});
     co_return;
   }
-  OperationRequest request{.action = *action};
+  co_await act_on(exchange, *action);
+}
+
+rt::Task<void> AdminQueue::hold(http::Exchange& exchange) {
+  return act_on(exchange, QueueAction::kHold);
+}
+
+rt::Task<void> AdminQueue::release(http::Exchange& exchange) {
+  return act_on(exchange, QueueAction::kRelease);
+}
+
+rt::Task<void> AdminQueue::act_on(http::Exchange& exchange, QueueAction action) {
+  OperationRequest request{.action = action};
   if (std::string problem = read_action_query(exchange.request().target, &request);
       !problem.empty()) {
     co_await exchange.refuse(bad_request(std::move(problem)));

@@ -42,11 +42,16 @@ class AdminQueue {
   struct Found;
 
   rt::Task<void> list(http::Exchange& exchange);
+  rt::Task<void> list_holds(http::Exchange& exchange);
+  rt::Task<void> list_queue(http::Exchange& exchange, std::string_view state);
+  rt::Task<void> hold(http::Exchange& exchange);
+  rt::Task<void> release(http::Exchange& exchange);
   rt::Task<bool> list_store(http::Exchange& exchange, const queue::Store* store, Listing* listing);
   rt::Task<void> show(http::Exchange& exchange);
   rt::Task<void> show_content(http::Exchange& exchange);
   rt::Task<Result<Found>> find(QueueId id);
   rt::Task<void> act(http::Exchange& exchange);
+  rt::Task<void> act_on(http::Exchange& exchange, schedule::QueueAction action);
   rt::Task<bool> run(http::Exchange& exchange, const schedule::OperationRequest& request);
   rt::Task<void> destinations(http::Exchange& exchange);
   rt::Task<void> count(http::Exchange& exchange);

@@ -18,13 +18,14 @@ http::Response probe(bool good, std::string_view text) {
 std::string exposition(const std::vector<ShardStatus>& statuses) {
   std::vector<Counters> counters;
   std::vector<Timings> timings;
-  std::vector<uint64_t> sessions, deliveries, active, memory, recovering;
+  std::vector<uint64_t> sessions, deliveries, active, queued, memory, recovering;
   for (const ShardStatus& status : statuses) {
     counters.push_back(status.counters);
     timings.push_back(status.timings);
     sessions.push_back(status.sessions);
     deliveries.push_back(status.deliveries);
     active.push_back(status.active_messages);
+    if (status.queued_messages) queued.push_back(*status.queued_messages);
     memory.push_back(status.content_memory_bytes);
     recovering.push_back(status.recovering ? 1 : 0);
   }
@@ -35,6 +36,12 @@ std::string exposition(const std::vector<ShardStatus>& statuses) {
   append_family(out, {.name = "deliveries", .help = "deliveries now", .values = deliveries});
   append_family(
       out, {.name = "active_messages", .help = "messages in the schedule now", .values = active});
+  // All of them or none: a sum that leaves out what is still being counted would be too small.
+  if (queued.size() == statuses.size()) {
+    append_family(out, {.name = "queued_messages",
+                        .help = "messages in the queue now, whatever their state",
+                        .values = queued});
+  }
   append_family(
       out,
       {.name = "content_memory_bytes", .help = "message content kept in memory", .values = memory});

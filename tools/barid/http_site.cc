@@ -15,19 +15,29 @@ HttpSite::HttpSite(Shard::Inside& inside, std::vector<Shard*> shards)
       suppressions_(shard_suppression_env(inside, *this)),
       suppression_admin_(suppressions_) {}
 
-void HttpSite::add_routes(Listening& one, uint8_t roles) {
+rt::Task<bool> AdminGuard::admit(http::Exchange& exchange) {
+  http::Principal principal;
+  co_return co_await admission_.admit(exchange, http::kScopeAdmin, &principal);
+}
+
+void HttpSite::add_routes(Listening& one, const HttpListenSettings& listen) {
+  const uint8_t roles = listen.roles;
   health_.add_probe_routes(one.router);
   if ((roles & kHttpMetrics) != 0) health_.add_metrics_routes(one.router);
   if ((roles & kHttpAdmin) != 0) {
+    one.guard = std::make_unique<AdminGuard>(*one.admission);
+    if (!listen.private_host) one.router.set_guard(one.guard.get());
     admin_.add_routes(one.router);
     add_admin_routes(one.router);
     one.description.add_admin_routes(one.router);
+    one.router.set_guard(nullptr);
   }
   if ((roles & kHttpApi) == 0) return;
   one.description.add_routes(one.router);
   one.emails->add_routes(one.router);
   one.webhooks->add_routes(one.router);
   one.suppressions->add_routes(one.router);
+  one.tracking->add_routes(one.router);
 }
 
 std::string HttpSite::open(std::vector<HttpListenSettings> listeners) {
@@ -36,12 +46,14 @@ std::string HttpSite::open(std::vector<HttpListenSettings> listeners) {
     one->name = listen.service;
     one->admission =
         std::make_unique<http::Admission>(shard_ledger(inside_), std::move(listen.keys));
+    one->tracking = std::make_unique<http::TrackingApi>(shard_tracking_env(inside_, *this),
+                                                        listen.api.tracking_base_url);
     one->emails = std::make_unique<http::EmailApi>(shard_email_env(inside_, *this, *one->admission),
                                                    std::move(listen.api));
     one->webhooks = std::make_unique<http::WebhookApi>(
         shard_webhook_env(inside_, *this, *one->admission), std::move(listen.webhook_policy));
     one->suppressions = std::make_unique<http::SuppressionApi>(suppressions_, *one->admission);
-    add_routes(*one, listen.roles);
+    add_routes(*one, listen);
     one->service = std::make_unique<http::Service>(shard_http_env(inside_, stop_), listen.engine,
                                                    one->router, shard_log_pids(inside_));
     for (const net::SocketAddress& address : listen.addresses) {
@@ -62,6 +74,7 @@ void HttpSite::reload(std::vector<HttpListenSettings> listeners) {
       if (one->name != listen.service) continue;
       one->service->reload(listen.engine);
       one->admission->reload(std::move(listen.keys));
+      one->tracking->reload(listen.api.tracking_base_url);
       one->emails->reload(std::move(listen.api));
       one->webhooks->reload(std::move(listen.webhook_policy));
       break;

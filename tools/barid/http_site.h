@@ -10,11 +10,22 @@
 #include "http/openapi/openapi.h"
 #include "http/service.h"
 #include "http/submit/suppression_api.h"
+#include "http/submit/tracking_api.h"
 #include "http/webhook/webhook_api.h"
 #include "tools/barid/admin_api.h"
 #include "tools/barid/health_api.h"
 
 namespace barid::tools {
+
+/// Where others than this host can reach it, the admin API wants a key with the scope admin.
+class AdminGuard final : public http::RouteGuard {
+ public:
+  explicit AdminGuard(http::Admission& admission) : admission_(admission) {}
+  rt::Task<bool> admit(http::Exchange& exchange) override;
+
+ private:
+  http::Admission& admission_;
+};
 
 class HttpSite final : public ShardGuest, private http::SubmitHost {
  public:
@@ -37,10 +48,12 @@ class HttpSite final : public ShardGuest, private http::SubmitHost {
     std::unique_ptr<http::EmailApi> emails;
     std::unique_ptr<http::WebhookApi> webhooks;
     std::unique_ptr<http::SuppressionApi> suppressions;
+    std::unique_ptr<http::TrackingApi> tracking;
+    std::unique_ptr<AdminGuard> guard;
     http::OpenApi description{router};
     std::unique_ptr<http::Service> service;
   };
-  void add_routes(Listening& one, uint8_t roles);
+  void add_routes(Listening& one, const HttpListenSettings& listen);
   [[nodiscard]] std::string_view refusal() const override { return shard_refusal(inside_); }
   rt::Task<Code> amend(schedule::QueueManager::Amendment& amendment) override;
   rt::Task<Code> carry_out(http::FateRecorder::Order& order) override;

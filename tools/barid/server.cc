@@ -24,6 +24,7 @@
 #include "tools/barid/file_watch.h"
 #include "tools/barid/maildrop.h"
 #include "tools/barid/tls_report_file.h"
+#include "tools/barid/tracking_key.h"
 #include "tools/barid/warmup_file.h"
 #include "tools/barid/webhook_link.h"
 
@@ -89,6 +90,7 @@ class Server {
   http::EndpointList endpoints_;
   http::EventFloors event_floors_;
   http::SuppressionFilter suppressions_;
+  std::string tracking_key_;
   WebhookLink webhook_link_{all_shards_};
   http::WebhookWorker webhooks_{{.clock = webhook_clock_,
                                  .stores = all_stores_,
@@ -274,7 +276,8 @@ bool Server::start_shards() {
                              .endpoints = endpoints_,
                              .event_floors = event_floors_,
                              .webhooks = webhooks_,
-                             .suppressions = suppressions_};
+                             .suppressions = suppressions_,
+                             .tracking_key = tracking_key_};
   for (const std::vector<OpenedPartition>& partitions : opened_) {
     for (const OpenedPartition& one : partitions) {
       all_stores_.stores.emplace_back(one.number, one.store.get());
@@ -430,6 +433,8 @@ void Server::pick_up_mail() {
 void Server::load_counts() {
   const std::string problem = read_warmup_file(process_.queue_directory, &warmup_);
   if (!problem.empty()) complain("warning: " + problem);
+  const std::string unkept = load_tracking_key(process_.queue_directory, &tracking_key_);
+  if (!unkept.empty()) complain("warning: " + unkept);
   const std::string counts = read_tls_report_file(process_.queue_directory, &tls_reports_);
   if (!counts.empty()) complain("warning: " + counts);
 }

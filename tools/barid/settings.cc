@@ -241,6 +241,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
     settings.watched_files.insert(settings.watched_files.end(), listen.tls_files.begin(),
                                   listen.tls_files.end());
   }
+  settings.admin = admin_facts(configuration, context);
   settings.notices = notice_settings(configuration, context);
   settings.notices.session_notices_per_hour = static_cast<uint32_t>(share_of(
       static_cast<uint64_t>(configuration.get_int("error_notice_rate_limit")), shards_count));

@@ -24,6 +24,7 @@
 #include "shard/schedule/policy.h"
 #include "smtp/client/settings.h"
 #include "smtp/server/session.h"
+#include "tools/barid/admin_facts.h"
 
 namespace barid::tools {
 
@@ -64,7 +65,8 @@ struct HttpListenSettings {
   std::string service;  ///< "127.0.0.1:8025/inet"
   std::string place;    ///< in master.cf, as the start of a complaint
   std::vector<net::SocketAddress> addresses;
-  uint8_t roles = 0;  ///< HttpRole bits
+  uint8_t roles = 0;          ///< HttpRole bits
+  bool private_host = false;  ///< only this host can reach it
   http::ServiceSettings engine;
   http::EmailApiSettings api;
   std::unique_ptr<const http::ApiKeys> keys;
@@ -93,6 +95,7 @@ struct ShardSettings {
   std::vector<TransportSettings> transports;
   std::vector<ListenSettings> listeners;
   std::vector<HttpListenSettings> http_listeners;
+  AdminFacts admin;
   http::Retention retention;
   std::unique_ptr<const policy::BounceRules> bounce_rules;
   std::vector<std::string> return_paths;  ///< return_path_addresses

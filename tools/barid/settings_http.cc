@@ -59,6 +59,17 @@ void check_keys(const ConfigurationScope& scope, const lookup::OpenContext& cont
   }
 }
 
+/// Without a slash at the end; empty = no tracking.
+std::string tracking_base_url(const ConfigurationScope& scope, Problems* problems) {
+  std::string url = scope.get("tracking_base_url");
+  if (url.empty()) return url;
+  if (const std::string problem = http::tracking_base_problem(url); !problem.empty()) {
+    problems->errors.push_back(scope.start_of("tracking_base_url") + problem);
+  }
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
 }  // namespace
 
 http::AddressPolicy webhook_policy(const config::Configuration& configuration, Problems* problems) {
@@ -84,12 +95,15 @@ std::vector<HttpListenSettings> http_listeners(const config::Configuration& conf
                               .place = place_of(entry),
                               .addresses = listen_addresses(configuration, entry, problems)};
     const std::vector<std::string> roles = scope.get_list("http_roles");
+    listen.engine.proxy_timeout = proxy_timeout(scope, problems);
+    // Behind a proxy on this host are clients of elsewhere.
+    const bool is_proxied = listen.engine.proxy_timeout > Duration::zero();
+    listen.private_host = !is_proxied && is_private(listen.addresses);
     if (!roles.empty()) {
       listen.roles = parse_roles(roles, entry.id(), problems);
     } else {
-      listen.roles = is_private(listen.addresses)
-                         ? kHttpApi | kHttpAdmin | kHttpConsole | kHttpMetrics
-                         : kHttpApi;
+      listen.roles =
+          listen.private_host ? kHttpApi | kHttpAdmin | kHttpConsole | kHttpMetrics : kHttpApi;
     }
     const std::string syslog_name = scope.get("syslog_name");
     if (syslog_name != configuration.get("syslog_name")) listen.engine.syslog_name = syslog_name;
@@ -99,16 +113,16 @@ std::vector<HttpListenSettings> http_listeners(const config::Configuration& conf
     listen.engine.idle_timeout = scope.get_time("http_idle_timeout");
     listen.engine.connections_max = static_cast<uint32_t>(
         share_of(static_cast<uint64_t>(scope.get_int("http_connection_limit")), shards_count));
-    listen.engine.proxy_timeout = proxy_timeout(scope, problems);
     listen.engine.tls =
         https(scope, entry.id(), context, shards_count, &listen.tls_files, problems);
     listen.api.hostname = scope.get("myhostname");
     listen.api.mail_name = scope.get("mail_name");
     listen.api.message_bytes_max = static_cast<uint64_t>(scope.get_int("message_size_limit"));
     listen.api.batch_max = static_cast<uint32_t>(scope.get_int("http_batch_limit"));
+    listen.api.tracking_base_url = tracking_base_url(scope, problems);
     listen.keys = std::make_unique<const http::ApiKeys>(
         lookup::TableList("http_api_key_maps", scope.get("http_api_key_maps"), context),
-        is_private(listen.addresses));
+        listen.private_host);
     check_keys(scope, context, problems);
     listen.webhook_policy = webhook_policy(configuration, problems);
     listeners.push_back(std::move(listen));

@@ -177,6 +177,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   SmtpOnce once;
   http::FeedbackAgent feedback_agent;
   rt::Scope scope;
+  AdminFacts admin;
   ShardSuspensions suspensions;
   SuspensionFile& suspension_file = shard.commons_.suspension_file;
   std::string io_fallback_reason;
@@ -378,6 +379,7 @@ std::string Shard::set_up() {
       std::make_unique<smtp::StsPolicies>(inside.reactor, *inside.resolver, inside.offload,
                                           commons_.sts_store, inside.log, commons_.tls_reports);
   inside.router.set(std::move(settings_.router));
+  inside.admin = std::move(settings_.admin);
   inside.fates.set_bounce_rules(std::move(settings_.bounce_rules));
   inside.feedback_agent.set_return_paths(std::move(settings_.return_paths));
   inside.notices.set(settings_.notices);
@@ -536,6 +538,7 @@ void Shard::tear_down() {
 
 void shard_reload(Shard::Inside& inside, ShardSettings settings) {
   inside.router.set(std::move(settings.router));
+  inside.admin = std::move(settings.admin);
   inside.fates.set_bounce_rules(std::move(settings.bounce_rules));
   inside.feedback_agent.set_return_paths(std::move(settings.return_paths));
   inside.session_notices.set(settings.notices);
@@ -584,6 +587,7 @@ ShardStatus shard_status(Shard::Inside& inside) {
                      .io_fallback_reason = inside.io_fallback_reason,
                      .deliveries = inside.queue.dispatcher().leases_count(),
                      .active_messages = inside.queue.active_count(),
+                     .queued_messages = inside.queue.queued_count(),
                      .content_memory_bytes = inside.queue.content_memory_bytes(),
                      .cpu_micros = thread_cpu_micros(),
                      .recovering = inside.queue.recovering(),
@@ -645,6 +649,7 @@ void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions) 
   inside.suspensions = std::move(suspensions);
   inside.queue.set_suspensions(inside.suspensions.list);
 }
+const AdminFacts& shard_admin_facts(Shard::Inside& inside) { return inside.admin; }
 SuspensionFile& shard_suspension_file(Shard::Inside& inside) { return inside.suspension_file; }
 const schedule::Router& shard_router(Shard::Inside& inside) { return inside.router; }
 const policy::DestinationPolicy& shard_site_rules(Shard::Inside& inside) {
@@ -683,7 +688,17 @@ http::EmailApiEnv shard_email_env(Shard::Inside& inside, http::SubmitHost& host,
           .timings = inside.timings,
           .suppressions = inside.commons().suppressions,
           .stores = inside.commons().stores,
-          .host = host};
+          .host = host,
+          .tracking_key = inside.commons().tracking_key};
+}
+http::TrackingApi::Env shard_tracking_env(Shard::Inside& inside, http::SubmitHost& host) {
+  return {.reactor = inside.reactor,
+          .offload = inside.offload,
+          .fates = inside.fates,
+          .ledger = inside.commons().ledger,
+          .stores = inside.commons().stores,
+          .host = host,
+          .key = inside.commons().tracking_key};
 }
 http::WebhookApi::Env shard_webhook_env(Shard::Inside& inside, http::SubmitHost& host,
                                         http::Admission& admission) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "core/obs/timings.h"
 #include "http/connection.h"
 #include "http/submit/suppression_book.h"
+#include "http/submit/tracking_api.h"
 #include "http/webhook/webhook_api.h"
 #include "policy/warmup_counts.h"
 #include "shard/queue/rocks_store.h"
@@ -54,6 +56,7 @@ struct ShardCommons {
   http::EventFloors& event_floors;
   http::WebhookWorker& webhooks;
   http::SuppressionFilter& suppressions;
+  const std::string& tracking_key;
 };
 
 /// A partition given to a shard at start.
@@ -102,6 +105,7 @@ struct ShardStatus {
   uint32_t sessions = 0;
   uint32_t deliveries = 0;
   size_t active_messages = 0;
+  std::optional<uint64_t> queued_messages;  ///< nullopt: they are still being counted
   uint64_t content_memory_bytes = 0;
   uint64_t cpu_micros = 0;  ///< processor time of its thread so far
   bool recovering = false;
@@ -137,6 +141,7 @@ struct ShardSuspensions {
 };
 [[nodiscard]] const ShardSuspensions& shard_suspensions(Shard::Inside& inside);
 void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions);
+[[nodiscard]] const AdminFacts& shard_admin_facts(Shard::Inside& inside);
 [[nodiscard]] SuspensionFile& shard_suspension_file(Shard::Inside& inside);
 [[nodiscard]] const schedule::Router& shard_router(Shard::Inside& inside);
 [[nodiscard]] const policy::DestinationPolicy& shard_site_rules(Shard::Inside& inside);
@@ -155,6 +160,8 @@ void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions);
 [[nodiscard]] http::ServiceEnv shard_http_env(Shard::Inside& inside, rt::StopSource& stop);
 [[nodiscard]] http::EmailApiEnv shard_email_env(Shard::Inside& inside, http::SubmitHost& host,
                                                 http::Admission& admission);
+[[nodiscard]] http::TrackingApi::Env shard_tracking_env(Shard::Inside& inside,
+                                                        http::SubmitHost& host);
 [[nodiscard]] http::WebhookApi::Env shard_webhook_env(Shard::Inside& inside, http::SubmitHost& host,
                                                       http::Admission& admission);
 [[nodiscard]] http::SuppressionBook::Env shard_suppression_env(Shard::Inside& inside,
