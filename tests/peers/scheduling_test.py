@@ -6,6 +6,8 @@ which connection each message came.
 
 import collections
 import datetime
+import hashlib
+import http.client
 import json
 import pathlib
 import subprocess
@@ -13,7 +15,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from barid_harness import BARID, Scenario  # noqa: E402
+from barid_harness import BARID, Scenario, free_port, listening, wait_until  # noqa: E402
 
 
 class Scheduling(Scenario):
@@ -75,6 +77,45 @@ class Scheduling(Scenario):
         server.wait_log("reload -- ")
         self.command(server, "queue", "flush", "--all")
         out.wait_messages(2)
+
+    def test_what_is_suspended_waits_and_the_rest_goes(self):
+        """By site and by tenant, of mail over SMTP and HTTP; domain and stream: queue_commands_test.py."""
+        out = self.sink()
+        keys = {tenant: tenant + "-key" for tenant in ("red", "blue")}
+        table = " ".join("{%s = tenant=%s scopes=send}" % (hashlib.sha256(key.encode()).hexdigest(), tenant)
+                         for tenant, key in keys.items())
+        smtp, http_port = free_port(), free_port()
+        server = self.barid(start=False, relayhost=out.relayhost, minimal_backoff_time="1h", maximal_backoff_time="1h",
+                            http_api_key_maps="inline:{ %s }" % table, services=[
+                                f"127.0.0.1:{smtp} inet n - n - - smtpd", f"127.0.0.1:{http_port} inet n - n - - httpd"])
+        server.port = smtp
+        server.start()
+        wait_until(lambda: listening(http_port), "HTTP is served")
+
+        def post(tenant):
+            connection = http.client.HTTPConnection("127.0.0.1", http_port, timeout=60)
+            connection.request("POST", "/emails", json.dumps({
+                "from": f"{tenant}@client.example", "to": "x@sink.example", "subject": "x", "text": "x"}), {
+                    "content-type": "application/json", "authorization": "Bearer " + keys[tenant]})
+            self.assertEqual(connection.getresponse().status, 200)
+            connection.close()
+
+        self.command(server, "queue", "suspend", "--tenant", "red", "--reason", "unpaid")
+        for tenant in ("red", "blue"):
+            post(tenant)
+        server.wait_log(r"status=deferred \(delivery temporarily suspended: tenant:red: unpaid\)")
+        out.wait_messages(1)
+        self.command(server, "queue", "resume", "--tenant", "red")
+        out.wait_messages(2)
+        self.assertEqual([m.sender for m in out.messages], ["blue@client.example", "red@client.example"])
+        site = out.relayhost.replace("[", "").replace("]", "")
+        self.command(server, "queue", "suspend", "--site", site)
+        post("blue")
+        server.wait_log(r"status=deferred \(delivery temporarily suspended: site:")
+        self.assertEqual(len(out.messages), 2)
+        self.command(server, "queue", "resume", "--site", site)
+        out.wait_messages(3)
+        server.wait_queue()
 
     def test_general_rate_and_messages_per_connection(self):
         out = self.sink()
