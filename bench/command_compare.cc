@@ -26,8 +26,8 @@ std::atomic<bool> g_interrupted{false};
 void on_interrupt(int) { g_interrupted.store(true); }
 
 struct Arguments {
-  std::string barid, exim, opensmtpd;
-  std::string peers = "direct,barid,postfix,exim,opensmtpd";
+  std::string barid, exim, opensmtpd, haraka;
+  std::string peers = "direct,barid,postfix,exim,opensmtpd,haraka";
   std::string workloads = "accept-sequential,accept-pipeline,relay-1,relay-1000,idle";
   std::string directory = ".";
   std::string size = "5k", duration = "3s", drain_timeout = "60s";
@@ -58,6 +58,7 @@ absl::StatusOr<std::unique_ptr<Peer>> make_peer(const std::string& name,
   if (name == "postfix") return make_postfix();
   if (name == "exim") return make_exim(arguments.exim);
   if (name == "opensmtpd") return make_opensmtpd(arguments.opensmtpd);
+  if (name == "haraka") return make_haraka(arguments.haraka);
   if (name == "barid") return make_barid({.name = name, .program = program, .io_backend = ""});
   if (name == "barid-epoll") {
     return make_barid({.name = name, .program = program, .io_backend = "epoll"});
@@ -70,12 +71,12 @@ absl::StatusOr<std::unique_ptr<Peer>> make_peer(const std::string& name,
   }
   return absl::InvalidArgumentError(
       "no such peer; known: direct, barid, barid-epoll, "
-      "barid-1-shard, barid-2-shards, postfix, exim, opensmtpd");
+      "barid-1-shard, barid-2-shards, postfix, exim, opensmtpd, haraka");
 }
 
 Status finish_options(Arguments& arguments) {
   CompareOptions& options = arguments.options;
-  BARID_TRY(options.size, parse_size_range(arguments.size));
+  BARID_TRY(options.size, parse_size_mix(arguments.size));
   BARID_TRY(options.duration, parse_duration(arguments.duration));
   BARID_TRY(options.drain_timeout, parse_duration(arguments.drain_timeout));
   if (options.message_count == 0 && options.duration == Duration::zero()) {
@@ -195,10 +196,12 @@ std::function<int()> add_compare_command(CLI::App& app) {
   command->add_option("--barid", arguments->barid, "executable (default: beside this one)");
   command->add_option("--exim", arguments->exim, "executable (default: exim4, exim)");
   command->add_option("--opensmtpd", arguments->opensmtpd, "executable (default: smtpd)");
+  command->add_option("--haraka", arguments->haraka,
+                      "executable (default: haraka, or that below build/peers/haraka)");
   command
       ->add_option("--peers", arguments->peers,
                    "list of: direct barid barid-epoll barid-1-shard barid-2-shards postfix exim "
-                   "opensmtpd")
+                   "opensmtpd haraka")
       ->capture_default_str();
   std::string known;
   for (const Workload& workload : workload_catalogue()) known += " " + workload.key;
@@ -210,7 +213,9 @@ std::function<int()> add_compare_command(CLI::App& app) {
   command->add_option("--sessions", options.session_count, "")
       ->capture_default_str()
       ->check(CLI::Range(1u, 10'000u));
-  command->add_option("--size", arguments->size, "bytes of a message: 5k, or a range 1k-20k")
+  command
+      ->add_option("--size", arguments->size,
+                   "bytes of a message: 5k, a range 1k-20k, or a distribution 2k*70,1M*5")
       ->capture_default_str();
   command->add_option("--duration", arguments->duration, "of each load")->capture_default_str();
   command->add_option("--messages", options.message_count, "a fixed number instead of --duration");

@@ -21,7 +21,7 @@ namespace {
 struct Arguments {
   std::vector<std::string> listen;
   std::string size_max = "256M";
-  std::string permfail, delay, greylist, idle_timeout = "300s", read_pause = "10ms";
+  std::string permfail, tempfail, delay, greylist, idle_timeout = "300s", read_pause = "10ms";
   std::string tls = "none";
   std::string stage = "dot", drop_stage, delay_stage, from, until;
   SinkOptions options;
@@ -30,14 +30,19 @@ struct Arguments {
   bool json = false;
 };
 
-/// --permfail takes a fraction or a pattern of recipients.
-void set_permfail(const std::string& text, FaultScript& faults) {
-  double fraction = 0;
-  const auto [after, error] = std::from_chars(text.data(), text.data() + text.size(), fraction);
-  if (error == std::errc() && after == text.data() + text.size())
-    faults.permfail_fraction = fraction;
-  else
-    faults.permfail_pattern = text;
+/// --tempfail and --permfail take a fraction or a pattern of recipients.
+Status set_fault(const std::string& text, double* fraction, std::string* pattern) {
+  double number = 0;
+  const auto [after, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || after != text.data() + text.size()) {
+    *pattern = text;
+    return {};
+  }
+  if (number < 0 || number > 1) {
+    return Error{.code = Code::kMalformed, .text = "a fraction is between 0 and 1"};
+  }
+  *fraction = number;
+  return {};
 }
 
 Status finish_options(Arguments& arguments) {
@@ -72,7 +77,16 @@ Status finish_options(Arguments& arguments) {
   if (!arguments.greylist.empty()) {
     BARID_TRY(faults.greylist, parse_duration(arguments.greylist));
   }
-  if (!arguments.permfail.empty()) set_permfail(arguments.permfail, faults);
+  if (!arguments.permfail.empty()) {
+    const Status status =
+        set_fault(arguments.permfail, &faults.permfail_fraction, &faults.permfail_pattern);
+    if (!status.ok()) return status;
+  }
+  if (!arguments.tempfail.empty()) {
+    const Status status =
+        set_fault(arguments.tempfail, &faults.tempfail_fraction, &faults.tempfail_pattern);
+    if (!status.ok()) return status;
+  }
   BARID_TRY(const Stage stage, parse_stage(arguments.stage));
   if (stage == Stage::kReply) {
     return Error{.code = Code::kMalformed, .text = "stage reply is for --drop-stage only"};
@@ -172,8 +186,8 @@ std::function<int()> add_sink_command(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--delay", arguments->delay, "before the stage's reply: 100ms");
   command->add_option("--delay-stage", arguments->delay_stage, "instead of --stage");
-  command->add_option("--tempfail", faults.tempfail_fraction, "fraction refused with 4xx")
-      ->check(CLI::Range(0.0, 1.0));
+  command->add_option("--tempfail", arguments->tempfail,
+                      "fraction refused with 4xx, or a pattern of recipients: 'later*@*'");
   command->add_option("--permfail", arguments->permfail,
                       "fraction refused with 5xx, or a pattern of recipients: 'bad*@*'");
   command->add_option("--drop", faults.drop_fraction, "fraction closed without a reply")

@@ -11,6 +11,7 @@
 #include "bench/json_writer.h"
 #include "bench/load_report.h"
 #include "bench/smtp_source.h"
+#include "core/text/base64.h"
 
 namespace barid::bench {
 namespace {
@@ -24,6 +25,8 @@ struct Arguments {
   std::string size = "5k";
   std::string mode = "pipeline";
   std::string tls = "none";
+  std::string auth;
+  std::string domain_spread = "even";
   std::string duration, warmup, reply_timeout = "60s", stall_timeout = "90s", retry_delay = "1s";
   SourceOptions options;
   bool http = false;
@@ -34,7 +37,19 @@ struct Arguments {
 Status finish_options(Arguments& arguments) {
   SourceOptions& options = arguments.options;
   BARID_TRY(options.target, parse_endpoint(arguments.target));
-  BARID_TRY(options.shape.size, parse_size_range(arguments.size));
+  BARID_TRY(const SizeMix sizes, parse_size_mix(arguments.size));
+  options.shape.size = sizes.whole;
+  options.shape.size_parts = sizes.parts;
+  if (arguments.domain_spread == "zipf") options.shape.domain_spread = DomainSpread::kZipf;
+  if (!arguments.auth.empty()) {
+    const size_t colon = arguments.auth.find(':');
+    if (colon == 0 || colon == std::string::npos || arguments.http) {
+      return Error{.code = Code::kMalformed, .text = "--auth is USER:PASSWORD, for SMTP"};
+    }
+    text::append_base64(options.auth_plain, std::string(1, '\0') + arguments.auth.substr(0, colon) +
+                                                std::string(1, '\0') +
+                                                arguments.auth.substr(colon + 1));
+  }
   if (!arguments.duration.empty()) {
     BARID_TRY(options.duration, parse_duration(arguments.duration));
   }
@@ -105,6 +120,8 @@ std::function<int()> add_source_command(CLI::App& app) {
       "  barid-bench source 127.0.0.1:2525 --mode sequential --sessions 200 "
       "--duration 10s --warmup 2s\n"
       "  barid-bench source 127.0.0.1:2525 --tls starttls --tls-fresh --messages-per-session 1\n"
+      "  barid-bench source 127.0.0.1:2525 --auth joe:secret --size 2k*70,20k-40k*25,1M*5 "
+      "--domains 1000 --domain-spread zipf\n"
       "  barid-bench source 127.0.0.1:8025 --http --batch 100 --duration 10s\n"
       "  barid-bench source 127.0.0.1:2525 --mode bdat --depth 8 --rate 5000 "
       "--duration 30s --json");
@@ -134,17 +151,26 @@ std::function<int()> add_source_command(CLI::App& app) {
   command->add_option("--depth", options.depth, "messages in flight per session with bdat")
       ->capture_default_str()
       ->check(CLI::Range(1u, 1024u));
-  command->add_option("--size", arguments->size, "bytes of a message: 5k, or a range 1k-20k")
+  command
+      ->add_option("--size", arguments->size,
+                   "bytes of a message: 5k, a range 1k-20k, or a distribution "
+                   "2k*70,20k-40k*25,1M*5")
       ->capture_default_str();
   command
       ->add_option("--domains", options.shape.domain_count,
                    "recipient domains dNNNN.example, in turn")
+      ->capture_default_str();
+  command
+      ->add_option("--domain-spread", arguments->domain_spread,
+                   "even, or zipf: domain n gets 1/(n + 1) of the first one's")
+      ->check(CLI::IsMember({"even", "zipf"}))
       ->capture_default_str();
   command->add_option("--recipient", options.shape.recipient, "a fixed recipient instead");
   command->add_option("--recipients", options.shape.recipient_count, "recipients per message")
       ->capture_default_str();
   command->add_option("--sender", options.shape.sender, "envelope sender")->capture_default_str();
   command->add_option("--helo", options.helo_name, "name given in EHLO")->capture_default_str();
+  command->add_option("--auth", arguments->auth, "USER:PASSWORD, with AUTH PLAIN");
   command->add_flag("--with-size", options.with_size, "declare SIZE in MAIL");
   command->add_option("--rate", options.rate,
                       "open loop: messages/s, latency from the intended time");

@@ -65,7 +65,8 @@ SourceOptions source_options(const CompareOptions& options, const Workload& work
   source.mode = workload.mode;
   source.fall_back = true;
   source.shape.run = make_run_name();
-  source.shape.size = options.size;
+  source.shape.size = options.size.whole;
+  source.shape.size_parts = options.size.parts;
   source.shape.domain_count = workload.destination_count;
   source.stop = options.stop;
   source.stall_timeout = std::chrono::seconds(30);
@@ -188,12 +189,19 @@ void run_load(Peer& peer, const CompareOptions& options, const Workload& workloa
   const Reading before(peer.root_pid(), setup.directory);
   MemorySampler memory(peer.root_pid());
   const DisturbanceMeter others;
-  const auto source = run_source(source_options(options, workload, setup.port));
+  SourceOptions load = source_options(options, workload, setup.port);
+  const bool one_by_one = load.mode != SourceMode::kSequential && !peer.pipelines_behind_content();
+  if (one_by_one) load.mode = SourceMode::kSequential;
+  const auto source = run_source(load);
   if (!source.ok()) {
     result.problem = error_text(source.error());
     return;
   }
   take_source(*source, result);
+  if (one_by_one) {
+    result.remark =
+        "refuses commands that come right behind content: the clients sent one command at a time";
+  }
   if (sink != nullptr && result.messages > 0) {
     wait_for_drain(*sink, result.messages, options.drain_timeout);
     take_sink(sink->report(), source->first_message, result);

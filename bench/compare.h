@@ -41,7 +41,7 @@ struct CompareOptions {
   std::string directory;  ///< on the disk to be measured; run directories go below it
   uint32_t round_count = 3;
   uint32_t session_count = 50;
-  SizeRange size;
+  SizeMix size;
   Duration duration = std::chrono::seconds(3);  ///< of the load; a relay then drains
   uint64_t message_count = 0;                   ///< instead of `duration`
   Duration drain_timeout = std::chrono::seconds(60);

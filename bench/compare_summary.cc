@@ -267,8 +267,8 @@ std::string comparison_json(const Comparison& comparison) {
   json.end_object()
       .field("rounds", options.round_count)
       .field("sessions", options.session_count)
-      .field("size_min", options.size.bytes_min)
-      .field("size_max", options.size.bytes_max)
+      .field("size_min", options.size.whole.bytes_min)
+      .field("size_max", options.size.whole.bytes_max)
       .field("load_seconds", std::chrono::duration<double>(options.duration).count())
       .field("load_messages", options.message_count)
       .field("total_seconds", comparison.seconds);

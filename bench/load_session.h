@@ -63,6 +63,7 @@ struct SourceContext {
   bool with_size = false;
   uint32_t batch = 1;         ///< kHttp: messages in a request
   std::string authorization;  ///< kHttp: value of the field of that name; empty = none
+  std::string auth_plain;     ///< SMTP: AUTH PLAIN with this initial response; empty = no AUTH
   bool open_loop = false;
   std::string helo_name = "source.bench.example";
   MonoTime window_start{};
@@ -108,6 +109,7 @@ class LoadSession {
     kHello,
     kStarttls,
     kSecuring,  ///< the owner of the connection does the handshake, then calls on_secured()
+    kAuth,
     kReady,
     kQuitting,
     kClosed,

@@ -14,6 +14,8 @@ namespace {
 
 constexpr uint32_t kTailCountFixed = 16;   // of one size
 constexpr uint32_t kTailCountRange = 128;  // of a size range
+constexpr uint32_t kWeightMax = 1000;
+constexpr double kDomainRound = 65'536;  // messages until the order of skewed domains repeats
 constexpr uint64_t kTailBytesTotalMax = 256u << 20;
 constexpr uint32_t kLineBytes = 76;
 constexpr uint32_t kDotLineEvery = 16;  // so that dot-stuffing is exercised and checked
@@ -83,6 +85,33 @@ Result<SizeRange> parse_size_range(std::string_view text) noexcept {
   return SizeRange{.bytes_min = first, .bytes_max = last};
 }
 
+Result<SizeMix> parse_size_mix(std::string_view text) {
+  SizeMix mix;
+  while (!text.empty() || mix.parts.empty()) {
+    const std::string_view part = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), part.size() + 1));
+    const size_t star = part.find('*');
+    BARID_TRY(const SizeRange range, parse_size_range(part.substr(0, star)));
+    uint32_t weight = 1;
+    if (star != std::string_view::npos) {
+      const std::string_view digits = part.substr(star + 1);
+      const auto [end, error] =
+          std::from_chars(digits.data(), digits.data() + digits.size(), weight);
+      if (error != std::errc() || end != digits.data() + digits.size() || weight == 0 ||
+          weight > kWeightMax) {
+        return Error{.code = Code::kMalformed, .text = "a weight is 1 to 1000"};
+      }
+    }
+    mix.parts.push_back({range, weight});
+  }
+  mix.whole = mix.parts.front().range;
+  for (const SizeMix::Part& part : mix.parts) {
+    mix.whole.bytes_min = std::min(mix.whole.bytes_min, part.range.bytes_min);
+    mix.whole.bytes_max = std::max(mix.whole.bytes_max, part.range.bytes_max);
+  }
+  return mix;
+}
+
 void write_decimal(uint64_t value, uint32_t digits, char* out) noexcept {
   for (uint32_t i = digits; i > 0; --i, value /= 10) {
     out[i - 1] = static_cast<char>('0' + value % 10);
@@ -111,31 +140,61 @@ Result<MessageFactory> MessageFactory::make(const MessageShape& shape) {
 
   MessageFactory factory(shape);
   factory.build_head();
-  if (shape.recipient.empty()) {
-    for (uint32_t i = 0; i < shape.domain_count; ++i) {
-      factory.domains_.push_back(fmt::format("@d{:04}.example", i));
-    }
-  } else {
-    const size_t at = shape.recipient.rfind('@');
-    factory.recipient_local_ = shape.recipient.substr(0, at);
-    factory.domains_.push_back(shape.recipient.substr(at));
-  }
-
-  const SizeRange& size = shape.size;
-  const uint64_t spread = size.bytes_max - size.bytes_min;
-  const uint64_t count_affordable = std::max<uint64_t>(1, kTailBytesTotalMax / size.bytes_max / 2);
-  const uint64_t count =
-      std::min<uint64_t>(spread == 0 ? kTailCountFixed : kTailCountRange, count_affordable);
-  Rng rng(shape.seed);
-  for (uint64_t i = 0; i < count; ++i) {
-    // Evenly spaced sizes in shuffled order: the mean is exact whatever the number of messages.
-    const uint64_t step = spread == 0 || count == 1 ? 0 : spread * i / (count - 1);
-    factory.tails_.push_back(factory.build_tail(size.bytes_min + step, rng.next()));
-  }
-  for (size_t i = factory.tails_.size(); i > 1; --i) {
-    std::swap(factory.tails_[i - 1], factory.tails_[rng.below(i)]);
-  }
+  factory.build_domains();
+  factory.build_tails();
   return factory;
+}
+
+void MessageFactory::build_domains() {
+  if (!shape_.recipient.empty()) {
+    const size_t at = shape_.recipient.rfind('@');
+    recipient_local_ = shape_.recipient.substr(0, at);
+    domains_.push_back(shape_.recipient.substr(at));
+    return;
+  }
+  for (uint32_t i = 0; i < shape_.domain_count; ++i) {
+    domains_.push_back(fmt::format("@d{:04}.example", i));
+  }
+  if (shape_.domain_spread == DomainSpread::kEven) return;
+  // Each domain's share of a long round of messages, at least one; the round is shuffled.
+  double total = 0;
+  for (uint32_t i = 0; i < shape_.domain_count; ++i) total += 1.0 / (i + 1);
+  for (uint32_t i = 0; i < shape_.domain_count; ++i) {
+    const double share = kDomainRound / (total * (i + 1));
+    domain_order_.insert(domain_order_.end(), std::max<size_t>(1, static_cast<size_t>(share + 0.5)),
+                         i);
+  }
+  Rng rng(shape_.seed);
+  for (size_t i = domain_order_.size(); i > 1; --i) {
+    std::swap(domain_order_[i - 1], domain_order_[rng.below(i)]);
+  }
+}
+
+void MessageFactory::build_tails() {
+  std::vector<SizeMix::Part> parts = shape_.size_parts;
+  if (parts.empty()) parts.push_back({.range = shape_.size, .weight = 1});
+  uint64_t largest = 1;
+  uint64_t weights = 0;
+  bool one_size = parts.size() == 1;
+  for (const SizeMix::Part& part : parts) {
+    largest = std::max(largest, part.range.bytes_max);
+    weights += part.weight;
+    one_size = one_size && part.range.bytes_min == part.range.bytes_max;
+  }
+  const uint64_t affordable = std::max<uint64_t>(1, kTailBytesTotalMax / largest / 2);
+  const uint64_t wanted =
+      std::min<uint64_t>(one_size ? kTailCountFixed : kTailCountRange, affordable);
+  Rng rng(shape_.seed);
+  for (const SizeMix::Part& part : parts) {
+    const uint64_t spread = part.range.bytes_max - part.range.bytes_min;
+    const uint64_t count = std::max<uint64_t>(1, (wanted * part.weight + weights / 2) / weights);
+    for (uint64_t i = 0; i < count; ++i) {
+      // Evenly spaced sizes in shuffled order: the mean is exact whatever the number of messages.
+      const uint64_t step = spread == 0 || count == 1 ? 0 : spread * i / (count - 1);
+      tails_.push_back(build_tail(part.range.bytes_min + step, rng.next()));
+    }
+  }
+  for (size_t i = tails_.size(); i > 1; --i) std::swap(tails_[i - 1], tails_[rng.below(i)]);
 }
 
 void MessageFactory::build_head() {
@@ -251,7 +310,9 @@ void MessageFactory::append_recipient(uint64_t sequence, uint32_t index, std::st
     out += 'r';
     out.append(digits, static_cast<size_t>(end - digits));
   }
-  out += domains_[(sequence * shape_.recipient_count + index) % domains_.size()];
+  const uint64_t turn = sequence * shape_.recipient_count + index;
+  out += domain_order_.empty() ? domains_[turn % domains_.size()]
+                               : domains_[domain_order_[turn % domain_order_.size()]];
 }
 
 void MessageFactory::append_rcpt(uint64_t sequence, uint32_t index, std::string& out) const {

@@ -28,13 +28,34 @@ struct SizeRange {
 /// Errors: kMalformed (grammar, zero, or ends reversed), kTooLong (over kMessageBytesMax).
 [[nodiscard]] Result<SizeRange> parse_size_range(std::string_view text) noexcept;
 
+/// A distribution of sizes: ranges, each with its share of the messages.
+struct SizeMix {
+  struct Part {
+    SizeRange range;
+    uint32_t weight = 1;
+  };
+  std::vector<Part> parts;
+  SizeRange whole;  ///< the smallest and the largest
+};
+/// Parses one range, or several with weights: "2k*70,20k-40k*25,1M*5".
+/// Errors: those of parse_size_range; kMalformed also for a weight that is not 1-1000.
+[[nodiscard]] Result<SizeMix> parse_size_mix(std::string_view text);
+
+/// How messages are spread over the recipient domains.
+enum class DomainSpread : uint8_t {
+  kEven,  ///< each in turn
+  kZipf,  ///< domain n gets 1/(n + 1) of what the first gets, as mail on the Internet is
+};
+
 struct MessageShape {
   std::string run = "run";  ///< [A-Za-z0-9]{1,24}; names this run in the sequence header
   std::string sender = "sender@bench.example";
   std::string recipient;         ///< fixed address, or empty: r<k>@d<NNNN>.example
   uint32_t domain_count = 1;     ///< recipient domains, used in turn
   uint32_t recipient_count = 1;  ///< recipients of each message
+  DomainSpread domain_spread = DomainSpread::kEven;
   SizeRange size;
+  std::vector<SizeMix::Part> size_parts;  ///< a distribution instead of `size`
   uint64_t seed = 1;
 };
 
@@ -78,6 +99,8 @@ class MessageFactory {
  private:
   explicit MessageFactory(const MessageShape& shape) : shape_(shape) {}
   void build_head();
+  void build_tails();
+  void build_domains();
   [[nodiscard]] std::string build_json(std::string_view hash, std::string_view body) const;
   [[nodiscard]] MessageTail build_tail(uint64_t bytes_wanted, uint64_t seed) const;
 
@@ -86,8 +109,9 @@ class MessageFactory {
   uint32_t sequence_at_ = 0;  ///< offsets of the digits in head_template_
   uint32_t message_id_at_ = 0;
   std::vector<MessageTail> tails_;
-  std::vector<std::string> domains_;  ///< "@d0001.example"
-  std::string recipient_local_;       ///< of a fixed recipient
+  std::vector<std::string> domains_;    ///< "@d0001.example"
+  std::vector<uint32_t> domain_order_;  ///< their indices, in the order of messages; even: empty
+  std::string recipient_local_;         ///< of a fixed recipient
 };
 
 /// Writes `value` as exactly `digits` decimal digits.

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+
 #include "bench/content_hash.h"
 
 namespace barid::bench {
@@ -33,6 +36,59 @@ TEST(SizeRange, Grammar) {
     EXPECT_EQ(got->bytes_min, row.min);
     EXPECT_EQ(got->bytes_max, row.max);
   }
+}
+
+TEST(SizeMix, Grammar) {
+  const auto one = parse_size_mix("5k");
+  ASSERT_TRUE(one.ok());
+  ASSERT_EQ(one->parts.size(), 1u);
+  EXPECT_EQ(one->whole.bytes_max, 5120u);
+  const auto mix = parse_size_mix("2k*70,20k-40k*25,1M*5");
+  ASSERT_TRUE(mix.ok());
+  ASSERT_EQ(mix->parts.size(), 3u);
+  EXPECT_EQ(mix->parts[1].range.bytes_min, 20u * 1024);
+  EXPECT_EQ(mix->parts[1].weight, 25u);
+  EXPECT_EQ(mix->whole.bytes_min, 2048u);
+  EXPECT_EQ(mix->whole.bytes_max, 1u << 20);
+  for (const std::string_view bad :
+       {"", "2k*", "2k*0", "2k*1001", "2k*x", "2k*1x", ",2k", "2k,,3k"}) {
+    EXPECT_FALSE(parse_size_mix(bad).ok()) << bad;
+  }
+}
+
+TEST(MessageFactory, SizesFollowTheirWeights) {
+  MessageShape shape;
+  shape.size_parts = parse_size_mix("2k*3,20k*1")->parts;
+  const auto factory = MessageFactory::make(shape);
+  ASSERT_TRUE(factory.ok());
+  int small = 0;
+  int large = 0;
+  for (uint64_t i = 0; i < 12'800; ++i) {
+    const uint64_t bytes = factory->message_bytes(i);
+    small += bytes == 2048 ? 1 : 0;
+    large += bytes == 20'480 ? 1 : 0;
+  }
+  EXPECT_EQ(small, 9600);
+  EXPECT_EQ(large, 3200);
+}
+
+TEST(MessageFactory, DomainsFollowZipf) {
+  MessageShape shape;
+  shape.domain_count = 1000;
+  shape.domain_spread = DomainSpread::kZipf;
+  const auto factory = MessageFactory::make(shape);
+  ASSERT_TRUE(factory.ok());
+  std::map<std::string, int> counts;
+  for (uint64_t i = 0; i < 70'000; ++i) {
+    std::string recipient;
+    factory->append_recipient(i, 0, recipient);
+    ++counts[recipient];
+  }
+  EXPECT_EQ(counts.size(), 1000u);
+  const int first = counts["r0@d0000.example"];
+  EXPECT_NEAR(first, 70'000 / 7.485, 200);  // the 1000th harmonic number
+  EXPECT_NEAR(counts["r0@d0001.example"], first / 2, first / 20);
+  EXPECT_NEAR(counts["r0@d0009.example"], first / 10, first / 50);
 }
 
 TEST(MessageFactory, RefusesBadShapes) {

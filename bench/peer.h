@@ -35,6 +35,8 @@ class Peer {
   [[nodiscard]] virtual std::string title() const = 0;
   /// One sentence on how it is tuned, for the report.
   [[nodiscard]] virtual std::string tuning() const = 0;
+  /// Takes commands that come right behind the content they do not belong to (RFC 2920 3.1).
+  [[nodiscard]] virtual bool pipelines_behind_content() const { return true; }
   /// Writes the configuration and starts. Returns once the port greets.
   [[nodiscard]] virtual absl::Status start(const PeerSetup& setup) = 0;
   /// How many idle sessions to open when their memory is measured.
@@ -53,6 +55,7 @@ class Peer {
 [[nodiscard]] absl::StatusOr<std::unique_ptr<Peer>> make_postfix();
 [[nodiscard]] absl::StatusOr<std::unique_ptr<Peer>> make_exim(const std::string& program);
 [[nodiscard]] absl::StatusOr<std::unique_ptr<Peer>> make_opensmtpd(const std::string& program);
+[[nodiscard]] absl::StatusOr<std::unique_ptr<Peer>> make_haraka(const std::string& program);
 
 struct BaridVariant {
   std::string name = "barid";

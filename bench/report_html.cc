@@ -265,10 +265,11 @@ std::string comparison_html(const Comparison& comparison) {
   out += kStyle;
   out += "</style></head><body><main>\n<h1>Mail servers side by side</h1>\n";
   auto to = std::back_inserter(out);
-  const std::string size = options.size.bytes_min == options.size.bytes_max
-                               ? format_number(static_cast<double>(options.size.bytes_min))
-                               : format_number(static_cast<double>(options.size.bytes_min)) + "–" +
-                                     format_number(static_cast<double>(options.size.bytes_max));
+  const std::string size =
+      options.size.whole.bytes_min == options.size.whole.bytes_max
+          ? format_number(static_cast<double>(options.size.whole.bytes_min))
+          : format_number(static_cast<double>(options.size.whole.bytes_min)) + "–" +
+                format_number(static_cast<double>(options.size.whole.bytes_max));
   const std::string load =
       options.message_count > 0
           ? format_number(static_cast<double>(options.message_count)) + " messages"

@@ -8,6 +8,14 @@
 
 namespace barid::bench {
 
+namespace {
+
+bool matches(const std::string& pattern, const std::string& recipient) {
+  return !pattern.empty() && fnmatch(pattern.c_str(), recipient.c_str(), FNM_CASEFOLD) == 0;
+}
+
+}  // namespace
+
 Result<Stage> parse_stage(std::string_view name) noexcept {
   constexpr std::array<std::string_view, 7> kNames = {"connect", "helo", "mail", "rcpt",
                                                       "data",    "dot",  "reply"};
@@ -43,10 +51,8 @@ Verdict FaultDecider::decide(Stage stage) noexcept {
 
 Verdict FaultDecider::decide_recipient(std::string_view sender, const std::string& recipient,
                                        MonoTime now) {
-  if (!script_.permfail_pattern.empty() &&
-      fnmatch(script_.permfail_pattern.c_str(), recipient.c_str(), FNM_CASEFOLD) == 0) {
-    return Verdict::kPermfail;
-  }
+  if (matches(script_.permfail_pattern, recipient)) return Verdict::kPermfail;
+  if (matches(script_.tempfail_pattern, recipient)) return Verdict::kTempfail;
   if (script_.greylist > Duration::zero()) {
     ContentHash pair;
     pair.update(sender);

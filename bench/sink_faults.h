@@ -21,6 +21,7 @@ enum class Stage : uint8_t { kConnect, kHelo, kMail, kRcpt, kData, kDot, kReply 
 struct FaultScript {
   double tempfail_fraction = 0;
   Stage tempfail_stage = Stage::kDot;
+  std::string tempfail_pattern;  ///< fnmatch(3) pattern; such recipients are always deferred
   double permfail_fraction = 0;
   Stage permfail_stage = Stage::kDot;
   std::string permfail_pattern;  ///< fnmatch(3) pattern; such recipients are always refused

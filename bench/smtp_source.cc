@@ -132,6 +132,7 @@ Status Generator::open() {
   if (!options_.api_key.empty()) context_.authorization = "Bearer " + options_.api_key;
   context_.open_loop = options_.rate > 0;
   context_.helo_name = options_.helo_name;
+  context_.auth_plain = options_.auth_plain;
   for (uint32_t i = 0; i < options_.session_count; ++i) {
     slots_.push_back(std::make_unique<Slot>(context_));
   }

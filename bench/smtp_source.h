@@ -38,6 +38,7 @@ struct SourceOptions {
   Duration stall_timeout = std::chrono::seconds(90);    ///< no message ended for so long: give up
   Duration connect_timeout = std::chrono::seconds(10);  ///< not one connection: give up
   std::string helo_name = "source.bench.example";
+  std::string auth_plain;  ///< initial response of AUTH PLAIN, in base64; empty = no AUTH
   std::string ledger_path;
   bool ledger_sync = false;
   const std::atomic<bool>* stop = nullptr;  ///< set from elsewhere to end early; may be null

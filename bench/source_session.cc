@@ -71,6 +71,9 @@ void SourceSession::on_line(std::string_view line, MonoTime now) {
     if (keyword.starts_with("PIPELINING")) offers_pipelining_ = true;
     if (keyword.starts_with("CHUNKING")) offers_chunking_ = true;
     if (keyword.starts_with("STARTTLS")) offers_starttls_ = true;
+    if (keyword.starts_with("AUTH ") && keyword.find(" PLAIN") != std::string_view::npos) {
+      offers_auth_plain_ = true;
+    }
   }
   if (last) on_reply(code, line, now);
 }
@@ -94,6 +97,8 @@ void SourceSession::on_reply(uint16_t code, std::string_view line, MonoTime now)
       return;
     case Phase::kSecuring:
       return;
+    case Phase::kAuth:
+      return on_auth_reply(code, line, now);
     case Phase::kQuitting:
     case Phase::kClosed:
       phase_ = Phase::kClosed;
@@ -119,7 +124,7 @@ void SourceSession::on_reply(uint16_t code, std::string_view line, MonoTime now)
 
 void SourceSession::say_hello() {
   phase_ = Phase::kHello;
-  offers_pipelining_ = offers_chunking_ = offers_starttls_ = false;
+  offers_pipelining_ = offers_chunking_ = offers_starttls_ = offers_auth_plain_ = false;
   fmt::format_to(std::back_inserter(output_.text()), "EHLO {}\r\n", context_.helo_name);
 }
 
@@ -146,6 +151,28 @@ void SourceSession::on_hello_reply(uint16_t code, MonoTime now) {
     output_.text() += "STARTTLS\r\n";
     return;
   }
+  if (!context_.auth_plain.empty()) {
+    if (!offers_auth_plain_) {
+      context_.fatal = "the target does not offer AUTH PLAIN";
+      return;
+    }
+    phase_ = Phase::kAuth;
+    output_.text().append("AUTH PLAIN ").append(context_.auth_plain).append("\r\n");
+    return;
+  }
+  become_ready(now);
+}
+
+void SourceSession::on_auth_reply(uint16_t code, std::string_view line, MonoTime now) {
+  if (is_positive(code)) return become_ready(now);
+  ++context_.counts->connections_failed;
+  ++context_.counts->replies_refusing[code];
+  if (context_.counts->first_refusal.empty()) context_.counts->first_refusal = line;
+  if (!is_temporary(code)) context_.fatal = "the target refuses the login";
+  phase_ = Phase::kClosed;
+}
+
+void SourceSession::become_ready(MonoTime now) {
   const bool needs_pipelining = context_.mode != SourceMode::kSequential;
   const bool needs_chunking = context_.mode == SourceMode::kBdat;
   if ((needs_pipelining && !offers_pipelining_) || (needs_chunking && !offers_chunking_)) {

@@ -43,6 +43,8 @@ class SourceSession final : public LoadSession {
   void on_reply(uint16_t code, std::string_view line, MonoTime now);
   void say_hello();
   void on_hello_reply(uint16_t code, MonoTime now);
+  void on_auth_reply(uint16_t code, std::string_view line, MonoTime now);
+  void become_ready(MonoTime now);
   void on_flight_reply(Flight& flight, uint16_t code, std::string_view line, MonoTime now);
   void on_mail_reply(Flight& flight, MonoTime now);
   void on_rcpt_reply(Flight& flight, uint16_t code, MonoTime now);
@@ -69,6 +71,7 @@ class SourceSession final : public LoadSession {
   bool offers_pipelining_ = false;
   bool offers_chunking_ = false;
   bool offers_starttls_ = false;
+  bool offers_auth_plain_ = false;
   bool secured_ = false;
   uint64_t begun_count_ = 0;     ///< on this connection
   std::vector<Flight> flights_;  ///< ring

@@ -65,7 +65,24 @@ constexpr std::array kNamesWithTable = {
     Name{"check_ccert_access", Restriction::kCheckCcertAccess},
 };
 
-/// Postfix's other restrictions that take an argument; none is served by this version.
+/// Postfix's other restrictions: none is served by this version.
+constexpr std::array<std::string_view, 13> kUnserved = {
+    "permit_mx_backup",
+    "permit_naked_ip_address",
+    "reject_maps_rbl",
+    "reject_unknown_address",
+    "reject_unknown_client",
+    "reject_unknown_client_hostname",
+    "reject_unknown_helo_hostname",
+    "reject_unknown_hostname",
+    "reject_unknown_recipient_domain",
+    "reject_unknown_reverse_client_hostname",
+    "reject_unknown_sender_domain",
+    "reject_unverified_recipient",
+    "reject_unverified_sender",
+};
+
+/// The same with an argument.
 constexpr std::array<std::string_view, 26> kUnservedWithArgument = {
     "check_reverse_client_hostname_access",
     "check_client_a_access",
@@ -118,12 +135,14 @@ Restriction table_restriction(ListKind kind) noexcept {
 /// Reads one list; classes call it again.
 class Parser {
  public:
-  Parser(ListKind kind, const RestrictionSource& source, std::vector<std::string>* warnings)
-      : kind_(kind), source_(source), warnings_(warnings) {}
+  Parser(ListKind kind, const RestrictionSource& source, std::vector<std::string>* warnings,
+         std::vector<std::string>* errors)
+      : kind_(kind), source_(source), warnings_(warnings), errors_(errors) {}
 
   RestrictionList parse(const std::vector<std::string>& items, int depth) {
     RestrictionList list;
     bool warn_only = false;
+    const bool was_decided = decided_;
     for (size_t i = 0; i < items.size(); ++i) {
       const std::string& text = items[i];
       if (equals_ignore_case(text, "warn_if_reject")) {
@@ -135,12 +154,19 @@ class Parser {
       item.name = text;
       warn_only = false;
       i += read_item(item, items, i, depth);
+      decided_ = decided_ || (!item.warn_only && always_decides(item.restriction));
       list.items.push_back(std::move(item));
     }
+    decided_ = was_decided;
     return list;
   }
 
  private:
+  [[nodiscard]] static bool always_decides(Restriction restriction) noexcept {
+    return restriction == Restriction::kPermit || restriction == Restriction::kReject ||
+           restriction == Restriction::kDefer;
+  }
+
   /// Returns how many items after the name belong to it.
   size_t read_item(RestrictionList::Item& item, const std::vector<std::string>& items, size_t index,
                    int depth) {
@@ -155,7 +181,7 @@ class Parser {
     const auto with_table = std::find_if(kNamesWithTable.begin(), kNamesWithTable.end(), is_named);
     if (with_table != kNamesWithTable.end()) {
       if (index + 1 >= items.size() || !lookup::is_table_spec(items[index + 1])) {
-        warn(fmt::format("restriction {} must be followed by type:table", item.name));
+        refuse(fmt::format("restriction {} must be followed by type:table", item.name));
         return 0;
       }
       open_table(item, with_table->restriction, items[index + 1]);
@@ -165,6 +191,11 @@ class Parser {
       if (!equals_ignore_case(name, item.name)) continue;
       warn_unserved(item.name);
       return index + 1 < items.size() ? 1 : 0;
+    }
+    for (const std::string_view name : kUnserved) {
+      if (!equals_ignore_case(name, item.name)) continue;
+      warn_unserved(item.name);
+      return 0;
     }
     if (lookup::is_table_spec(item.name)) {
       open_table(item, table_restriction(kind_), item.name);
@@ -176,7 +207,7 @@ class Parser {
 
   void open_table(RestrictionList::Item& item, Restriction restriction, std::string_view spec) {
     item.table = restriction == Restriction::kUnknown ? nullptr : source_.open(spec);
-    if (item.table == nullptr) return warn(fmt::format("table {} cannot be used here", spec));
+    if (item.table == nullptr) return refuse(fmt::format("table {} cannot be used here", spec));
     item.restriction = restriction;
   }
 
@@ -189,9 +220,9 @@ class Parser {
       }
     }
     const std::optional<std::vector<std::string>> items = source_.class_items(item.name);
-    if (!items) return warn_unserved(item.name);
+    if (!items) return refuse_unknown(item.name);
     if (depth >= kClassDepthMax) {
-      return warn(fmt::format("restriction class \"{}\" contains itself", item.name));
+      return refuse(fmt::format("restriction class \"{}\" contains itself", item.name));
     }
     item.restriction = Restriction::kClass;
     item.owned_list = std::make_unique<const RestrictionList>(parse(*items, depth + 1));
@@ -199,12 +230,20 @@ class Parser {
   }
 
   void warn_unserved(std::string_view name) {
+    warn(fmt::format("this version does not serve the restriction {}", name));
+  }
+  void refuse_unknown(std::string_view name) {
     std::vector<std::string_view> known;
     for (const Name& one : kNames) known.push_back(one.text);
     for (const Name& one : kNamesWithTable) known.push_back(one.text);
     const std::string_view near = config::nearest_of(name, known);
-    warn(fmt::format("unknown smtpd restriction: \"{}\"{}", name,
-                     near.empty() ? "" : fmt::format(" (did you mean {}?)", near)));
+    refuse(fmt::format("unknown smtpd restriction: \"{}\"{}", name,
+                       near.empty() ? "" : fmt::format(" (did you mean {}?)", near)));
+  }
+  /// What stands behind a permit, reject or defer is never reached: no reason not to start.
+  void refuse(std::string text) {
+    if (errors_ == nullptr || decided_) return warn(std::move(text));
+    errors_->push_back(fmt::format("{}: {}", parameter_name(kind_), text));
   }
   void warn(std::string text) {
     if (warnings_ == nullptr) return;
@@ -215,6 +254,8 @@ class Parser {
   ListKind kind_;
   const RestrictionSource& source_;
   std::vector<std::string>* warnings_;
+  std::vector<std::string>* errors_;
+  bool decided_ = false;  ///< an item before decided already
 };
 
 /// What a list does to a stranger who passes all its conditions.
@@ -262,8 +303,9 @@ std::optional<std::vector<std::string>> RestrictionSource::class_items(std::stri
 
 RestrictionList parse_restrictions(const std::vector<std::string>& items, ListKind kind,
                                    const RestrictionSource& source,
-                                   std::vector<std::string>* warnings) {
-  return Parser(kind, source, warnings).parse(items, 0);
+                                   std::vector<std::string>* warnings,
+                                   std::vector<std::string>* errors) {
+  return Parser(kind, source, warnings, errors).parse(items, 0);
 }
 
 bool can_refuse(const RestrictionList& list) noexcept {

@@ -109,10 +109,12 @@ class RestrictionSource {
 };
 
 /// Parses a list whose items were split already. Never fails: what is unknown, not served by this
-/// version, or lacks its argument is kept as kUnknown and reported in `warnings`, if there are any.
+/// version, or lacks its argument is kept as kUnknown, which answers 451 4.3.5. It is reported in
+/// `warnings`, or in `errors` if it can mean nothing and is reached.
 [[nodiscard]] RestrictionList parse_restrictions(const std::vector<std::string>& items,
                                                  ListKind kind, const RestrictionSource& source,
-                                                 std::vector<std::string>* warnings = nullptr);
+                                                 std::vector<std::string>* warnings = nullptr,
+                                                 std::vector<std::string>* errors = nullptr);
 
 /// True if the list can refuse a stranger: it holds, before a bare `permit` and without
 /// warn_if_reject, one of reject, defer, defer_if_permit, reject_unauth_destination,

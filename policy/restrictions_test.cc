@@ -318,7 +318,7 @@ TEST(Restrictions, CodesComeFromTheConfiguration) {
   EXPECT_EQ(reply_of("reject_non_fqdn_sender", "s@host").substr(0, 9), "450 4.5.2");
 }
 
-TEST(Restrictions, UnknownNameWarnsAndAnswersWhenReached) {
+TEST(Restrictions, WhatIsNotServedWarnsAndAnswersWhenReached) {
   const auto at_first_argument = [](const Items& items, std::string* warning) {
     std::vector<std::string> warnings;
     RelayPolicy::Rules rules = base_rules();
@@ -348,6 +348,37 @@ TEST(Restrictions, UnknownNameWarnsAndAnswersWhenReached) {
     ClientSideFacts friendly = stranger();
     friendly.address = ip("127.0.0.1");
     EXPECT_EQ(at_rcpt(at_first_argument(items, &warning), friendly, "", "u@far.example").reply, "");
+  }
+}
+
+TEST(Restrictions, WhatMeansNothingIsAnError) {
+  struct Row {
+    Items items;
+    std::string_view error;  ///< empty = a warning at most
+  };
+  const Row rows[] = {
+      {{"permit_mynetwork", "reject"},
+       "unknown smtpd restriction: \"permit_mynetwork\" (did you mean permit_mynetworks?)"},
+      {{"warn_if_reject", "reject_mars"}, "unknown smtpd restriction: \"reject_mars\""},
+      {{"warn_if_reject", "reject", "reject_mars"}, "unknown smtpd restriction: \"reject_mars\""},
+      {{"check_sender_access"}, "restriction check_sender_access must be followed by type:table"},
+      {{"reject", "reject_mars"}, ""},  // Postfix ignores what stands behind
+      {{"permit", "some", "text"}, ""},
+      {{"permit_mynetworks", "reject_unknown_sender_domain"}, ""},
+      {{"reject_rbl_client", "dnsbl.example", "reject"}, ""},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.items.back());
+    std::vector<std::string> warnings;
+    std::vector<std::string> errors;
+    (void)parse_restrictions(row.items, ListKind::kSender, TestSource(), &warnings, &errors);
+    if (row.error.empty()) {
+      EXPECT_TRUE(errors.empty());
+      continue;
+    }
+    ASSERT_EQ(errors.size(), 1u);
+    EXPECT_EQ(errors[0], "smtpd_sender_restrictions: " + std::string(row.error));
+    EXPECT_TRUE(warnings.empty());
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shard/net/tls_engine.h"
+#include "smtp/proto/data_rate.h"
 
 namespace barid::smtp {
 
@@ -87,9 +88,8 @@ void ClientSession::count_written() {
     stage_since_ = now;
     return;
   }
-  const auto earned =
-      std::chrono::nanoseconds(uint64_t{write_bytes_} * 1'000'000'000u / settings_.data_rate_min);
-  stage_since_ = std::min(now, stage_since_ + earned);
+  // The stage's time counts from here: an end without the timeout that follows.
+  stage_since_ = extended_end(stage_since_, now, {}, write_bytes_, settings_.data_rate_min);
 }
 
 rt::Task<void> ClientSession::step() {

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "core/mail/header_find.h"
+#include "smtp/proto/data_rate.h"
 #include "smtp/proto/received.h"
 
 namespace barid::smtp {
@@ -216,8 +217,8 @@ rt::Task<void> ServerSession::converse() {
       machine_.on_verdict(check(policy::CheckPoint::kRcpt, "VRFY"));
     }
     if (machine_.in_content()) {
-      request_end_ +=
-          std::chrono::nanoseconds(consumed * 1'000'000'000u / settings_->data_rate_min);
+      request_end_ = extended_end(request_end_, env_.reactor.now(), settings_->timeout, consumed,
+                                  settings_->data_rate_min);
     }
     stream_.consume(consumed);  // the action's bytes are not used from here on
     const bool goes_on = co_await perform(action);

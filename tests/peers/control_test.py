@@ -189,6 +189,21 @@ class Services(Commands):
         with RawClient(second) as new:
             new.submit()
 
+    def test_a_reload_shares_no_port_with_another_server(self):
+        other, server = self.barid("other"), self.barid()
+        server.services.append(f"127.0.0.1:{other.port} inet n - n - - smtpd -o myhostname=intruder.example")
+        server.configure()
+        server.reload()
+        server.wait_log(rf"error: \S+/master\.cf, line 2: 127.0.0.1:{other.port}/inet: cannot listen on .*in use")
+        for _ in range(20):  # the kernel spreads connections over all that share a port
+            with RawClient(other.port) as client:
+                self.assertNotIn("intruder", client.ehlo)
+        other.stop()
+        server.reload()
+        wait_until(lambda: listening(other.port), "the port is taken over")
+        with RawClient(other.port) as client:
+            self.assertIn("intruder", client.ehlo)
+
     def test_what_a_reload_cannot_change_is_said(self):
         server = self.barid()
         server.configure(shard_count="1", message_size_limit="50000")

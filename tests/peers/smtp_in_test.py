@@ -282,6 +282,22 @@ class Extensions(Scenario):
         server.wait_log(r'localhost\[127\.0\.0\.1\]: replacing command "PLEASE NOOP" with "NOOP"$')
         server.wait_log(r"dsn=4\.2\.0, status=deferred \(host 127.*450 4\.7\.1 greylisted .*filtered\)$")
 
+    def test_filters_of_results_without_a_connection(self):
+        rules = ("regexp:{{/^5.0.0 (no such.*)/ 4.3.5 $$1 yet},{/^4.0.0 (.*)/ 5.7.1 never: $$1},"
+                 "{/^2.0.0 (.*)/ 2.1.0 $$1 and forgotten},{/^5.1.1/ 2.0.0 a lie}}")
+        server = self.barid(default_delivery_status_filter=rules, minimal_backoff_time="1h",
+                            maximal_backoff_time="1h", notify_classes="",
+                            transport_maps="inline:{{a.example=error:no such thing}, {b.example=retry:later},"
+                                           "{c.example=discard:gone}, {d.example=error:5.1.1 unknown}}")
+        with RawClient(server.port) as client:
+            for name in "abcd":
+                client.submit(sender="", recipients=(f"x@{name}.example",))
+        server.wait_log(r"to=<x@a\.example>.*dsn=4\.3\.5, status=deferred \(no such thing yet\)$")
+        server.wait_log(r"to=<x@b\.example>.*dsn=5\.7\.1, status=bounced \(never: later\)$")
+        server.wait_log(r"to=<x@c\.example>.*dsn=2\.1\.0, status=sent \(gone and forgotten\)$")
+        server.wait_log(r"to=<x@d\.example>.*dsn=5\.1\.1, status=bounced \(unknown\)$")
+        server.wait_log(r"warning: \w+: default_delivery_status_filter: .*a lie. instead of .5\.1\.1 unknown")
+
     def test_discarded_keywords(self):
         server = self.barid(smtpd_discard_ehlo_keywords="etrn, dsn",
                             smtpd_discard_ehlo_keyword_address_maps="regexp:{{/^127.0.0.9$$/ chunking nonsense}}")

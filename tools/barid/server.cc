@@ -44,6 +44,9 @@ class Server {
   bool open_queue();
   bool open_log();
   bool ports_are_free();
+  [[nodiscard]] static std::string probe_port(const net::SocketAddress& address);
+  [[nodiscard]] std::vector<std::string> find_taken_ports(const ShardSettings& settings,
+                                                          std::vector<std::string>* services);
   bool start_shards();
   void serve_signals();
   void reload();
@@ -101,13 +104,17 @@ class Server {
   std::thread webhook_thread_;
   std::vector<std::thread> threads_;
   FileWatch watch_;
-  int pickup_rest_ = 0;  ///< turns of housework
+  std::set<uint16_t> own_ports_;  ///< that shards listen on
+  int pickup_rest_ = 0;           ///< turns of housework
   int signal_fd_ = -1;
 };
 
 /// What warming addresses sent is on disk, and changed files are seen, after this long, in
 /// milliseconds.
 constexpr int kHouseworkInterval = 1000;
+/// How often a new port is looked at, and the pause in milliseconds, before it counts as taken.
+constexpr int kPortPatience = 10;
+constexpr int kPortPause = 50;
 /// What was counted for reports on TLS is on disk after so many of them.
 constexpr int kTlsReportsEvery = 10;
 
@@ -232,26 +239,63 @@ bool Server::open_log() {
 }
 
 /// Shards share a port by SO_REUSEPORT, and so would another server of this user: whoever binds
-/// without it is told.
+/// without it is told. Empty = free, else why not.
+std::string Server::probe_port(const net::SocketAddress& address) {
+  const Result<int> fd = rt::kernel_open_listener(address, {.reuse_port = false, .backlog = 1}, 0);
+  if (!fd.ok()) return std::strerror(fd.error().error_number);
+  ::close(*fd);
+  return {};
+}
+
 bool Server::ports_are_free() {
   bool free = true;
   const auto probe = [&](const auto& listen) {
     for (const net::SocketAddress& address : listen.addresses) {
       if (!address.is_ip()) continue;
-      const Result<int> fd =
-          rt::kernel_open_listener(address, {.reuse_port = false, .backlog = 1}, 0);
-      if (fd.ok()) {
-        ::close(*fd);
-        continue;
-      }
+      own_ports_.insert(address.port());
+      const std::string problem = probe_port(address);
+      if (problem.empty()) continue;
       complain(fmt::format("fatal: {}{}: cannot listen on {}: {}", listen.place, listen.service,
-                           address.text(), std::strerror(fd.error().error_number)));
+                           address.text(), problem));
       free = false;
     }
   };
   for (const ListenSettings& listen : shard_settings_.front().listeners) probe(listen);
   for (const HttpListenSettings& listen : shard_settings_.front().http_listeners) probe(listen);
   return free;
+}
+
+/// At a reload: which new services cannot be had because somebody else listens there, one complaint
+/// each.
+std::vector<std::string> Server::find_taken_ports(const ShardSettings& settings,
+                                                  std::vector<std::string>* services) {
+  std::vector<std::string> complaints;
+  std::set<uint16_t> ports;
+  const auto look = [&](const auto& listen) {
+    for (const net::SocketAddress& address : listen.addresses) {
+      if (!address.is_ip()) continue;
+      std::string problem;
+      // A listener that the reload before this one closed may need a moment.
+      for (int i = 0; i < kPortPatience && !own_ports_.contains(address.port()); ++i) {
+        if (i > 0) ::poll(nullptr, 0, kPortPause);
+        problem = probe_port(address);
+        if (problem.empty()) break;
+      }
+      if (!problem.empty()) {
+        services->push_back(listen.service);
+        complaints.push_back(fmt::format("{}{}: cannot listen on {}: {}", listen.place,
+                                         listen.service, address.text(), problem));
+        return;
+      }
+    }
+    for (const net::SocketAddress& address : listen.addresses) {
+      if (address.is_ip()) ports.insert(address.port());
+    }
+  };
+  for (const ListenSettings& listen : settings.listeners) look(listen);
+  for (const HttpListenSettings& listen : settings.http_listeners) look(listen);
+  own_ports_ = std::move(ports);
+  return complaints;
 }
 
 bool Server::start_shards() {
@@ -348,6 +392,14 @@ std::vector<std::string> Server::changes_that_wait(const config::Configuration& 
   return texts;
 }
 
+void drop_services(const std::vector<std::string>& services, ShardSettings* settings) {
+  const auto is_named = [&](const auto& listen) {
+    return std::find(services.begin(), services.end(), listen.service) != services.end();
+  };
+  std::erase_if(settings->listeners, is_named);
+  std::erase_if(settings->http_listeners, is_named);
+}
+
 /// A bad new configuration is refused as a whole; the running one stays.
 void Server::reload() {
   const auto say = [this](LogSeverity severity, const std::string& text) {
@@ -377,6 +429,11 @@ void Server::reload() {
   for (const std::string& text : changes_that_wait(*loaded.configuration)) {
     say(LogSeverity::kWarning, text);
   }
+  std::vector<std::string> taken;
+  for (const std::string& text : find_taken_ports(*settings.front(), &taken)) {
+    say(LogSeverity::kError, text);
+  }
+  for (const auto& one : settings) drop_services(taken, one.get());
   configuration_ = std::move(loaded.configuration);
   watch_.set(settings.front()->watched_files);
   sts_store_->set_settings(sts_settings(*configuration_));

@@ -210,6 +210,11 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
       routing_rules(configuration, pools, context));
   settings.site_rules = site_rules(configuration, context);
   settings.transports = all_transports(configuration, shards_count, context, problems);
+  if (const std::string filter = configuration.get("default_delivery_status_filter");
+      !filter.empty()) {
+    settings.status_filter = std::make_unique<const policy::StatusFilter>(
+        "default_delivery_status_filter", filter, context);
+  }
   for (TransportSettings& transport : settings.transports) transport.client.pools = pools;
   check_routes(configuration, context, problems);
   check_pools(configuration, *pools, *settings.site_rules, settings.transports, problems);

@@ -93,6 +93,8 @@ struct ShardSettings {
   std::unique_ptr<policy::TransportRouter> router;
   std::unique_ptr<policy::DestinationPolicy> site_rules;
   std::vector<TransportSettings> transports;
+  /// default_delivery_status_filter, for agents without connections; null = none
+  std::unique_ptr<const policy::StatusFilter> status_filter;
   std::vector<ListenSettings> listeners;
   std::vector<HttpListenSettings> http_listeners;
   AdminFacts admin;

@@ -188,12 +188,17 @@ policy::RelayPolicy::Rules relay_rules(const Configuration& configuration,
       .client_certificates = {"relay_clientcerts", scope.get("relay_clientcerts"), context}};
   const auto parse = [&](const std::string& name, policy::ListKind kind) {
     std::vector<std::string> warnings;
+    std::vector<std::string> errors;
     const ConfiguredRestrictions source(scope, context.about(name));
     policy::RestrictionList list =
-        policy::parse_restrictions(scope.get_list(name), kind, source, &warnings);
-    for (const std::string& warning : warnings) {
-      problems->warnings.push_back(located(scope, warning));
-    }
+        policy::parse_restrictions(scope.get_list(name), kind, source, &warnings, &errors);
+    const auto place = [&](std::string text) {  // a class is parsed as if it stood in a list
+      const std::string_view as = parameter_name(kind);
+      if (name != as) text.replace(0, as.size(), name);
+      return located(scope, text);
+    };
+    for (std::string& error : errors) problems->errors.push_back(place(std::move(error)));
+    for (std::string& warning : warnings) problems->warnings.push_back(place(std::move(warning)));
     return list;
   };
   for (const std::string& name : scope.get_list("smtpd_restriction_classes")) {

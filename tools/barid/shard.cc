@@ -82,9 +82,9 @@ struct Shard::Inside final : schedule::GovernorHost,
         session_notices(reactor, queue, log),
         dialogues(reactor),
         native_lookup(offload),
-        error_agent(TextAgent::Kind::kError, reactor),
-        retry_agent(TextAgent::Kind::kRetry, reactor),
-        discard_agent(TextAgent::Kind::kDiscard, reactor),
+        error_agent(TextAgent::Kind::kError, reactor, log),
+        retry_agent(TextAgent::Kind::kRetry, reactor, log),
+        discard_agent(TextAgent::Kind::kDiscard, reactor, log),
         fates({.reactor = reactor,
                .log = log,
                .counters = counters,
@@ -131,6 +131,13 @@ struct Shard::Inside final : schedule::GovernorHost,
 
   const ShardCommons& commons() const noexcept { return shard.commons_; }
   std::atomic<uint32_t>& log_pids() noexcept { return shard.commons_.log_pids; }
+  /// Of agents without connections.
+  void set_status_filter(std::unique_ptr<const policy::StatusFilter> filter) {
+    for (TextAgent* agent : {&error_agent, &retry_agent, &discard_agent}) {
+      agent->set_status_filter(filter.get());
+    }
+    status_filter = std::move(filter);
+  }
   void apply_transports(std::vector<TransportSettings> transports,
                         std::unique_ptr<policy::DestinationPolicy> rules);
   std::string open_service(const ListenSettings& listen);
@@ -165,6 +172,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   SessionNotices session_notices;
   DialogueWatch dialogues;
   dns::NativeHostLookup native_lookup;
+  std::unique_ptr<const policy::StatusFilter> status_filter;
   TextAgent error_agent;
   TextAgent retry_agent;
   TextAgent discard_agent;
@@ -399,6 +407,7 @@ std::string Shard::set_up() {
     opened.store->attach(inside.reactor);
     inside.queue.add_partition(*inside.partitions.back(), *id_mark);
   }
+  inside.set_status_filter(std::move(settings_.status_filter));
   inside.apply_transports(std::move(settings_.transports), std::move(settings_.site_rules));
   for (const ListenSettings& listen : settings_.listeners) {
     if (std::string problem = inside.open_service(listen); !problem.empty()) return problem;
@@ -546,6 +555,7 @@ void shard_reload(Shard::Inside& inside, ShardSettings settings) {
   inside.signer.set(std::move(settings.dkim));
   inside.sealer->set(std::move(settings.arc));
   inside.queue.set_policy(settings.retry, settings.limits);
+  inside.set_status_filter(std::move(settings.status_filter));
   inside.apply_transports(std::move(settings.transports), std::move(settings.site_rules));
   inside.apply_services(settings.listeners);
   inside.sweeper.set_retention(settings.retention);
