@@ -195,6 +195,7 @@ class Loader {
       }
       for (const lookup::IpAddress& address : found) addresses.append(address.text()).append(" ");
     }
+    if (!addresses.empty()) addresses.pop_back();  // readers ask whether it is just "all"
     snapshot_->substitutes_.insert_or_assign(name, std::move(addresses));
   }
 

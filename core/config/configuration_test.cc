@@ -223,6 +223,22 @@ TEST(Configuration, EnvironmentAndCommandLine) {
             "two; need a whole number\n");
 }
 
+/// Readers compare the whole value with "all".
+TEST(Configuration, NamesOfInterfacesBecomeAddresses) {
+  for (const auto& [main_cf, value] :
+       {std::pair{"", "all"}, std::pair{"inet_interfaces = loopback-only\n", "loopback-only"},
+        std::pair{"inet_interfaces = 192.0.2.5, named\n", "192.0.2.5 192.0.2.9"}}) {
+    Fixture fixture(main_cf);
+    fixture.options.host.resolve = [](const std::string&) {
+      return std::vector<lookup::IpAddress>{*lookup::IpAddress::parse("192.0.2.9")};
+    };
+    const LoadResult result = fixture.load();
+    ASSERT_TRUE(result.ok()) << messages(result);
+    EXPECT_EQ(result.configuration->get("inet_interfaces"), value);
+    EXPECT_EQ(result.configuration->get("proxy_interfaces"), "");
+  }
+}
+
 TEST(Configuration, IdentityAndLists) {
   Fixture fixture(
       "mydomain = corp.example\nmyorigin = /etc/mailname\nproxy_interfaces = 198.51.100.1\n"

@@ -171,6 +171,20 @@ class BadConfiguration(Scenario):
         self.assertEqual(len(re.findall(rf"fatal: {re.escape(str(second.directory))}/master\.cf, line 1: "
                                         rf"127\.0\.0\.1:{first.port}/inet: cannot listen on", said)), 1, said)
 
+    def test_no_files_are_as_good_as_any(self):
+        empty = self.directory / "empty"
+        empty.mkdir()
+        for directory in (empty, self.directory / "none"):
+            done = subprocess.run([BARID, "config", "check", "-c", str(directory)], capture_output=True, text=True,
+                                  timeout=PATIENCE)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+        (empty / "master.cf").write_text("smtp inet n - n - - smtpd\n*:2525 inet n - n - - smtpd\n")
+        for line in ("inet_interfaces = all", "inet_protocols = ipv4", "inet_interfaces = localhost"):
+            (empty / "main.cf").write_text(line + "\n")
+            done = subprocess.run([BARID, "config", "check", "-c", str(empty)], capture_output=True, text=True,
+                                  timeout=PATIENCE)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), line)
+
     def test_interfaces_by_name_and_address(self):
         port = free_port()
         server = self.barid(start=False, services=[f"{port} inet n - n - - smtpd"],

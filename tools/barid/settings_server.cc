@@ -352,8 +352,8 @@ std::vector<net::SocketAddress> listen_addresses(const Configuration& configurat
   const config::InetEndpoint endpoint = config::parse_inet_name(entry.name);
   const std::optional<uint16_t> port = dns::parse_port(endpoint.port);
   if (!port) {
-    problems->errors.push_back(fmt::format("{}, line {}: {}: unknown port \"{}\"", entry.file,
-                                           entry.line, entry.id(), endpoint.port));
+    problems->errors.push_back(
+        fmt::format("{}{}: unknown port \"{}\"", place_of(entry), entry.id(), endpoint.port));
     return addresses;
   }
   std::vector<std::string> hosts;
@@ -390,8 +390,8 @@ std::vector<net::SocketAddress> listen_addresses(const Configuration& configurat
     const bool from_list = endpoint.host.empty() || endpoint.host == "*";
     if (from_list && address && !(address->family() == AF_INET6 ? v6 : v4)) continue;
     if (!address) {
-      problems->errors.push_back(fmt::format("{}, line {}: {}: \"{}\" is not an IP address",
-                                             entry.file, entry.line, entry.id(), host));
+      problems->errors.push_back(
+          fmt::format("{}{}: \"{}\" is not an IP address", place_of(entry), entry.id(), host));
       continue;
     }
     addresses.push_back(*address);
