@@ -96,6 +96,7 @@ TEST_P(LoadSmoke, BothSidesBalance) {
   EXPECT_EQ(report.sequence.lost, 0u);
   EXPECT_EQ(report.counts.corrupt, 0u);
   EXPECT_EQ(report.counts.foreign, 0u);
+  EXPECT_EQ(report.counts.protocol_errors, 0u);
   const bool reply_lost = c.faults.drop_fraction > 0 && c.faults.drop_stage == Stage::kReply;
   if (reply_lost) {
     EXPECT_GT(report.sequence.duplicates, 0u);

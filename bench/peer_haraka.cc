@@ -16,6 +16,15 @@ namespace {
 constexpr auto kStopPatience = std::chrono::seconds(5);
 constexpr const char* kOfThisBuild = "build/peers/haraka/node_modules/.bin/haraka";
 
+/// All of it: what is absent has no default.
+constexpr const char* kConnectionIni =
+    "[main]\n"
+    "[haproxy]\nhosts[] =\n"
+    "[headers]\nmax_lines=1000\nmax_received=100\n"
+    "[max]\nbytes=268435456\nmime_parts=1000\nline_length=512\ndata_line_length=992\n"
+    "[message]\nhelo=hello\nclose=bye\n"
+    "[uuid]\nbanner_chars=0\ndeny_chars=0\n";
+
 std::string plugin(const PeerSetup& setup) {
   // Several destinations: dNNNN.example has its relay at an address of its own.
   const std::string way =
@@ -68,8 +77,7 @@ absl::Status Haraka::start(const PeerSetup& setup) {
   status.Update(write_file(root + "/config/queue_dir", root + "/queue\n"));
   status.Update(write_file(root + "/config/log.ini", "[main]\nlevel=ERROR\n"));
   status.Update(write_file(root + "/config/outbound.ini", "concurrency_max=200\n"));
-  status.Update(write_file(root + "/config/connection.ini",
-                           "[main]\n[message]\ngreeting=haraka.bench.example ESMTP\n[haproxy]\n"));
+  status.Update(write_file(root + "/config/connection.ini", kConnectionIni));
   status.Update(write_file(root + "/config/smtp.ini",
                            fmt::format("listen=127.0.0.1:{}\nnodes={}\n", setup.port, workers())));
   if (!status.ok()) return status;

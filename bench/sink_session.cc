@@ -79,6 +79,7 @@ void SinkCounts::add(const SinkCounts& other) noexcept {
 void SinkSession::reset_transaction() noexcept {
   in_transaction_ = false;
   recipient_count_ = 0;
+  script_refused_ = false;
   chunk_refused_ = false;
   recipients_.clear();
   content_.reset();
@@ -94,12 +95,14 @@ void SinkSession::take_held_reply(std::string& out) {
   held_reply_.clear();
 }
 
+/// What a client sent ahead of a refusal that the script wanted is not its fault (RFC 2920 3.1).
 void SinkSession::refuse(std::string_view text, std::string& out) {
-  ++context_.counts->protocol_errors;
+  if (!script_refused_) ++context_.counts->protocol_errors;
   out += text;
 }
 
 bool SinkSession::accepted(Verdict verdict, std::string& out) {
+  script_refused_ |= verdict != Verdict::kAccept;
   switch (verdict) {
     case Verdict::kAccept:
       return true;
@@ -238,6 +241,7 @@ void SinkSession::on_hello(bool extended, std::string& out) {
 
 void SinkSession::on_mail(std::string_view line, std::string& out) {
   std::string_view address, parameters;
+  script_refused_ = false;
   if (in_transaction_) return refuse("503 5.5.1 Nested MAIL\r\n", out);
   if (!path_of(line, "MAIL FROM:", address, parameters)) {
     return refuse("501 5.5.4 Syntax: MAIL FROM:<address>\r\n", out);

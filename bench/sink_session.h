@@ -111,6 +111,7 @@ class SinkSession {
   bool chunk_last_ = false;
   bool chunk_refused_ = false;
   uint32_t recipient_count_ = 0;
+  bool script_refused_ = false;  ///< something of this transaction
   uint64_t chunk_left_ = 0;
   Duration delay_{};
   std::string held_reply_;
