@@ -141,8 +141,10 @@ LookupResult find_transport(const TableList& tables, const TransportQuery& query
   return result;
 }
 
-LookupResult find_address(const TableList& tables, const AddressQuery& query) {
-  if (tables.empty()) return LookupResult::not_found();
+namespace {
+
+/// All keys but @domain.
+LookupResult find_user(const TableList& tables, const AddressQuery& query) {
   const std::string_view address = query.address.empty() ? query.null_key : query.address;
   LookupResult result = tables.find(address);
   if (result.status() != LookupResult::Status::kNotFound) return result;
@@ -163,7 +165,35 @@ LookupResult find_address(const TableList& tables, const AddressQuery& query) {
       if (result.status() != LookupResult::Status::kNotFound) return result;
     }
   }
-  return tables.find(at_domain, KeyExtent::kPartial);
+  return result;
+}
+
+/// `"a b"@c` as `a b@c`.
+std::string without_quotes(std::string_view address) {
+  const size_t at = std::min(address.rfind('@'), address.size());
+  std::string raw;
+  for (size_t i = 1; i < at && address[i] != '"'; ++i) {
+    if (address[i] == '\\' && i + 1 < at) ++i;
+    raw += address[i];
+  }
+  return raw.append(address.substr(at));
+}
+
+}  // namespace
+
+LookupResult find_address(const TableList& tables, const AddressQuery& query) {
+  if (tables.empty()) return LookupResult::not_found();
+  LookupResult result = find_user(tables, query);
+  const std::string_view address = query.address;
+  if (result.status() == LookupResult::Status::kNotFound && address.starts_with('"')) {
+    const std::string raw = without_quotes(address);
+    AddressQuery other = query;
+    other.address = raw;
+    result = find_user(tables, other);
+  }
+  const size_t at = std::min(address.rfind('@'), address.size());
+  if (result.status() != LookupResult::Status::kNotFound || at == address.size()) return result;
+  return tables.find(address.substr(at), KeyExtent::kPartial);
 }
 
 }  // namespace barid::lookup

@@ -65,6 +65,7 @@ struct AddressQuery {
 
 /// Tables of addresses (recipient maps, sender_dependent_*_maps): user+ext@domain, user@domain, for
 /// local domains user+ext, user, and last @domain. A bare user is asked with and without extension.
+/// A quoted local part is asked for as it is written, then without its quotes.
 [[nodiscard]] LookupResult find_address(const TableList& tables, const AddressQuery& query);
 
 /// Start of the extension in a local part (the index of the delimiter), or npos. A delimiter at the

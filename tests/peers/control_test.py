@@ -117,6 +117,17 @@ class Life(Commands):
         self.assertEqual(self.control(server, "status")[0], 1)
         self.assertEqual(len(out.messages), 1)
 
+    def test_flush(self):
+        server = self.background(relayhost=f"[127.0.0.1]:{free_port()}", minimal_backoff_time="1h",
+                                 maximal_backoff_time="1h")
+        self.assertEqual(self.control(server, "flush")[0], 1)
+        self.assertEqual(self.control(server, "start")[0], 0)
+        with RawClient(server.port) as client:
+            client.submit()
+        server.wait_queue(lambda q: q and q[0]["attempts"] == 1, "a first attempt")
+        self.assertEqual(self.control(server, "flush")[0], 0)
+        server.wait_queue(lambda q: q and q[0]["attempts"] > 1, "another attempt")
+
     def test_as_postfix(self):
         server = self.background()
         program = str(self.directory / "postfix")

@@ -40,6 +40,7 @@ COMMANDS
   abort      end it at once, as a crash would; nothing that was acknowledged is lost
   reload     read the configuration again, without dropping a session. A configuration that is
              not valid is refused here, and the server goes on with the one it has
+  flush      try everything that waits now (postqueue -f)
   drain      stop accepting (421), keep delivering
   check      errors and warnings of the configuration; silent when there are none
   status     whether it runs, and its pid
@@ -230,15 +231,22 @@ ControlOptions parse(Arguments arguments, std::string_view name, int* exit_statu
       return fail(fmt::format("unexpected \"{}\"", word));
     }
   }
-  constexpr std::array<std::string_view, 8> kKnown = {"start",  "start-fg", "stop",  "abort",
-                                                      "reload", "drain",    "check", "status"};
+  constexpr std::array<std::string_view, 9> kKnown = {
+      "start", "start-fg", "stop", "abort", "reload", "flush", "drain", "check", "status"};
   if (std::find(kKnown.begin(), kKnown.end(), options.command) == kKnown.end()) {
     return fail(
-        fmt::format("unknown command: '{}'. Usage: {} start (or stop, abort, reload, drain, "
+        fmt::format("unknown command: '{}'. Usage: {} start (or stop, abort, reload, flush, drain, "
                     "check, status, start-fg)",
                     options.command, name));
   }
   return options;
+}
+
+/// As postfix(1) does it: postqueue does the work.
+int flush(const config::Configuration& configuration) {
+  const std::string directory(configuration.directory());
+  const std::array<const char*, 3> words = {"-c", directory.c_str(), "-f"};
+  return run_queue_command(words, "postqueue");
 }
 
 }  // namespace
@@ -274,6 +282,7 @@ int run_control_command(Arguments arguments, std::string_view name) {
         fmt::format("{}{} is not running", command == "status" ? "" : "fatal: ", voice.system));
     return 1;
   }
+  if (command == "flush") return flush(configuration);
   if (command == "drain") return drain(queue, pid, options, voice);
   if (command == "status") return status(queue, pid, options, voice);
   if (command == "stop" || command == "abort") {
