@@ -116,11 +116,11 @@ TEST(FindAddress, KeysInOrder) {
       {"inline:{u=4}", "u", true, "=4"},
       {"inline:{u=4}", "u+x", true, "=4"},
       {"inline:{v=4,@=5}", "u+x", true, "-"},
-      {"inline:{{\"a b\"@d.example=1},{a b@d.example=2}}", "\"a b\"@d.example", false, "=1"},
-      {"inline:{{a b@d.example=2},@d.example=3}", "\"a b\"@d.example", false, "=2"},
-      {"inline:{{a \"b@d.example=2}}", "\"a \\\"b\"@d.example", false, "=2"},
-      {"inline:{{a b=4},@d.example=3}", "\"a b+x\"@d.example", true, "=4"},
-      {"inline:{c=4,@d.example=3}", "\"a b\"@d.example", true, "=3"},
+      {"inline:{\"a..b\"@d.example=1,a..b@d.example=2}", "\"a..b\"@d.example", false, "=1"},
+      {"inline:{a..b@d.example=2,@d.example=3}", "\"a..b\"@d.example", false, "=2"},
+      {"inline:{a\"b@d.example=2}", "\"a\\\"b\"@d.example", false, "=2"},
+      {"inline:{a..b=4,@d.example=3}", "\"a..b+x\"@d.example", true, "=4"},
+      {"inline:{c=4,@d.example=3}", "\"a..b\"@d.example", true, "=3"},
       {"inline:{a=b} fail:x", "u@d.example", false, "!fail:x lookup error"},
   };
   for (const Case& c : cases) {
