@@ -124,9 +124,9 @@ class Life(Commands):
         self.assertEqual(self.control(server, "start")[0], 0)
         with RawClient(server.port) as client:
             client.submit()
-        server.wait_queue(lambda q: q and q[0]["attempts"] == 1, "a first attempt")
+        wait_until(lambda: server.queue()[0]["attempts"] == 1, "a first attempt")
         self.assertEqual(self.control(server, "flush")[0], 0)
-        server.wait_queue(lambda q: q and q[0]["attempts"] > 1, "another attempt")
+        wait_until(lambda: server.queue()[0]["attempts"] > 1, "another attempt")
 
     def test_as_postfix(self):
         server = self.background()
