@@ -183,7 +183,7 @@ class Governor(Scenario):
         server = self.barid(relayhost=None, disable_dns_lookups="no", dns_forwarders=f"127.0.0.1@{self.dns()}",
                             smtp_tcp_port=out.port, shard_count=1, smtp_destination_concurrency_limit=1)
         out.gate.clear()  # a slow start: all of it waits before anything is taken
-        self.submit(server, 2000, recipients=lambda n: [f"r@d{n % 1000}.site.example"])
+        self.submit(server, 40, recipients=lambda n: [f"r@d{(n * 50 + i) % 1000}.site.example" for i in range(50)])
         out.gate.set()
         out.wait_messages(2000)
         served = collections.Counter({f"d{n}": 0 for n in range(1000)})
