@@ -17,6 +17,8 @@ constexpr size_t kLowMark = 32;
 /// Mail that is suspended without an end comes back to see.
 constexpr Duration kLookAgain = std::chrono::days(1);
 constexpr Duration kSweepInterval = std::chrono::seconds(5);
+/// At the end it is looked this often whether anything is still being sent.
+constexpr Duration kDrainLook = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -411,7 +413,24 @@ void Dispatcher::withdraw() {
 rt::Task<Code> Dispatcher::drain(MonoTime deadline) {
   draining_ = true;
   for (const auto& [name, site] : sites_) site->end_parked(UINT32_MAX);
-  co_return co_await scope_.join(deadline);
+  for (;;) {
+    const Code code = co_await scope_.join(std::min(deadline, reactor_.now() + kDrainLook));
+    if (code != Code::kTimeout || reactor_.now() >= deadline) co_return code;
+    if (give_up_the_silent()) co_return Code::kCancelled;
+  }
+}
+
+/// True if every lease that is left has sent nothing; then none of them will.
+bool Dispatcher::give_up_the_silent() {
+  std::vector<LeaseHolder*> holders;
+  for (const auto& [name, site] : sites_) {
+    for (const Lease* lease : site->leases_) {
+      if (lease->holder_ == nullptr || lease->holder_->delivering()) return false;
+      holders.push_back(lease->holder_);
+    }
+  }
+  for (LeaseHolder* holder : holders) holder->give_up();
+  return true;
 }
 
 void Dispatcher::on_timer() {

@@ -107,7 +107,9 @@ class Dispatcher final : private rt::Timer, private TransportPace::Listener {
   void pause() noexcept { paused_ = true; }
   void resume();
 
-  /// Stops handing out and waits for running leases; kTimeout if they do not end in time.
+  /// Stops handing out and waits for running leases. kTimeout: they did not end in time.
+  /// kCancelled: those left had sent nothing yet (to a server that does not answer, say), and will
+  /// not.
   rt::Task<Code> drain(MonoTime deadline);
 
   /// Forgets every dead site, on all shards: they start slowly again at once.
@@ -147,6 +149,7 @@ class Dispatcher final : private rt::Timer, private TransportPace::Listener {
   friend class Site;
 
   [[nodiscard]] bool draining() const noexcept { return draining_; }
+  [[nodiscard]] bool give_up_the_silent();
   [[nodiscard]] bool handing_out() const noexcept { return !paused_ && !draining_; }
   void put_back(Destination& destination, Job job);
   rt::Task<void> find_site(Destination* destination);

@@ -37,6 +37,7 @@ struct SlowAgent final : Agent {
   explicit SlowAgent(rt::Reactor& r) : reactor(r) {}
   rt::Task<void> deliver(Lease& lease) override {
     const std::string site(lease.site_key());
+    lease.set_holder(holder);
     leases_max[site] = std::max(leases_max[site], ++leases[site]);
     opened.push_back(site);
     for (;;) {
@@ -69,6 +70,7 @@ struct SlowAgent final : Agent {
   }
 
   rt::Reactor& reactor;
+  LeaseHolder* holder = nullptr;
   Duration work = 1s;
   Duration idle = 2s;
   Duration lookup{};
@@ -625,6 +627,30 @@ TEST_F(DispatcherTest, DrainDoesNotKeepLeasesThatBecomeIdle) {
   scope.spawn(drain(&dispatcher, shard.clock.now + 1h, &result));
   shard.advance(agent.work);
   EXPECT_EQ(result, Code::kOk);
+}
+
+TEST_F(DispatcherTest, DrainGivesUpWhoHasSentNothing) {
+  struct Holder final : LeaseHolder {
+    [[nodiscard]] bool delivering() const noexcept override { return sending; }
+    void give_up() noexcept override { given_up = true; }
+    bool sending = true;
+    bool given_up = false;
+  } holder;
+  limits(1, 0);
+  agent.work = 1h;
+  agent.holder = &holder;
+  add("a");
+  shard.turn();
+  std::optional<Code> result;
+  rt::Scope scope(shard.reactor);
+  scope.spawn(drain(&dispatcher, shard.clock.now + 30s, &result));
+  shard.advance(5s);
+  EXPECT_FALSE(result.has_value());
+  EXPECT_FALSE(holder.given_up);
+  holder.sending = false;
+  ASSERT_TRUE(shard.run_until([&] { return result.has_value(); }, 1s));
+  EXPECT_EQ(*result, Code::kCancelled);
+  EXPECT_TRUE(holder.given_up);
 }
 
 TEST_F(DispatcherTest, DrainGivesUpAtItsDeadline) {

@@ -18,6 +18,18 @@ namespace barid::schedule {
 class Dispatcher;
 class Site;
 
+/// Who works on a lease; asked when the process is about to end.
+class LeaseHolder {
+ public:
+  /// Something was sent whose outcome is still to come: worth waiting for.
+  [[nodiscard]] virtual bool delivering() const noexcept = 0;
+  /// Nobody waits any more: nothing is to be sent from now on.
+  virtual void give_up() noexcept = 0;
+
+ protected:
+  ~LeaseHolder() = default;
+};
+
 class Lease {
  public:
   /// Whether a finished job says something about the site's health.
@@ -36,6 +48,9 @@ class Lease {
   [[nodiscard]] std::string_view pool() const noexcept;
   /// Messages after which the connection is to be closed; 0 = no limit of the site.
   [[nodiscard]] uint32_t messages_per_connection() const noexcept;
+
+  /// Null again before it goes. A lease without a holder counts as delivering.
+  void set_holder(LeaseHolder* holder) noexcept { holder_ = holder; }
 
   /// The next job if one may be started now.
   [[nodiscard]] std::optional<Job> take();
@@ -70,6 +85,7 @@ class Lease {
   Dispatcher& dispatcher_;
   Site& site_;
   rt::Event wake_;
+  LeaseHolder* holder_ = nullptr;
   uint32_t turn_left_ = 0;
   uint32_t running_ = 0;  // jobs taken and not finished
   bool working_ = false;  // counts against the transport's concurrency

@@ -71,7 +71,13 @@ std::string_view hosts_of(std::string_view site_key) noexcept {
 }  // namespace
 
 DeliveryRun::DeliveryRun(SmtpAgent& agent, schedule::Lease& lease)
-    : agent_(agent), env_(agent.env_), lease_(lease), settings_(agent.settings_) {}
+    : agent_(agent), env_(agent.env_), lease_(lease), settings_(agent.settings_) {
+  lease_.set_holder(this);
+}
+
+bool DeliveryRun::delivering() const noexcept {
+  return session_ != nullptr && session_->machine().established() && !flying_.empty();
+}
 
 /// Jobs come as long as the lease gives some. The connection stays open in between, up to its idle
 /// limit, and serves every destination of the site.
@@ -499,6 +505,7 @@ rt::Task<void> DeliveryRun::use(ClientSession& session) {
     if (machine.closed()) break;
     if (flying_.empty() && session.write_idle() && machine.established()) break;
     if (flying_.empty() && pending_.empty() && machine.established()) break;
+    if (given_up_) co_await rt::Sleep(env_.reactor, MonoTime::max());  // ends with the process
     co_await session.step();
     log_tls(session);
     if (!was_established && machine.established()) {

@@ -14,9 +14,12 @@
 
 namespace barid::smtp {
 
-class DeliveryRun final : private ClientSink {
+class DeliveryRun final : private ClientSink, private schedule::LeaseHolder {
  public:
   DeliveryRun(SmtpAgent& agent, schedule::Lease& lease);
+  DeliveryRun(const DeliveryRun&) = delete;
+  DeliveryRun& operator=(const DeliveryRun&) = delete;
+  ~DeliveryRun() { lease_.set_holder(nullptr); }
 
   rt::Task<void> run();
 
@@ -58,6 +61,8 @@ class DeliveryRun final : private ClientSink {
 
   void on_result(const RecipientResult& result) override;
   [[nodiscard]] Handover handover() const noexcept;
+  [[nodiscard]] bool delivering() const noexcept override;
+  void give_up() noexcept override { given_up_ = true; }
   void on_message_done(const OutgoingMessage& message) override;
 
   rt::Task<void> work_through_destinations();
@@ -140,6 +145,7 @@ class DeliveryRun final : private ClientSink {
   bool in_clear_ = false;       // the next connection is without TLS: the last handshake failed
   bool other_policy_ = false;   // what is pending needs another promise than the session keeps
   std::string session_key_;     // the promise that the session in use keeps
+  bool given_up_ = false;       // the process ends: nothing is written any more
   bool egress_spent_ = false;   // for want of warm-up messages some server was not tried
   Outcome session_failure_;     // why the last connection gave nothing
 

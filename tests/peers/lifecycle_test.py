@@ -11,6 +11,7 @@ import pathlib
 import re
 import resource
 import shutil
+import socket
 import stat
 import sys
 import time
@@ -45,6 +46,20 @@ class Process(Scenario):
         if most == resource.RLIM_INFINITY:
             most = 65536
         self.assertGreaterEqual(size, min(most, 65536))
+
+
+class End(Scenario):
+    def test_a_relay_that_never_greets_does_not_hold_it_up(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            server = self.barid(relayhost=f"[127.0.0.1]:{silent.getsockname()[1]}")
+            with RawClient(server.port) as client:
+                client.submit()
+            connection, _ = silent.accept()
+            begin = time.monotonic()
+            server.process.terminate()
+            self.assertEqual(server.process.wait(60), 0)
+            self.assertLess(time.monotonic() - begin, 15)  # shutdown_timeout is 30 s
+            connection.close()
 
 
 class Schedule(Scenario):

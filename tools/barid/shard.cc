@@ -507,8 +507,9 @@ rt::Task<void> Shard::Inside::stop() {
     log.write({}, LogNote{.severity = LogSeverity::kWarning,
                           .text = "HTTP requests still open at the end of shutdown_timeout"});
   }
-  if (co_await queue.shut_down(deadline) != Code::kOk) {
-    ended_cleanly = false;
+  const Code drained = co_await queue.shut_down(deadline);
+  if (drained != Code::kOk) ended_cleanly = false;
+  if (drained == Code::kTimeout) {
     log.write({}, LogNote{.severity = LogSeverity::kWarning,
                           .text = "deliveries still running at the end of shutdown_timeout"});
   }
