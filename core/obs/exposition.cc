@@ -88,7 +88,9 @@ void append_histogram(std::string& out, const TimingInfo& info, size_t shard,
   for (size_t i = 0; i <= Histogram::kBounds.size(); ++i) {
     count += histogram.bucket(i);
     const std::string bound =
-        i == Histogram::kBounds.size() ? "+Inf" : fmt::format("{}", Histogram::kBounds[i] / 1000.0);
+        i == Histogram::kBounds.size()
+            ? "+Inf"
+            : fmt::format("{}", static_cast<double>(Histogram::kBounds[i]) / 1e6);
     fmt::format_to(to, "barid_{}_bucket{{{},le=\"{}\"}} {}\n", info.name, labels, bound, count);
   }
   fmt::format_to(to, "barid_{}_sum{{{}}} {}\nbarid_{}_count{{{}}} {}\n", info.name, labels,

@@ -11,7 +11,7 @@ constexpr std::string_view kDeferred = "from arrival to attempts that were defer
 constexpr std::array<TimingInfo, kTimingCount> kInfos = {{
     {"http_accept_seconds", "", "submissions over HTTP: from the whole request to its answer"},
     {"smtp_accept_seconds", "", "messages over SMTP: from the end of the content to the reply"},
-    {"commit_seconds", "", "changes of messages: from gathered to synced"},
+    {"commit_seconds", "", "groups of changes: from the first one gathered to the sync"},
     {"queue_age_seconds", "stream=\"transactional\"", kAge},
     {"queue_age_seconds", "stream=\"bulk\"", kAge},
     {"deferred_age_seconds", "stream=\"transactional\"", kDeferred},
@@ -33,8 +33,8 @@ const TimingInfo& timing_info(Timing timing) noexcept {
 void Histogram::observe(Duration duration) noexcept {
   const int64_t micros =
       std::max<int64_t>(0, std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
-  const auto bound = std::find_if(kBounds.begin(), kBounds.end(), [micros](uint32_t millis) {
-    return micros <= int64_t{millis} * 1000;
+  const auto bound = std::find_if(kBounds.begin(), kBounds.end(), [micros](uint64_t bound) {
+    return static_cast<uint64_t>(micros) <= bound;
   });
   ++buckets_[static_cast<size_t>(bound - kBounds.begin())];
   sum_micros_ += static_cast<uint64_t>(micros);

@@ -15,7 +15,7 @@ namespace barid {
 enum class Timing : uint8_t {
   kHttpAccept,             ///< a submission over HTTP: request complete to answer
   kSmtpAccept,             ///< a message over SMTP: content complete to reply
-  kCommit,                 ///< a group of changes: gathered to synced
+  kCommit,                 ///< a group of changes: its first one to its sync
   kQueueAgeTransactional,  ///< arrival to the attempt that delivered
   kQueueAgeBulk,
   kDeferredAgeTransactional,  ///< arrival to an attempt that was deferred
@@ -38,10 +38,31 @@ struct TimingInfo {
 
 class Histogram {
  public:
-  /// Upper bounds, in milliseconds; one more bucket holds the rest.
-  static constexpr std::array<uint32_t, 18> kBounds = {
-      1,    2,    5,    10,    20,    50,    100,    200,     500,
-      1000, 2000, 5000, 10000, 30000, 60000, 300000, 3600000, 86400000};
+  /// Upper bounds, in microseconds, from the sync of a fast disk to the life of a message; one more
+  /// bucket holds the rest.
+  static constexpr std::array<uint64_t, 23> kBounds = {50,
+                                                       100,
+                                                       200,
+                                                       500,
+                                                       1'000,
+                                                       2'000,
+                                                       5'000,
+                                                       10'000,
+                                                       20'000,
+                                                       50'000,
+                                                       100'000,
+                                                       200'000,
+                                                       500'000,
+                                                       1'000'000,
+                                                       2'000'000,
+                                                       5'000'000,
+                                                       10'000'000,
+                                                       30'000'000,
+                                                       60'000'000,
+                                                       300'000'000,
+                                                       3'600'000'000,
+                                                       21'600'000'000,
+                                                       86'400'000'000};
 
   void observe(Duration duration) noexcept;
   /// Of one bucket alone; index kBounds.size() is the rest.

@@ -221,9 +221,7 @@ void FateRecorder::flush(Book& book) {
 }
 
 rt::Task<void> FateRecorder::watch(Book* book, Batch* batch) {
-  const MonoTime begin = reactor_.now();
   const Status status = co_await book->partition->committed(batch->group);
-  observe(env_.timings, Timing::kCommit, reactor_.now() - begin);
   const auto mine = std::find_if(book->flying.begin(), book->flying.end(),
                                  [batch](const auto& one) { return one.get() == batch; });
   std::vector<Entry> entries = std::move(batch->entries);

@@ -21,6 +21,7 @@ struct NoEvents final : queue::Partition::Events {
   void on_removed(QueueId) override {}
   void on_refused(QueueId, std::unique_ptr<queue::Message>) override {}
   void on_undone(QueueId) override {}
+  void on_synced(Duration) override {}
   void on_store_failed(const Error&) override {}
   void on_store_recovered() override {}
 };

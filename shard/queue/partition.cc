@@ -63,6 +63,7 @@ Partition::Group& Partition::open_group() {
       spare_.pop_back();
     }
     groups_.back().number = number;
+    groups_.back().begun = reactor_.now();
   }
   return groups_.back();
 }
@@ -230,6 +231,7 @@ void Partition::on_commit(uint64_t number, Status status) {
   if (groups_.empty() || groups_.front().number != number) return;
   Group group = std::move(groups_.front());
   groups_.pop_front();
+  if (!failed_now) events_.on_synced(reactor_.now() - group.begun);
   for (const std::coroutine_handle<> waiter : group.waiters) reactor_.post(waiter);
   for (Change& change : group.changes) {
     if (failed_now) {

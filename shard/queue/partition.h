@@ -47,6 +47,8 @@ class Partition final : private Store::Listener {
     virtual void on_refused(QueueId id, std::unique_ptr<Message> message) = 0;
     /// What on_refused() was told about is not on disk for certain, in case it had got there.
     virtual void on_undone(QueueId id) = 0;
+    /// A group is on disk, so long after its first change.
+    virtual void on_synced(Duration took) = 0;
     /// A commit failed (told once per failure): nothing more is acknowledged or attempted until
     /// on_store_recovered().
     virtual void on_store_failed(const Error& error) = 0;
@@ -128,6 +130,7 @@ class Partition final : private Store::Listener {
   /// What a group in the making or under way will cause.
   struct Group {
     uint64_t number = 0;
+    MonoTime begun{};
     std::vector<Change> changes;
     std::vector<std::coroutine_handle<>> waiters;
   };

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "shard/queue/reader.h"
 #include "shard/queue/record.h"
 #include "shard/runtime/test_shard.h"
@@ -24,13 +26,18 @@ struct EventLog final : Partition::Events {
   void on_removed(QueueId id) override { removed.push_back(id); }
   void on_refused(QueueId id, std::unique_ptr<Message>) override { refused.push_back(id); }
   void on_undone(QueueId id) override { undone.push_back(id); }
+  void on_synced(Duration took) override {
+    ++syncs;
+    longest_sync = std::max(longest_sync, took);
+  }
   void on_store_failed(const Error&) override { ++failures; }
   void on_store_recovered() override { ++recoveries; }
 
   std::vector<std::unique_ptr<Message>> accepted;
   std::vector<std::pair<QueueId, WallTime>> filed;
   std::vector<QueueId> removed, refused, undone;
-  int failures = 0, recoveries = 0;
+  int failures = 0, recoveries = 0, syncs = 0;
+  Duration longest_sync{};
 };
 
 struct Waiter {
@@ -118,6 +125,8 @@ TEST_F(PartitionTest, StageIntoMemory) {
   EXPECT_EQ(events.accepted[0]->area, Area::kFresh);
   EXPECT_EQ(events.accepted[0]->partition, partition.get());
   EXPECT_EQ(sizes(), (Sizes{1, 0, 0, 1}));
+  EXPECT_EQ(events.syncs, 1);  // from the first change to the disk, 10 ms later
+  EXPECT_EQ(events.longest_sync, 10ms);
   EXPECT_EQ(*Partition::load_content(*store, events.accepted[0]->id, 5), "hello");
 }
 
@@ -253,6 +262,7 @@ TEST_P(PartitionFailureTest, RefusedMailIsUndone) {
   EXPECT_EQ(waiter.status.error().code, Code::kIo);
   EXPECT_EQ(events.refused.size(), 2u);  // the one kept for the schedule, and the one for the disk
   EXPECT_EQ(events.failures, 1);
+  EXPECT_EQ(events.syncs, 0);
   EXPECT_FALSE(partition->writable());
   EXPECT_TRUE(events.undone.empty());  // it may be there to be read
   recover();

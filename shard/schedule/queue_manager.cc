@@ -17,6 +17,7 @@ QueueManager::QueueManager(const QueueManagerEnv& env)
       offload_(env.offload),
       log_(env.log),
       counters_(env.counters),
+      timings_(env.timings),
       router_(env.router),
       notices_(env.notices),
       scope_(env.reactor),
@@ -348,6 +349,10 @@ void QueueManager::stage_kept_notices() {
     ++staged_count_;
     partition.stage(std::move(notice), /*to_memory=*/true);
   }
+}
+
+void QueueManager::on_synced(Duration took) {
+  if (timings_ != nullptr) observe(*timings_, Timing::kCommit, took);
 }
 
 void QueueManager::on_store_failed(const Error& error) {

@@ -19,6 +19,7 @@
 
 #include "core/obs/counters.h"
 #include "core/obs/log.h"
+#include "core/obs/timings.h"
 #include "shard/queue/message.h"
 #include "shard/queue/partition.h"
 #include "shard/queue/queue_key.h"
@@ -75,6 +76,7 @@ struct QueueManagerEnv {
   const Router& router;
   const NoticeComposer& notices;
   GovernorLink* governors = nullptr;  ///< null: this shard is alone
+  Timings* timings = nullptr;         ///< null: nobody asks how long commits take
 };
 
 class QueueManager final : public queue::Partition::Events, private OutcomeSink {
@@ -184,6 +186,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   void on_filed(QueueId id, const std::vector<std::string>& destinations, WallTime due) override;
   void on_undone(QueueId id) override;
   void on_removed(QueueId id) override;
+  void on_synced(Duration took) override;
   void on_store_failed(const Error& error) override;
   void on_store_recovered() override;
   void activate(std::unique_ptr<queue::Message> message, bool just_accepted = false);
@@ -275,6 +278,7 @@ class QueueManager final : public queue::Partition::Events, private OutcomeSink 
   rt::Offload& offload_;
   Log& log_;
   Counters& counters_;
+  Timings* timings_;
   const Router& router_;
   const NoticeComposer& notices_;
   FateObserver* fates_ = nullptr;
