@@ -176,7 +176,7 @@ class Connection final : private rt::Timer {
     return tls_ != nullptr;
   }
   bool start_tls_client(const TlsClientContext& context, TlsClientPeer wanted) {
-    start_tls(TlsEngine::connect(context, std::move(wanted), outbox_));
+    start_tls(TlsEngine::connect(context, std::move(wanted), reactor_.wall_now(), outbox_));
     return tls_ != nullptr;
   }
   TlsEngine* tls() const noexcept { return tls_ == nullptr ? nullptr : tls_->engine.get(); }

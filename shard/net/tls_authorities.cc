@@ -125,7 +125,7 @@ struct Kept {
 }  // namespace
 
 std::string trust_authorities(ssl_ctx_st* context, const TlsAuthorities& authorities,
-                              std::vector<std::string>* warnings) {
+                              std::vector<std::string>* warnings, std::string* identity) {
   Sources sources;
   if (!authorities.file.empty()) sources.own.push_back(authorities.file);
   if (!authorities.directory.empty()) {
@@ -142,6 +142,7 @@ std::string trust_authorities(ssl_ctx_st* context, const TlsAuthorities& authori
   identify(sources.own, &sources.identity);
   sources.identity += "\n";
   identify(sources.system, &sources.identity);
+  if (identity != nullptr) *identity = sources.identity;
 
   static std::mutex mutex;
   static std::vector<Kept> kept;  // the latest last

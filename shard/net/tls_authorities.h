@@ -23,8 +23,9 @@ struct TlsAuthorities {
 inline constexpr size_t kAuthorityFilesMax = 10'000;
 
 /// Makes the context trust them, and nobody else. Returns what is wrong, with parameter and file,
-/// else nothing.
+/// else nothing. `identity` (may be null) gets a text that is equal for equal files.
 [[nodiscard]] std::string trust_authorities(ssl_ctx_st* context, const TlsAuthorities& authorities,
-                                            std::vector<std::string>* warnings);
+                                            std::vector<std::string>* warnings,
+                                            std::string* identity = nullptr);
 
 }  // namespace barid::net

@@ -20,7 +20,7 @@ int on_session(SSL* ssl, SSL_SESSION* session) {
   const TlsEngine& engine = TlsEngine::of(ssl);
   const TlsClientPeer* peer = engine.client_peer();
   if (peer == nullptr || peer->session_key.empty()) return 0;
-  engine.client()->remember(peer->session_key, session);
+  engine.client()->remember(peer->session_key, session, engine.proven());
   return 1;
 }
 
@@ -82,7 +82,7 @@ std::unique_ptr<const TlsClientContext> TlsClientContext::create(
 }
 
 TlsClientContext::~TlsClientContext() {
-  for (const auto& [key, session] : sessions_) SSL_SESSION_free(session);
+  for (const auto& [key, kept] : sessions_) SSL_SESSION_free(kept.session);
   SSL_CTX_free(context_);
 }
 
@@ -94,7 +94,8 @@ std::string TlsClientContext::set_up(const TlsClientOptions& options,
   wildcards_ = options.wildcards;
   set_common(context_, options.versions);
   SSL_CTX_set_options(context_, SSL_OP_LEGACY_SERVER_CONNECT);
-  if (options.resume) {
+  session_lifetime_ = options.session_lifetime;
+  if (session_lifetime_ > Duration::zero()) {
     SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context_, on_session);
   } else {
@@ -118,7 +119,8 @@ std::string TlsClientContext::set_up(const TlsClientOptions& options,
   return trust_authorities(context_, options.authorities, warnings);
 }
 
-bool TlsClientContext::prepare(ssl_st* ssl, const TlsClientPeer& peer) const {
+bool TlsClientContext::prepare(ssl_st* ssl, const TlsClientPeer& peer, WallTime now,
+                               WallTime* proven) const {
   if (peer.lenient) SSL_set_security_level(ssl, 0);
   if (peer.versions) set_versions(ssl, *peer.versions);
   if (!peer.ciphers.empty() && SSL_set_cipher_list(ssl, peer.ciphers.c_str()) != 1) {
@@ -134,9 +136,15 @@ bool TlsClientContext::prepare(ssl_st* ssl, const TlsClientPeer& peer) const {
     return false;
   }
   if (const auto found = sessions_.find(peer.session_key); found != sessions_.end()) {
+    // A resumed session shows no certificate, and each brings the next ticket: what was proven once
+    // would hold for ever, whatever became of the certificate.
+    const Duration age = now - found->second.proven;
+    if (age >= Duration::zero() && age < session_lifetime_) {
+      SSL_set_session(ssl, found->second.session);
+      *proven = found->second.proven;
+    }
     // Used once: a ticket that is used twice lets others link the connections (RFC 8446 C.4).
-    SSL_set_session(ssl, found->second);
-    SSL_SESSION_free(found->second);
+    SSL_SESSION_free(found->second.session);
     sessions_.erase(found);
   }
   return true;
@@ -171,14 +179,15 @@ void TlsClientContext::judge(ssl_st* ssl, const TlsClientPeer& peer, TlsFacts* f
   }
 }
 
-void TlsClientContext::remember(const std::string& key, ssl_session_st* session) const {
+void TlsClientContext::remember(const std::string& key, ssl_session_st* session,
+                                WallTime proven) const {
   if (sessions_.size() >= kSessionsMax && !sessions_.contains(key)) {
-    SSL_SESSION_free(sessions_.begin()->second);
+    SSL_SESSION_free(sessions_.begin()->second.session);
     sessions_.erase(sessions_.begin());
   }
-  ssl_session_st*& place = sessions_[key];
-  SSL_SESSION_free(place);
-  place = session;
+  Kept& place = sessions_[key];
+  SSL_SESSION_free(place.session);
+  place = {.session = session, .proven = proven};
 }
 
 }  // namespace barid::net

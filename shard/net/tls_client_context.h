@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/time.h"
 #include "shard/net/tls_authorities.h"
 #include "shard/net/tls_facts.h"
 #include "shard/net/tls_identity.h"
@@ -34,7 +35,8 @@ struct TlsClientOptions {
   std::string digest_parameter;
   std::string fingerprint_digest = "sha256";
   Wildcards wildcards = Wildcards::kManyLabels;
-  bool resume = true;  ///< remember sessions
+  /// For how long after a server has shown its certificate sessions with it are resumed; 0: none.
+  Duration session_lifetime = std::chrono::hours(1);
 };
 
 /// How a server proves that it is the right one.
@@ -80,11 +82,13 @@ class TlsClientContext {
   [[nodiscard]] ssl_ctx_st* ssl_context() const noexcept { return context_; }
   [[nodiscard]] const evp_md_st* fingerprint_digest() const noexcept { return digest_; }
   /// Makes a new connection ready for `peer`. False: out of memory, or no TLSA record is usable.
-  [[nodiscard]] bool prepare(ssl_st* ssl, const TlsClientPeer& peer) const;
+  /// `proven`: when the server of the session that is offered, if any, showed its certificate.
+  [[nodiscard]] bool prepare(ssl_st* ssl, const TlsClientPeer& peer, WallTime now,
+                             WallTime* proven) const;
   /// After the handshake: fills in whether the certificate is trusted and the right one.
   void judge(ssl_st* ssl, const TlsClientPeer& peer, TlsFacts* facts) const;
   /// Keeps a session, which then belongs to the context.
-  void remember(const std::string& key, ssl_session_st* session) const;
+  void remember(const std::string& key, ssl_session_st* session, WallTime proven) const;
 
  private:
   TlsClientContext() = default;
@@ -94,7 +98,12 @@ class TlsClientContext {
   ssl_ctx_st* context_ = nullptr;
   const evp_md_st* digest_ = nullptr;
   Wildcards wildcards_ = Wildcards::kManyLabels;
-  mutable std::map<std::string, ssl_session_st*> sessions_;
+  struct Kept {
+    ssl_session_st* session = nullptr;
+    WallTime proven{};
+  };
+  Duration session_lifetime_{};
+  mutable std::map<std::string, Kept> sessions_;
 };
 
 }  // namespace barid::net

@@ -76,13 +76,16 @@ std::unique_ptr<TlsEngine> TlsEngine::accept(const TlsServerContext& context,
 }
 
 std::unique_ptr<TlsEngine> TlsEngine::connect(const TlsClientContext& context, TlsClientPeer peer,
-                                              std::string& output) {
+                                              WallTime now, std::string& output) {
   SSL* ssl = SSL_new(context.ssl_context());
   if (ssl == nullptr) return nullptr;
   std::unique_ptr<TlsEngine> engine(new TlsEngine(ssl, output));
   engine->client_ = &context;
   engine->peer_ = std::make_unique<const TlsClientPeer>(std::move(peer));
-  if (!engine->attach() || !context.prepare(ssl, *engine->peer_)) return nullptr;
+  engine->started_ = now;
+  if (!engine->attach() || !context.prepare(ssl, *engine->peer_, now, &engine->session_proven_)) {
+    return nullptr;
+  }
   SSL_set_connect_state(ssl);
   engine->shake();
   return engine;

@@ -41,7 +41,8 @@ class TlsEngine {
   /// where the bytes for the wire are appended. Null: out of memory, or nothing of `peer` can be
   /// proven.
   [[nodiscard]] static std::unique_ptr<TlsEngine> connect(const TlsClientContext& context,
-                                                          TlsClientPeer peer, std::string& output);
+                                                          TlsClientPeer peer, WallTime now,
+                                                          std::string& output);
   ~TlsEngine();
   TlsEngine(const TlsEngine&) = delete;
   TlsEngine& operator=(const TlsEngine&) = delete;
@@ -75,6 +76,8 @@ class TlsEngine {
   [[nodiscard]] const TlsClientPeer* client_peer() const noexcept { return peer_.get(); }
   [[nodiscard]] TlsTicketKeys& tickets() const noexcept { return *tickets_; }
   [[nodiscard]] WallTime started() const noexcept { return started_; }
+  /// As a client: when the server showed its certificate, now or in the session that was resumed.
+  [[nodiscard]] WallTime proven() const noexcept { return resumed() ? session_proven_ : started_; }
   [[nodiscard]] static TlsEngine& of(ssl_st* ssl) noexcept;
   void note(std::string problem) { problem_ = std::move(problem); }
   [[nodiscard]] std::string_view& input() noexcept { return input_; }
@@ -94,6 +97,7 @@ class TlsEngine {
   std::unique_ptr<const TlsClientPeer> peer_;
   TlsTicketKeys* tickets_ = nullptr;
   WallTime started_{};
+  WallTime session_proven_{};  ///< of the session that was offered
   State state_ = State::kHandshake;
   bool closed_ = false;
   std::string problem_;

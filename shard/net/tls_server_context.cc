@@ -74,8 +74,9 @@ int on_server_name(SSL* ssl, int*, void*) {
   return SSL_TLSEXT_ERR_OK;
 }
 
-void set_session_id(SSL_CTX* context, std::string_view service) {
-  const std::string id = crypto::sha256({service});
+/// Sessions are resumed only within the same scope.
+void set_session_scope(SSL_CTX* context, std::string_view scope) {
+  const std::string id = crypto::sha256({scope});
   SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(id.data()),
                                  static_cast<unsigned>(id.size()));
 }
@@ -114,7 +115,6 @@ std::string TlsServerContext::set_up(const TlsServerOptions& options,
     SSL_CTX_set_num_tickets(context_, 1);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context_, on_ticket);
   }
-  set_session_id(context_, options.name);
   if (SSL_CTX_set_cipher_list(context_, options.ciphers.c_str()) != 1) {
     ERR_clear_error();
     return fmt::format("{}: no cipher of \"{}\" is known", options.cipher_parameter,
@@ -128,17 +128,23 @@ std::string TlsServerContext::set_up(const TlsServerOptions& options,
   if (std::string problem = use_identity(context_, options.identity, warnings); !problem.empty())
     return problem;
   if (std::string problem = trust(options, warnings); !problem.empty()) return problem;
+  set_session_scope(context_, session_scope_);
   return add_names(options, warnings);
 }
 
 std::string TlsServerContext::trust(const TlsServerOptions& options,
                                     std::vector<std::string>* warnings) {
   client_certificate_ = options.client_certificate;
+  session_scope_ = options.name;
   if (client_certificate_ == TlsClientCertificate::kIgnore) return {};
   // Whether it came, and whether it is trusted, the session decides: it can say why it refuses.
   SSL_CTX_set_verify(context_, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, accept_any);
   SSL_CTX_set_verify_depth(context_, options.verify_depth);
-  std::string problem = trust_authorities(context_, options.authorities, warnings);
+  std::string identity;
+  std::string problem = trust_authorities(context_, options.authorities, warnings, &identity);
+  // A session tells what its certificate was worth when it came: under other authorities it is
+  // over.
+  session_scope_ += fmt::format("\n{}\n{}", options.verify_depth, identity);
   const std::string& file = options.authorities.file;
   if (problem.empty() && !file.empty()) {
     SSL_CTX_set_client_CA_list(context_, SSL_load_client_CA_file(file.c_str()));
@@ -153,7 +159,7 @@ std::string TlsServerContext::add_names(const TlsServerOptions& options,
     SSL_CTX* context = SSL_CTX_new(TLS_server_method());
     if (context == nullptr) return "out of memory";
     named_.emplace(entry.key, context);
-    set_session_id(context, options.name);
+    set_session_scope(context, session_scope_);
     TlsIdentity identity{.chain_parameter =
                              fmt::format("tls_server_sni_maps: {}: {}", entry.table, entry.key)};
     for (const std::string_view file : lookup::split_list(entry.value)) {

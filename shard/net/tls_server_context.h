@@ -71,6 +71,7 @@ class TlsServerContext {
   ssl_ctx_st* context_ = nullptr;
   const evp_md_st* digest_ = nullptr;
   TlsClientCertificate client_certificate_ = TlsClientCertificate::kIgnore;
+  std::string session_scope_;  ///< what a session to be resumed must have in common
   std::map<std::string, ssl_ctx_st*, std::less<>> named_;
 };
 

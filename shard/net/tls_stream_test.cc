@@ -255,6 +255,52 @@ TEST_F(TlsStreamTest, SessionsAreResumedWithAnyContextOfTheService) {
   EXPECT_FALSE(server->tls()->facts().resumed);
 }
 
+TEST_F(TlsStreamTest, WhatASessionProvedGrowsOld) {
+  const TlsClientPeer peer{.server_name = "mx.example",
+                           .proof = TlsProof::kAuthority,
+                           .names = {"mx.example"},
+                           .session_key = "mx.example"};
+  // Each resumed session brings the next ticket; the proof stays that of the first handshake.
+  const struct {
+    Duration pause;
+    bool resumed;
+  } rows[] = {{0min, false}, {25min, true}, {25min, true}, {25min, false}, {25min, true}};
+  for (const auto& row : rows) {
+    clock.jump_wall(row.pause);
+    connect();
+    ASSERT_TRUE(secure(peer));
+    EXPECT_EQ(client->tls()->facts().resumed, row.resumed);
+    EXPECT_EQ(carry(*server, *client, {"250 ok"}), "250 ok");  // the ticket comes before it
+  }
+}
+
+TEST_F(TlsStreamTest, OtherAuthoritiesEndTheSessionsOfClientCertificates) {
+  const TlsClientPeer peer{.server_name = "mx.example", .session_key = "mx.example"};
+  const std::string other = directory / "other.pem";
+  make_identity(other, "other.example");
+  TlsServerOptions options = server_options();
+  const struct {
+    TlsClientCertificate client_certificate;
+    std::string authorities;
+    bool resumed;
+  } rows[] = {
+      {TlsClientCertificate::kIgnore, pem(), false}, {TlsClientCertificate::kIgnore, other, true},
+      {TlsClientCertificate::kAsk, pem(), false},    {TlsClientCertificate::kAsk, pem(), true},
+      {TlsClientCertificate::kAsk, other, false},    {TlsClientCertificate::kAsk, pem(), false}};
+  for (const auto& row : rows) {
+    options.client_certificate = row.client_certificate;
+    options.authorities.file = row.authorities;
+    std::string error;
+    std::vector<std::string> warnings;
+    server_context = TlsServerContext::create(options, &error, &warnings);
+    ASSERT_EQ(error, "");
+    connect();
+    ASSERT_TRUE(secure(peer));
+    EXPECT_EQ(server->tls()->facts().resumed, row.resumed) << row.authorities;
+    EXPECT_EQ(carry(*server, *client, {"250 ok"}), "250 ok");
+  }
+}
+
 TEST_F(TlsStreamTest, CertificatesAreJudged) {
   ASSERT_TRUE(secure({.server_name = "mx.example"}));
   const TlsFacts seen = client->tls()->facts();

@@ -77,7 +77,7 @@ void make_context(const ConfigurationScope& scope, const std::string& prefix, sm
       .wildcards = scope.get_bool("tls_wildcard_matches_multiple_labels")
                        ? net::Wildcards::kManyLabels
                        : net::Wildcards::kOneLabel,
-      .resume = scope.get_time(prefix + "_tls_session_cache_timeout") > std::chrono::seconds(0)};
+      .session_lifetime = scope.get_time(prefix + "_tls_session_cache_timeout")};
   std::string error;
   std::vector<std::string> warnings;
   tls->context = net::TlsClientContext::create(options, &error, &warnings);
@@ -91,7 +91,8 @@ void make_context(const ConfigurationScope& scope, const std::string& prefix, sm
   tls->sts_context = net::TlsClientContext::create(sts, &error, &warnings);
   if (!error.empty()) problems->errors.push_back(located(scope, error));
   tls->files = net::identity_files(options.identity);
-  for (const std::string& file : {options.authorities.file, options.authorities.directory}) {
+  for (const std::string& file :
+       {options.authorities.file, options.authorities.directory, sts.authorities.file}) {
     if (!file.empty()) tls->files.push_back(file);
   }
 }
@@ -189,6 +190,7 @@ smtp::ClientTls client_tls(const config::Configuration& configuration,
   tls.timeout = scope.get_time(prefix + "_starttls_timeout");
   tls.plaintext_after = configuration.get_time("minimal_backoff_time");
   if (problems->errors.size() == errors_before) make_context(scope, prefix, &tls, problems);
+  for (const auto& [file, anchors] : tls.rules.anchors) tls.files.push_back(file);
   return tls;
 }
 
