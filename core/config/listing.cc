@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "core/lookup/split.h"
+#include "core/lookup/table.h"
 #include "core/text/json.h"
 #include "core/text/utf8.h"
 
@@ -44,18 +45,11 @@ std::string normalise(std::string_view text, bool fold) {
 }  // namespace
 
 std::string without_secrets(std::string_view name, std::string_view value) {
-  constexpr std::string_view kTables[] = {"sasl_password_maps", "sasl_passwd_maps"};
-  const bool secret = std::any_of(std::begin(kTables), std::end(kTables),
-                                  [&](std::string_view table) { return name.ends_with(table); });
-  if (!secret) return std::string(value);
+  if (!lookup::holds_secrets(name)) return std::string(value);
   std::string shown;
   for (const std::string_view item : lookup::split_list(value)) {
     if (!shown.empty()) shown += ", ";
-    const size_t colon = std::min(item.find(':'), item.size());
-    const std::string_view type = item.substr(0, colon);
-    const bool holds_values = type == "inline" || type == "static";
-    shown.append(holds_values ? type : item);
-    if (holds_values) shown += ":(hidden)";
+    shown += lookup::without_values(item);
   }
   return shown;
 }

@@ -121,7 +121,8 @@ std::unique_ptr<Table> open_inline(std::string_view spec, std::string_view name,
   for (const std::string_view item : split_list(*content)) {
     const NameValue entry = split_name_value(item);
     if (entry.error != nullptr) {
-      return unavailable_table(spec, fmt::format("{}: \"{}\"", entry.error, item), context);
+      const std::string shown = context.secret_values ? "" : fmt::format(": \"{}\"", item);
+      return unavailable_table(spec, entry.error + shown, context);
     }
     map.insert_or_assign(lower(entry.name), std::string(entry.value));
   }
@@ -225,7 +226,35 @@ constexpr TypeEntry kTypes[] = {
     {"unionmap", open_union},      {"unix", open_unix},
 };
 
+/// Rules with secrets between braces: a complaint would quote them.
+std::unique_ptr<Table> open_secret_rules(const TypeEntry& entry, std::string_view shown,
+                                         std::string_view name, const OpenContext& context) {
+  std::vector<std::string> complaints;
+  OpenContext own = context;
+  own.warnings = own.errors = &complaints;
+  std::unique_ptr<Table> table = entry.open(shown, name, own);
+  if (!complaints.empty()) context.warn(fmt::format("{}: a rule cannot be used", shown));
+  return table;
+}
+
 }  // namespace
+
+bool holds_secrets(std::string_view parameter) noexcept {
+  return parameter.ends_with("sasl_password_maps") || parameter.ends_with("sasl_passwd_maps");
+}
+
+std::string without_values(std::string_view spec) {
+  constexpr std::string_view kFiles[] = {"aliases", "btree", "cdb",    "cidr",     "fail", "hash",
+                                         "lmdb",    "pcre",  "regexp", "texthash", "unix"};
+  const size_t colon = std::min(spec.find(':'), spec.size());
+  const std::string_view type = spec.substr(0, colon);
+  if (type == "proxy")
+    return "proxy:" + without_values(spec.substr(std::min(colon + 1, spec.size())));
+  const bool is_name = std::find(std::begin(kFiles), std::end(kFiles), type) != std::end(kFiles) &&
+                       !trim(spec.substr(colon)).starts_with(":{");
+  if (is_name || colon == spec.size()) return std::string(spec);
+  return fmt::format("{}:(hidden)", type);
+}
 
 std::unique_ptr<Table> unavailable_table(std::string_view spec, std::string_view reason,
                                          const OpenContext& context) {
@@ -243,12 +272,18 @@ std::unique_ptr<Table> open_table(std::string_view spec, const OpenContext& cont
     return unavailable_table(whole, "need \"type:name\"", context);
   }
   const std::string_view type = spec.substr(0, colon);
+  const std::string_view name = spec.substr(colon + 1);
+  const std::string shown = context.secret_values ? without_values(spec) : std::string(spec);
   for (const TypeEntry& entry : kTypes) {
-    if (entry.type == type) return entry.open(spec, spec.substr(colon + 1), context);
+    if (entry.type != type) continue;
+    const bool rules = entry.open == open_cidr_table || entry.open == open_pcre_table ||
+                       entry.open == open_regexp_table;
+    if (rules && shown != spec) return open_secret_rules(entry, shown, name, context);
+    return entry.open(shown, name, context);
   }
   const std::string reason = fmt::format("unsupported dictionary type: {}", type);
-  std::unique_ptr<Table> table = unavailable_table(whole, reason, {});
-  context.warn(fmt::format("{} is unavailable. {} (there are {})", whole, reason,
+  std::unique_ptr<Table> table = unavailable_table(shown, reason, {});
+  context.warn(fmt::format("{} is unavailable. {} (there are {})", shown, reason,
                            fmt::join(table_types(), ", ")));
   return table;
 }

@@ -108,6 +108,7 @@ struct OpenContext {
   std::vector<std::string>* warnings = nullptr;  ///< may be null: warnings are dropped
   std::vector<std::string>* errors = nullptr;    ///< values that cannot be meant; null: as warnings
   bool literal_results = false;  ///< $1 in regexp and pcre is refused: what a peer wrote would act
+  bool secret_values = false;    ///< neither names nor complaints show what a spec itself holds
   const PlaceFinder* places = nullptr;  ///< null: complaints name the parameter only
   std::string prefix = {};              ///< of every complaint
 
@@ -129,6 +130,11 @@ struct OpenContext {
 /// Opens `type:name`. Never fails: an unknown type or unreadable source becomes a table whose every
 /// lookup fails temporarily, with one warning now.
 [[nodiscard]] std::unique_ptr<Table> open_table(std::string_view spec, const OpenContext& context);
+
+/// Whether the values of this parameter's tables are passwords.
+[[nodiscard]] bool holds_secrets(std::string_view parameter) noexcept;
+/// A spec without the values that it holds itself: "inline:(hidden)". Names of files stay.
+[[nodiscard]] std::string without_values(std::string_view spec);
 
 /// Names of the types that open_table knows, sorted.
 [[nodiscard]] const std::vector<std::string_view>& table_types();

@@ -25,6 +25,7 @@ TableList::TableList(std::string_view parameter_name, std::string_view value,
   OpenContext own = context.about(parameter_name);
   own.literal_results = std::find(kLiteralResults.begin(), kLiteralResults.end(), parameter_name) !=
                         kLiteralResults.end();
+  own.secret_values = holds_secrets(parameter_name);
   for (const std::string_view spec : split_list(value)) {
     tables_.push_back(open_table(spec, own));
   }

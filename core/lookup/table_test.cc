@@ -13,6 +13,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 struct Files {
   std::map<std::string, std::string> contents;
@@ -48,6 +49,39 @@ TEST(OpenTable, UsersAndGroupsOfThisMachine) {
   EXPECT_THAT(files.warnings, IsEmpty());
   EXPECT_EQ(answer(*open_table("unix:hosts", files.context()), "root"),
             "!unix:hosts is unavailable. need \"unix:passwd.byname\" or \"unix:group.byname\"");
+}
+
+TEST(OpenTable, WhatASpecItselfHoldsIsNotShownOfSecrets) {
+  const struct {
+    const char* spec;
+    const char* name;
+    const char* warning;  // how it begins; null: there is none
+  } kRows[] = {
+      {"static:me:secret", "static:(hidden)", nullptr},
+      {"inline:{ mx=me:secret }", "inline:(hidden)", nullptr},
+      {"inline:{ mx=me:secret, secret }", "inline:(hidden)", "inline:(hidden) is unavailable. "},
+      {"inline:{ mx=me:secret", "inline:(hidden)", "inline:(hidden) is unavailable. bad syntax"},
+      {"inlin:{ mx=me:secret }", "inlin:(hidden)", "inlin:(hidden) is unavailable. unsupported"},
+      {"me:secret", "me:(hidden)", "me:(hidden) is unavailable. unsupported"},
+      {"unionmap:{ static:secret, inline:{ secret } }", "unionmap:(hidden)",
+       "inline:(hidden) is unavailable. "},
+      {"pcre:{ {/secret/ } }", "pcre:(hidden)", "pcre:(hidden): a rule cannot be used"},
+      {"proxy:static:secret", "static:(hidden)", nullptr},
+      {"texthash:/none", "texthash:/none", "texthash:/none is unavailable. open /none: "},
+  };
+  for (const auto& row : kRows) {
+    Files files;
+    OpenContext context = files.context();
+    context.secret_values = true;
+    const auto table = open_table(row.spec, context);
+    EXPECT_EQ(table->name(), row.name);
+    std::string said = answer(*table, "other");
+    if (said.starts_with("=")) said.clear();  // found
+    for (const std::string& warning : files.warnings) said += warning;
+    EXPECT_EQ(said.find("secret"), std::string::npos) << said;
+    ASSERT_EQ(files.warnings.empty(), row.warning == nullptr) << row.spec;
+    if (row.warning != nullptr) EXPECT_THAT(files.warnings.front(), StartsWith(row.warning));
+  }
 }
 
 TEST(OpenTable, AliasFiles) {

@@ -75,7 +75,8 @@ std::optional<net::SocketAddress> auth_socket(const std::string& queue_directory
 /// What can be listed is checked as a whole.
 void check_users(const ConfigurationScope& scope, const lookup::OpenContext& context) {
   for (const std::string& spec : scope.get_list("smtpd_sasl_passwd_maps")) {
-    const auto table = lookup::open_table(spec, {.read_file = context.read_file});
+    const auto table =
+        lookup::open_table(spec, {.read_file = context.read_file, .secret_values = true});
     static_cast<void>(table->for_each_entry([&](std::string_view user, std::string_view value) {
       if (sasl::parse_passwd_entry(value)) return;
       context.error(fmt::format(
@@ -194,7 +195,8 @@ std::shared_ptr<const smtp::ClientLogins> client_logins(const ConfigurationScope
   check_secret_tables(scope, maps, problems);
   const std::string delimiter = scope.get(prefix + "sasl_password_result_delimiter");
   for (const std::string& spec : scope.get_list(maps)) {
-    const auto table = lookup::open_table(spec, {.read_file = context.read_file});
+    const auto table =
+        lookup::open_table(spec, {.read_file = context.read_file, .secret_values = true});
     static_cast<void>(table->for_each_entry([&](std::string_view key, std::string_view value) {
       if (sasl::parse_credentials(value, delimiter)) return;
       problems->errors.push_back(fmt::format("{}{}: {}: {}: not user{}password",
