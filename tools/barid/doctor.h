@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/config/configuration.h"
@@ -45,6 +47,19 @@ void examine_host(const DoctorEnv& env);
 /// Connects by TCP; empty = it works, else why not.
 [[nodiscard]] std::string try_connect(const std::string& ip, uint16_t port);
 
+// doctor_judge.cc: pure
+/// `limit`: UINT64_MAX = there is none.
+[[nodiscard]] Finding judge_descriptors(uint64_t limit);
+/// `refusal`: why the kernel does not grant io_uring, empty = it does; `configured`: io_backend.
+[[nodiscard]] Finding judge_io(std::string_view refusal, std::string_view configured);
+/// Without times a synced write failed, with `error_number`.
+[[nodiscard]] Finding judge_syncs(std::string directory, std::span<const int64_t> sorted_micros,
+                                  int error_number);
+[[nodiscard]] Finding judge_space(std::string directory, uint64_t free_bytes,
+                                  uint64_t wanted_bytes);
+[[nodiscard]] Finding judge_clock(bool synchronised);
+[[nodiscard]] Finding judge_certificate(std::string path, std::string_view pem, int64_t now);
+
 // doctor_domain.cc
 /// The public addresses that mail leaves from, as far as they are known.
 [[nodiscard]] std::vector<lookup::IpAddress> sending_addresses(const DoctorEnv& env);
@@ -54,6 +69,10 @@ void examine_port(const DoctorEnv& env);
 
 /// A DMARC record's tag, e.g. "p"; empty = it has none. Pure.
 [[nodiscard]] std::string dmarc_tag(std::string_view record, std::string_view name);
+/// Whether a signature's d= vouches for a From domain (RFC 7489 3.1.1). `organisation`: where the
+/// DMARC record is, the From domain or one above it. Pure.
+[[nodiscard]] bool is_aligned(std::string_view from, std::string_view signer,
+                              std::string_view organisation, bool strict) noexcept;
 /// Whether an address is one that the world can reach. Pure.
 [[nodiscard]] bool is_public(const lookup::IpAddress& address) noexcept;
 

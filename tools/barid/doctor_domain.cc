@@ -80,17 +80,25 @@ void examine_reverse(const DoctorEnv& env, const lookup::IpAddress& address) {
   env.add(std::move(finding));
 }
 
-/// Signing domains and their rules, and what mail of ours is from.
+/// The From domains that mail of ours has, and the rules that sign it.
 std::map<std::string, std::vector<policy::DkimRule>> domains_of(const DoctorEnv& env) {
   std::map<std::string, std::vector<policy::DkimRule>> domains;
   std::vector<std::string> ignored;
   const lookup::OpenContext context{
       .read_file = lookup::read_whole_file, .warnings = &ignored, .errors = &ignored};
-  for (policy::DkimRule& rule :
-       policy::check_dkim_tables("dkim_signing_maps", env.configuration.get("dkim_signing_maps"),
-                                 dkim_defaults(env.configuration, context), context)) {
-    if (!rule.domain.empty() && domains.size() < kDomainsMax) {
-      domains[rule.domain].push_back(std::move(rule));
+  const policy::DkimDefaults defaults = dkim_defaults(env.configuration, context);
+  for (const lookup::TableEntry& entry : lookup::list_entries(
+           "dkim_signing_maps", env.configuration.get("dkim_signing_maps"), context)) {
+    std::string error;
+    for (policy::DkimRule& rule : policy::parse_dkim_rules(entry.value, defaults, &error)) {
+      std::string from = entry.key == "*" ? rule.domain : dns::normalise_name(entry.key);
+      if (from.starts_with('.')) from.erase(0, 1);
+      if (from.empty() || domains.size() >= kDomainsMax) continue;
+      if (rule.domain.empty()) rule.domain = from;
+      std::vector<policy::DkimRule>& known = domains[from];
+      if (std::find(known.begin(), known.end(), rule) == known.end()) {
+        known.push_back(std::move(rule));
+      }
     }
   }
   for (const std::string& domain : env.options.domains) domains[dns::normalise_name(domain)];
@@ -172,6 +180,18 @@ std::string find_dmarc(const DoctorEnv& env, std::string domain, std::string* at
   return {};
 }
 
+/// Empty if a signature of these rules is aligned, or there is none.
+std::string alignment_problem(const std::string& domain, const std::vector<policy::DkimRule>& rules,
+                              std::string_view record, std::string_view at) {
+  const bool strict = dmarc_tag(record, "adkim") == "s";
+  const bool aligned = std::any_of(rules.begin(), rules.end(), [&](const policy::DkimRule& rule) {
+    return is_aligned(domain, rule.domain, at, strict);
+  });
+  if (rules.empty() || aligned) return {};
+  return fmt::format("no signature is aligned{}: d={}", strict ? " as adkim=s wants it" : "",
+                     rules.front().domain);
+}
+
 void examine_dmarc(const DoctorEnv& env, const std::string& domain,
                    const std::vector<policy::DkimRule>& rules) {
   std::string at;
@@ -191,14 +211,11 @@ void examine_dmarc(const DoctorEnv& env, const std::string& domain,
   if (policy != "none" && policy != "quarantine" && policy != "reject") {
     finding.health = Health::kFailed;
     finding.advice = "its p= must be none, quarantine or reject";
-  } else if (dmarc_tag(record, "adkim") == "s") {
-    const bool aligned = std::any_of(rules.begin(), rules.end(), [&](const policy::DkimRule& rule) {
-      return rule.domain == domain;
-    });
-    if (!aligned) {
-      finding.health = Health::kFailed;
-      finding.advice = "adkim=s wants signatures whose d= is the domain itself";
-    }
+  } else if (const std::string problem = alignment_problem(domain, rules, record, at);
+             !problem.empty()) {
+    finding.health = Health::kFailed;
+    finding.text += "; " + problem;
+    finding.advice = "sign with d= the From domain: leave domain= out of its rule";
   } else if (policy == "none") {
     finding.health = Health::kWarning;
     finding.advice = "once the reports are clean, go on to p=quarantine or p=reject";
@@ -281,6 +298,18 @@ std::string dmarc_tag(std::string_view record, std::string_view name) {
     return lookup::lower(text::trim(item.substr(std::min(equals + 1, item.size()))));
   }
   return {};
+}
+
+bool is_aligned(std::string_view from, std::string_view signer, std::string_view organisation,
+                bool strict) noexcept {
+  if (text::equals_ignore_case(from, signer)) return true;
+  const auto is_below = [](std::string_view name, std::string_view parent) {
+    return name.size() > parent.size() && name[name.size() - parent.size() - 1] == '.' &&
+           text::equals_ignore_case(name.substr(name.size() - parent.size()), parent);
+  };
+  if (strict) return false;
+  return is_below(from, signer) || is_below(signer, organisation) ||
+         text::equals_ignore_case(signer, organisation);
 }
 
 bool is_public(const lookup::IpAddress& address) noexcept {

@@ -14,9 +14,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "core/crypto/certificate_dates.h"
 #include "core/lookup/files.h"
-#include "core/lookup/split.h"
 #include "shard/net/socket_address.h"
 #include "shard/runtime/io_select.h"
 #include "tools/barid/doctor.h"
@@ -24,38 +22,21 @@
 namespace barid::tools {
 namespace {
 
-constexpr uint64_t kDescriptorsWanted = 65'536;
 constexpr int kSyncsCount = 30;
 constexpr int kConnectMillis = 5'000;
-constexpr int64_t kDay = 86'400;
 
 void examine_limits(const DoctorEnv& env) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  const bool enough = limit.rlim_max == RLIM_INFINITY || limit.rlim_max >= kDescriptorsWanted;
-  env.add({.check = "limits",
-           .subject = "descriptors",
-           .health = enough ? Health::kOk : Health::kWarning,
-           .text = fmt::format("a process may have {} open descriptors", limit.rlim_max),
-           .advice = enough
-                         ? ""
-                         : fmt::format("each session is one: raise the limit to {} (LimitNOFILE= "
-                                       "of systemd, ulimit -Hn)",
-                                       kDescriptorsWanted)});
+  env.add(judge_descriptors(limit.rlim_max == RLIM_INFINITY ? UINT64_MAX : limit.rlim_max));
 }
 
 void examine_io(const DoctorEnv& env) {
+  const std::string wanted = env.configuration.get("io_backend");
   const Result<rt::SelectedIo> selected = rt::select_io(rt::IoChoice::kAuto);
   const bool uring = selected.ok() && selected->io->name() == "io_uring";
-  env.add({.check = "io_uring",
-           .subject = {},
-           .health = uring ? Health::kOk : Health::kWarning,
-           .text = uring ? "the kernel grants io_uring"
-                         : fmt::format("io_uring is refused ({}); epoll serves instead",
-                                       selected.ok() ? selected->fallback_reason : "no back end"),
-           .advice = uring ? ""
-                           : "allow it in the container's seccomp profile, or in "
-                             "/proc/sys/kernel/io_uring_disabled"});
+  const std::string refusal = selected.ok() ? selected->fallback_reason : "no back end";
+  env.add(judge_io(uring ? std::string() : refusal, wanted));
 }
 
 /// The directory itself, or the nearest one above it that exists.
@@ -100,60 +81,35 @@ void examine_disk(const DoctorEnv& env) {
   const std::string directory = existing_directory(queue);
   int error_number = 0;
   const std::vector<int64_t> times = time_syncs(directory, &error_number);
-  Finding sync{
-      .check = "disk", .subject = directory, .health = Health::kOk, .text = {}, .advice = {}};
-  if (times.empty()) {
-    sync.health = Health::kFailed;
-    sync.text = fmt::format("a synced write fails: {}", std::strerror(error_number));
-    sync.advice = "the queue directory must be writable for the user that the server runs as";
-  } else {
-    const int64_t median = times[times.size() / 2];
-    sync.text = fmt::format("fdatasync takes {:.2f} ms (median), {:.2f} ms (worst of {})",
-                            static_cast<double>(median) / 1e3,
-                            static_cast<double>(times.back()) / 1e3, times.size());
-    if (median > 20'000) {
-      sync.health = Health::kWarning;
-      sync.advice = "each 250 waits for a sync: put queue_directory on a faster disk";
-    }
-  }
-  env.add(std::move(sync));
+  env.add(judge_syncs(directory, times, error_number));
   struct statvfs space {};
   if (::statvfs(directory.c_str(), &space) != 0) return;
-  const uint64_t free = uint64_t{space.f_bavail} * space.f_frsize;
   const auto size_limit = static_cast<uint64_t>(env.configuration.get_int("message_size_limit"));
   const uint64_t wanted = std::max<uint64_t>(
       static_cast<uint64_t>(env.configuration.get_int("queue_minfree")), size_limit * 3 / 2);
-  const bool enough = free >= wanted;
-  env.add({.check = "space",
-           .subject = directory,
-           .health = enough ? Health::kOk : Health::kFailed,
-           .text = fmt::format("{} MB are free", free / 1'000'000),
-           .advice = enough ? "" : fmt::format("mail is refused below {} MB", wanted / 1'000'000)});
+  env.add(judge_space(directory, uint64_t{space.f_bavail} * space.f_frsize, wanted));
 }
 
 void examine_clock(const DoctorEnv& env) {
   timex state{};
   const int result = ::adjtimex(&state);
-  const bool synchronised = result >= 0 && result != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
-  env.add({.check = "clock",
-           .subject = {},
-           .health = synchronised ? Health::kOk : Health::kWarning,
-           .text = synchronised ? "the clock is synchronised"
-                                : "the kernel does not know the clock to be synchronised",
-           .advice = synchronised
-                         ? ""
-                         : "run chrony or systemd-timesyncd: signatures carry the time, and "
-                           "certificates are checked against it"});
+  env.add(judge_clock(result >= 0 && result != TIME_ERROR && (state.status & STA_UNSYNC) == 0));
 }
 
 void examine_certificates(const DoctorEnv& env) {
   std::vector<std::string> paths;
-  for (const char* name :
-       {"smtpd_tls_chain_files", "smtpd_tls_cert_file", "smtpd_tls_eccert_file"}) {
-    const std::string value = env.configuration.get(name);
-    for (const std::string_view path : lookup::split_list(value)) {
-      if (path != "none") paths.emplace_back(path);
+  const auto add_those_of = [&paths](const config::Configuration::Scope& scope) {
+    for (const char* name :
+         {"smtpd_tls_chain_files", "smtpd_tls_cert_file", "smtpd_tls_eccert_file"}) {
+      for (std::string& path : scope.get_list(name)) {
+        const bool known = std::find(paths.begin(), paths.end(), path) != paths.end();
+        if (path != "none" && !known) paths.push_back(std::move(path));
+      }
     }
+  };
+  add_those_of(env.configuration.global());
+  for (const config::ServiceEntry& entry : env.configuration.services()) {
+    if (entry.is_inet()) add_those_of(env.configuration.service(entry));
   }
   if (paths.empty()) {
     env.add({.check = "certificate",
@@ -163,26 +119,13 @@ void examine_certificates(const DoctorEnv& env) {
              .advice = "set smtpd_tls_chain_files, so that clients can encrypt"});
   }
   for (const std::string& path : paths) {
-    Finding finding{
-        .check = "certificate", .subject = path, .health = Health::kOk, .text = {}, .advice = {}};
     const Result<std::string> pem = lookup::read_whole_file(path);
-    const auto end = pem.ok() ? crypto::first_certificate_end(*pem) : std::nullopt;
-    if (!end) {
-      finding.health = Health::kFailed;
-      finding.text =
-          pem.ok() ? "the file holds no certificate" : lookup::open_failure(path, pem.error());
-      finding.advice = "name a PEM file that the server may read";
-    } else {
-      const int64_t days = (*end - env.options.now) / kDay;
-      finding.text = *end < env.options.now ? "the certificate has expired"
-                                            : fmt::format("the certificate ends in {} days", days);
-      if (*end < env.options.now)
-        finding.health = Health::kFailed;
-      else if (days < 14)
-        finding.health = Health::kWarning;
-      if (finding.health != Health::kOk) finding.advice = "renew it";
-    }
-    env.add(std::move(finding));
+    env.add(pem.ok() ? judge_certificate(path, *pem, env.options.now)
+                     : Finding{.check = "certificate",
+                               .subject = path,
+                               .health = Health::kFailed,
+                               .text = lookup::open_failure(path, pem.error()),
+                               .advice = "name a PEM file that the server may read"});
   }
 }
 
