@@ -16,7 +16,9 @@ import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
-from barid_harness import BARID, PATIENCE, Scenario, find_program, free_port, wait_until  # noqa: E402
+sys.path.insert(0, str(HERE / "dkim"))
+from barid_harness import BARID, PATIENCE, Scenario, find_program, free_port, listening, wait_until  # noqa: E402
+from milter import Milter  # noqa: E402
 
 LONG_FOLD = b"Subject: " + b"\r\n\t".join(b"piece %d  of a long subject" % i for i in range(60)) + b"\r\n"
 HEADER = b"From: Me <me@signed.example>\r\nTo: you@sink.example\r\nSubject: odd\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\n"
@@ -29,7 +31,8 @@ CORPUS = {
     "empty lines at the end": HEADER + b"\r\nbody\r\n\r\n\r\n",
     "blanks everywhere": HEADER + b"\r\n  a  b\t\tc \t\r\n\t\r\n d \r\n",
     "folded": b"From: Me\r\n <me@signed.example>\r\n" + LONG_FOLD + b"To: you@sink.example\r\n\r\nbody\r\n",
-    "odd names": b"FROM : me@signed.example\r\nsUBJECT: x\r\nX-Empty:\r\nTo:   a@sink.example  \r\n\r\nbody\r\n",
+    "blank before the colon": b"FROM : me@signed.example\r\nSubject : x\r\nTo:   a@sink.example  \r\n\r\nbody\r\n",
+    "odd names": b"FROM: me@signed.example\r\nsUBJECT: x\r\nX-Empty:\r\nTo:   a@sink.example  \r\n\r\nbody\r\n",
     "8-bit": "From: Jörg <me@signed.example>\r\nSubject: Grüße\r\nTo: you@sink.example\r\n\r\nGrüße  Ω\r\n".encode(),
     "repeated fields": HEADER + b"To: second@sink.example\r\nReceived: one\r\nReceived: two\r\n\r\nbody\r\n",
     "without To": b"From: me@signed.example\r\n\r\nbody\r\n",
@@ -37,16 +40,14 @@ CORPUS = {
     "long line": HEADER + b"\r\n" + b"x y  " * 190 + b"\r\n",
     "mime": HEADER + b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx \r\n--b--\r\n",
     "10 MB": HEADER + b"\r\n" + b"A line of text with  blanks, and  a tab\tin it. \r\n\r\n" * 190_000,
-    "bare CR": HEADER + b"\r\nbefore\rafter \rmore  blanks\r\nend\r\n",
+    "bare CR": HEADER + b"\r\nbefore\rafter\rmore  blanks \r\nend\r\n",
+    "blank before a bare CR": HEADER + b"\r\nbefore \rafter\r\nend\r\n",
     "fold first": b"From:\r\n me@signed.example\r\nSubject:\r\n\tx\r\nsUBJECT:y\r\n\r\nbody\r\n",
 }
-# What the programs' own readers of files refuse or change before they verify.
-UNREADABLE = {
-    "mailauth": {"no body at all"},
-    "dkimpy": {"odd names"},
-    "Mail::DKIM": {"bare CR"},
-    "OpenDKIM": {"odd names", "bare CR", "fold first"},
-}
+# Of the four signatures of a message two have each form of header and body. Blanks between a name and
+# its colon have no place in the protocol that OpenDKIM is asked by, and header form simple counts them;
+# of a bare CR its relaxed body form leaves nothing, where RFC 6376 3.4.4 and all others leave it as it is.
+OPENDKIM_SEES_HALF = {"blank before the colon", "bare CR", "blank before a bare CR"}
 
 # Name, command, how many of the four signatures it knows: Debian's Mail::DKIM has no Ed25519.
 TOOLS = (
@@ -137,20 +138,20 @@ class Dkim(Scenario):
         return path
 
     def opendkim(self, files, signatures):
-        keys = self.directory / "keys"
+        """Over the protocol that mail servers speak with it: its test mode changes line ends."""
+        keys, port = self.directory / "keys", free_port()
         keys.write_text("".join(f"{name} {text}\n" for name, text in self.records.items()))
         conf = self.directory / "opendkim.conf"
-        conf.write_text(f"Mode v\nTestPublicKeys {keys}\nLogWhy yes\nAlwaysAddARHeader yes\n"
-                        f"MaximumSignaturesToVerify 10\n")
+        conf.write_text(f"Mode v\nTestPublicKeys {keys}\nAlwaysAddARHeader yes\nMaximumSignaturesToVerify 10\n"
+                        f"Socket inet:{port}@127.0.0.1\nBackground no\nSyslog no\n")
+        self.spawn([find_program("opendkim"), "-f", "-x", conf], "opendkim")
+        wait_until(lambda: listening(port), "OpenDKIM listens")
         for name, path in files.items():
-            # Its test mode reads lines with the host's line ends.
-            path = path.with_suffix(".lf")
-            path.write_bytes(files[name].read_bytes().replace(b"\r\n", b"\n"))
-            done = subprocess.run([find_program("opendkim"), "-f", "-x", conf, "-t", path, "-vv"],
-                                  capture_output=True, text=True, timeout=60)
-            said = done.stdout + done.stderr
-            self.assertEqual(done.returncode, 0, f"{name}: {said}")
-            self.assertEqual(len(re.findall(r"dkim=pass", said)), signatures, f"{name}: {said}")
+            milter = Milter(port)
+            self.addCleanup(milter.close)
+            said = "\n".join(milter.added_fields(path.read_bytes()).get("authentication-results", []))
+            wanted = signatures - (2 if name in OPENDKIM_SEES_HALF else 0)
+            self.assertEqual(len(re.findall(r"dkim=pass", said)), wanted, f"{name}: {said}")
 
     def test_verifiers_agree(self):
         need_verifiers(self)
@@ -163,14 +164,10 @@ class Dkim(Scenario):
         records = self.records_file()
         for tool, command, signatures in TOOLS:
             with self.subTest(tool):
-                mine = self.readable(tool, files)
-                found = verdicts(run([*command, records, *mine.values()]))
-                self.assert_all_pass(tool, found, mine, signatures)
+                found = verdicts(run([*command, records, *files.values()]))
+                self.assert_all_pass(tool, found, files, signatures)
         with self.subTest("OpenDKIM"):
-            self.opendkim(self.readable("OpenDKIM", files), 4)
-
-    def readable(self, tool, files):
-        return {name: path for name, path in files.items() if name not in UNREADABLE[tool]}
+            self.opendkim(files, 4)
 
     def test_tampering_is_noticed(self):
         """The verifiers above can fail."""

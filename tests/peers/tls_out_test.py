@@ -9,7 +9,6 @@ import json
 import pathlib
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -18,7 +17,8 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from barid_harness import BENCH, RawClient, Scenario, find_program, free_port, listening, wait_until  # noqa: E402
+from barid_harness import BENCH, RawClient, Scenario, free_port, listening, wait_until  # noqa: E402
+from signed_zone import need_name_servers, serve_zones, zone_text  # noqa: E402
 from tls_support import Authority, Identity, TlsSink, openssl, start_resolver  # noqa: E402
 
 
@@ -298,8 +298,7 @@ class Dane(Outgoing):
 
     def setUp(self):
         super().setUp()
-        for program, package in (("nsd", "nsd"), ("unbound", "unbound"), ("ldns-signzone", "ldnsutils")):
-            self.need(program, package)
+        need_name_servers(self)
         self.good = self.authority.issue("mx.signed.example")
         self.out = self.tls_sink(self.good)
         self.serve(self.out.port)
@@ -314,57 +313,21 @@ class Dane(Outgoing):
                              capture_output=True, check=True).stdout
         authority = hashlib.sha256(der).hexdigest()
         records = {"three": f"3 1 1 {key}", "two": f"2 0 1 {authority}", "wrong": f"3 1 1 {'00' * 32}",
-                   "unusable": f"1 1 1 {key}", "none": None, "fail": f"3 1 1 {key}"}
-        lines = [f"$ORIGIN {name}.", "$TTL 300", "@ SOA ns hostmaster 1 3600 600 86400 60", "@ NS ns", "ns A 127.0.0.1"]
+                   "unusable": f"1 1 1 {key}", "none": None, "fail": f"3 1 1 {key}", "bogus": f"3 1 1 {'ab' * 32}"}
+        lines = ["liar MX 10 liarmx", "liarmx A 127.0.0.77"]
         for host, record in records.items():
             lines += [f"{host}mx A 127.0.0.1", f"{host} MX 10 {host}mx"]
             if record:
                 lines.append(f"_{port}._tcp.{host}mx TLSA {record}")
         lines += ["alias MX 10 aliasmx", "aliasmx CNAME threemx"]  # the records are those of its target
         lines += ["own MX 10 ownmx", "ownmx CNAME nonemx", f"_{port}._tcp.ownmx TLSA 3 1 1 {'00' * 32}"]
-        return "\n".join(lines) + "\n"
+        return zone_text(name, *lines)
 
     def serve(self, port):
-        directory = self.directory
-        nsd_port, self.dns_port = free_port(), free_port()
-        for name in ("signed.example", "plain.example"):
-            (directory / f"{name}.zone").write_text(self.zone(name, port))
-        key = subprocess.run(["ldns-keygen", "-a", "ECDSAP256SHA256", "-k", "signed.example"], cwd=directory,
-                             capture_output=True, text=True, check=True).stdout.strip()
-        subprocess.run(["ldns-signzone", "-f", "signed.example.zone.signed", "signed.example.zone", key], cwd=directory,
-                       capture_output=True, check=True)
-        shutil.copy(directory / f"{key}.ds", directory / "anchor")
-        (directory / "nsd.conf").write_text(
-            f'server:\n ip-address: 127.0.0.1@{nsd_port}\n username: ""\n chroot: ""\n zonesdir: "{directory}"\n'
-            f' pidfile: "{directory}/nsd.pid"\n database: ""\n zonelistfile: "{directory}/zone.list"\n'
-            f' xfrdfile: "{directory}/xfrd.state"\n logfile: "{directory}/nsd.log"\n server-count: 1\n'
-            'remote-control:\n control-enable: no\n'
-            'zone:\n name: signed.example\n zonefile: signed.example.zone.signed\n'
-            'zone:\n name: plain.example\n zonefile: plain.example.zone\n')
-        self.spawn([find_program("nsd"), "-d", "-c", directory / "nsd.conf"], "nsd")
-        stubs = "".join(f'stub-zone:\n name: "{name}."\n stub-addr: 127.0.0.1@{nsd_port}\n stub-prime: no\n'
-                        for name in ("signed.example", "plain.example"))
-        (directory / "unbound.conf").write_text(
-            f'server:\n interface: 127.0.0.1\n port: {self.dns_port}\n do-daemonize: no\n username: ""\n chroot: ""\n'
-            f' directory: "{directory}"\n pidfile: ""\n use-syslog: no\n do-not-query-localhost: no\n'
-            ' access-control: 127.0.0.0/8 allow\n module-config: "iterator"\n outbound-msg-retry: 1\n'
-            ' infra-host-ttl: 1\n qname-minimisation: no\n'
-            'remote-control:\n control-enable: no\n' + stubs +
-            'forward-zone:\n name: "_tcp.failmx.signed.example."\n forward-addr: 127.0.0.1@1\n')
-        self.spawn([find_program("unbound"), "-d", "-c", directory / "unbound.conf"], "unbound")
-        query = b"\x12\x34\x01\0\0\1\0\0\0\0\0\0\6signed\7example\0\0\6\0\1"
-
-        def answers():
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                probe.settimeout(0.3)
-                try:
-                    probe.sendto(query, ("127.0.0.1", self.dns_port))
-                    answer = probe.recv(4096)
-                    return answer[3] & 15 == 0 and answer[7] > 0
-                except OSError:
-                    return False
-
-        wait_until(answers, "the name servers answer")
+        self.dns_port = serve_zones(
+            self, {name: self.zone(name, port) for name in ("signed.example", "plain.example")}, signed=("signed.example",),
+            spoil={"ab" * 32: "cd" * 32, "127.0.0.77": "127.0.0.1"},
+            more='forward-zone:\n name: "_tcp.failmx.signed.example."\n forward-addr: 127.0.0.1@1\n')
 
     def attempt(self, domain):
         return self.outcome(self.server, self.send(self.server, f"r@{domain}"))
@@ -382,6 +345,10 @@ class Dane(Outgoing):
         status, dsn, reason = self.attempt("fail.signed.example")
         self.assertEqual((status, dsn), ("deferred", "4.7.5"))
         self.assertEqual(reason, "TLSA lookup error for failmx.signed.example")
+        # Records and addresses whose signatures are wrong: never less than what was signed.
+        self.assertEqual(self.attempt("bogus.signed.example"), ("deferred", "4.7.5", "TLSA lookup error for bogusmx.signed.example"))
+        status, dsn, reason = self.attempt("liar.signed.example")
+        self.assertEqual((status, dsn), ("deferred", "4.4.3"), reason)
         # Without DNSSEC the records are worth nothing, wrong ones included.
         self.assertEqual(self.attempt("wrong.plain.example")[0], "sent")
         self.assertEqual(len(self.out.wait_messages(4)), 4)
