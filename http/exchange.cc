@@ -10,6 +10,8 @@ constexpr size_t kBacklogBytesMax = 256 * 1024;  // then the writer waits for th
 constexpr size_t kPieceBytesMax = 128 * 1024;
 constexpr size_t kHeadBytesUsual = 512;
 constexpr size_t kWithHeadBytesMax = 16 * 1024;
+
+bool is_bodiless(uint16_t status) noexcept { return status == 204 || status == 304; }
 }  // namespace
 
 std::string Exchange::head_of(const Response& response, bool streamed) {
@@ -20,20 +22,23 @@ std::string Exchange::head_of(const Response& response, bool streamed) {
                (streamed ? 0 : std::min(response.body.size(), kWithHeadBytesMax)));
   auto out = std::back_inserter(head);
   fmt::format_to(out, "HTTP/1.1 {} {}\r\n", response.status, reason_phrase(response.status));
-  if (!response.content_type.empty() && response.status != 204) {
+  if (!response.content_type.empty() && !is_bodiless(response.status)) {
     fmt::format_to(out, "content-type: {}\r\n", response.content_type);
   }
-  if (!streamed && response.status != 204) {
+  if (!streamed && !is_bodiless(response.status)) {
     fmt::format_to(out, "content-length: {}\r\n", response.body.size());
   }
   if (streamed && options_.http_1_0) options_.keep_alive = false;
   if (streamed && !options_.http_1_0) head += "transfer-encoding: chunked\r\n";
   fmt::format_to(out, "x-request-id: {}\r\n", request_.request_id);
+  bool may_be_kept = false;
   for (const Field& field : response.fields) {
     fmt::format_to(out, "{}: {}\r\n", field.name, field.value);
+    may_be_kept = may_be_kept || field.name == "cache-control";
   }
   for (const Field& field : fields_) fmt::format_to(out, "{}: {}\r\n", field.name, field.value);
-  head += "cache-control: no-store\r\nx-content-type-options: nosniff\r\n";
+  if (!may_be_kept) head += "cache-control: no-store\r\n";
+  head += "x-content-type-options: nosniff\r\n";
   if (!options_.keep_alive) {
     head += "connection: close\r\n";
   } else if (options_.http_1_0) {
@@ -54,7 +59,7 @@ rt::Task<bool> Exchange::drain() {
 rt::Task<void> Exchange::answer(Response response) {
   std::string head = head_of(response, false);
   state_ = State::kDone;
-  const bool bodiless = options_.head_only || response.status == 204;
+  const bool bodiless = options_.head_only || is_bodiless(response.status);
   std::string_view rest = bodiless ? std::string_view() : response.body;
   body_bytes_ = rest.size();
   // Head and body leave in one write: two would cost the client a second wake-up.

@@ -62,6 +62,8 @@ std::string_view reason_phrase(uint16_t status) noexcept {
       return "Found";
     case 304:
       return "Not Modified";
+    case 308:
+      return "Permanent Redirect";
     case 400:
       return "Bad Request";
     case 401:

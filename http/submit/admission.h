@@ -21,6 +21,9 @@ class Admission {
   /// Requests under way keep the principal that they have.
   void reload(std::unique_ptr<const ApiKeys> keys) { keys_ = std::move(keys); }
 
+  /// False: every call is taken.
+  [[nodiscard]] bool needs_key() const noexcept { return keys_->needs_key(); }
+
   /// Answers the request itself when it says no.
   rt::Task<bool> admit(Exchange& exchange, Scope scope, Principal* principal);
 

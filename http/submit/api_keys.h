@@ -33,6 +33,8 @@ class ApiKeys {
   /// `open`: while no table is configured, every key and none will do.
   ApiKeys(lookup::TableList tables, bool open) : tables_(std::move(tables)), open_(open) {}
 
+  [[nodiscard]] bool needs_key() const noexcept { return !open_ || !tables_.empty(); }
+
   struct Answer {
     std::optional<Principal> principal;
     ApiError error;  ///< if there is none

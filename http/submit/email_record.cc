@@ -200,6 +200,10 @@ std::string email_record(const EmailFacts& facts, const EmailRequest& request) {
   return out;
 }
 
+std::string show_email(const queue::Store& store, const JsonValue& record) {
+  return view_email(store, record, {});
+}
+
 Result<std::string> read_email_view(const queue::Store& store, const EmailName& name) {
   const auto key = name.first.key();
   const Result<std::string> stored = store.get(queue::Family::kEmails, {key.data(), key.size()});
@@ -280,7 +284,7 @@ Result<std::string> read_email_list(const std::vector<const queue::Store*>& stor
   std::vector<std::string> items;
   for (const Found& one : found) {
     if (items.size() == query.limit) break;
-    items.push_back(view_email(*one.store, one.record, {}));
+    items.push_back(show_email(*one.store, one.record));
   }
   return json_list(items, has_more);
 }

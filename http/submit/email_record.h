@@ -10,6 +10,7 @@
 
 #include "core/base/result.h"
 #include "http/submit/email_request.h"
+#include "http/submit/json.h"
 #include "shard/queue/store.h"
 #include "shard/schedule/queue_manager.h"
 
@@ -42,6 +43,9 @@ struct EmailName {
 /// What an offload thread reads: the record, and the answer made of it. Empty text: there is no
 /// such email of that tenant. Errors: kIo, kCorrupt, kUnavailable.
 [[nodiscard]] Result<std::string> read_email_view(const queue::Store& store, const EmailName& name);
+
+/// What GET shows of a record out of `store`, without its texts.
+[[nodiscard]] std::string show_email(const queue::Store& store, const JsonValue& record);
 
 /// A scheduled email and what changes it.
 struct AmendableEmail {

@@ -58,6 +58,14 @@ std::string content_of(GMimePart* part) {
   return bytes_of(stream.get());
 }
 
+Owned<GMimeMessage> parse(std::string_view message) {
+  set_up_once();
+  const Owned<GMimeStream> stream(
+      g_mime_stream_mem_new_with_buffer(message.data(), message.size()));
+  const Owned<GMimeParser> parser(g_mime_parser_new_with_stream(stream.get()));
+  return Owned<GMimeMessage>(g_mime_parser_construct_message(parser.get(), nullptr));
+}
+
 class Walker {
  public:
   explicit Walker(std::vector<MimePart>* parts) : parts_(*parts) {}
@@ -71,6 +79,11 @@ class Walker {
       return;
     }
     MimePart part{.type = type_of(object), .attached = is_attached(object)};
+    const char* id = g_mime_object_get_content_id(object);
+    if (id != nullptr) part.content_id = std::string(id).substr(0, kMimeFieldBytesMax);
+    const char* name =
+        GMIME_IS_PART(object) ? g_mime_part_get_filename(GMIME_PART(object)) : nullptr;
+    if (name != nullptr) part.filename = std::string(name).substr(0, kMimeFieldBytesMax);
     if (GMIME_IS_MESSAGE_PART(object)) {
       GMimeMessage* message = g_mime_message_part_get_message(GMIME_MESSAGE_PART(object));
       if (message != nullptr) {
@@ -94,13 +107,25 @@ class Walker {
 
 }  // namespace
 
+std::vector<MimeField> read_mime_fields(std::string_view message) {
+  std::vector<MimeField> fields;
+  const Owned<GMimeMessage> parsed = parse(message);
+  if (!parsed) return fields;
+  GMimeHeaderList* list = g_mime_object_get_header_list(GMIME_OBJECT(parsed.get()));
+  const int count = g_mime_header_list_get_count(list);
+  for (int i = 0; i < count && fields.size() < kMimeFieldsMax; ++i) {
+    GMimeHeader* header = g_mime_header_list_get_header_at(list, i);
+    const char* value = g_mime_header_get_value(header);
+    fields.push_back(
+        {.name = std::string(g_mime_header_get_name(header)).substr(0, 998),
+         .value = std::string(value != nullptr ? value : "").substr(0, kMimeFieldBytesMax)});
+  }
+  return fields;
+}
+
 std::vector<MimePart> read_mime_parts(std::string_view message) {
-  set_up_once();
   std::vector<MimePart> parts;
-  const Owned<GMimeStream> stream(
-      g_mime_stream_mem_new_with_buffer(message.data(), message.size()));
-  const Owned<GMimeParser> parser(g_mime_parser_new_with_stream(stream.get()));
-  const Owned<GMimeMessage> parsed(g_mime_parser_construct_message(parser.get(), nullptr));
+  const Owned<GMimeMessage> parsed = parse(message);
   if (parsed) Walker(&parts).walk(g_mime_message_get_mime_part(parsed.get()), 0);
   return parts;
 }

@@ -10,5 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const auto& part : parts) {
     if (part.content.size() > barid::http::kMimePartBytesMax) std::abort();
   }
+  const auto fields = barid::http::read_mime_fields({reinterpret_cast<const char*>(data), size});
+  if (fields.size() > barid::http::kMimeFieldsMax) std::abort();
   return 0;
 }

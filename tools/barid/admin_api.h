@@ -3,6 +3,9 @@
 // `admin`.
 //
 //   the queue               tools/barid/admin_queue.h, admin_suspensions.h
+//   the console's           tools/barid/admin_overview.h
+//   submissions             tools/barid/admin_emails.h
+//   the mailbox of dev      tools/barid/mailbox_api.h
 //   GET  /admin/v1/shape    how mail for a domain is scheduled (tools/barid/shape_api.h)
 //   GET  /admin/v1/status   one JSON object
 //   POST /admin/v1/drain    stop accepting, keep delivering
@@ -16,9 +19,12 @@
 
 #include "http/exchange.h"
 #include "http/router.h"
+#include "tools/barid/admin_emails.h"
+#include "tools/barid/admin_overview.h"
 #include "tools/barid/admin_queue.h"
 #include "tools/barid/admin_settings.h"
 #include "tools/barid/admin_suspensions.h"
+#include "tools/barid/mailbox_api.h"
 #include "tools/barid/shape_api.h"
 #include "tools/barid/shard_gather.h"
 #include "tools/barid/trace_api.h"
@@ -35,7 +41,10 @@ class AdminApi {
         suspensions_(inside),
         settings_(inside),
         shape_(inside),
-        trace_(inside) {}
+        trace_(inside),
+        overview_(inside),
+        mailbox_(inside),
+        emails_(inside) {}
 
   void add_routes(http::Router& router);
 
@@ -52,6 +61,9 @@ class AdminApi {
   AdminSettings settings_;
   ShapeApi shape_;
   TraceApi trace_;
+  AdminOverview overview_;
+  MailboxApi mailbox_;
+  AdminEmails emails_;
 };
 
 }  // namespace barid::tools

@@ -26,6 +26,7 @@ namespace {
 
 constexpr Duration kReadPatience = std::chrono::seconds(30);
 constexpr uint32_t kCountedAtOnce = 5000;
+constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
 constexpr Duration kFirstPoll = std::chrono::milliseconds(2);
 constexpr Duration kPollMax = std::chrono::milliseconds(100);
 
@@ -35,6 +36,8 @@ struct Lines {
   QueueId next{};
   bool done = false;
   bool held_seen = false;
+  uint64_t written = 0;
+  bool has_more = false;  ///< there was one that had no room
 };
 
 http::ApiError bad_request(std::string message) {
@@ -49,6 +52,8 @@ struct AdminQueue::Listing {
   Active active;
   WallTime now{};
   bool tells_progress = false;
+  uint64_t limit = kNoLimit;  ///< of messages; a last line then tells has_more
+  bool has_more = false;
   uint64_t examined = 0;
   MonoTime told{};
 };
@@ -99,6 +104,11 @@ rt::Task<void> AdminQueue::list_queue(http::Exchange& exchange, std::string_view
       listing.tells_progress = true;
       continue;
     }
+    if (name == "limit") {
+      if (read_limit(value, &listing.limit)) continue;
+      co_await exchange.refuse(bad_request(fmt::format("limit \"{}\": a number", value)));
+      co_return;
+    }
     std::string problem = !state.empty() && name == "state"
                               ? fmt::format("state: it is \"{}\" here", state)
                               : listing.filter.add(name, value);
@@ -114,6 +124,7 @@ rt::Task<void> AdminQueue::list_queue(http::Exchange& exchange, std::string_view
   if (!begun) co_return;
   for (const std::vector<const queue::Store*>& shard_list : stores) {
     for (const queue::Store* store : shard_list) {
+      if (listing.has_more) break;
       const bool ok = co_await list_store(exchange, store, &listing);
       if (!ok) {
         exchange.cut_short();
@@ -121,6 +132,9 @@ rt::Task<void> AdminQueue::list_queue(http::Exchange& exchange, std::string_view
       }
     }
   }
+  if (listing.limit == kNoLimit) co_return;
+  static_cast<void>(
+      co_await exchange.write(fmt::format("{{\"has_more\": {}}}\n", listing.has_more)));
 }
 
 namespace {
@@ -130,7 +144,7 @@ enum class Pass : uint8_t { kFresh, kActive, kWaiting, kHeld };
 /// One piece of one pass, on an offload thread: decoded, chosen and written as JSON there.
 Result<Lines> read_lines(const queue::Store& store, Pass pass, QueueId from,
                          const queue::MessageFilter& filter,
-                         const absl::flat_hash_set<QueueId>& active, WallTime now) {
+                         const absl::flat_hash_set<QueueId>& active, WallTime now, uint64_t room) {
   queue::ScanBatch batch;
   if (pass == Pass::kActive) {
     std::vector<QueueId> ids(active.begin(), active.end());
@@ -151,6 +165,9 @@ Result<Lines> read_lines(const queue::Store& store, Pass pass, QueueId from,
       continue;
     }
     if (!filter.matches(*message, queue::queue_of(*message, in_memory), now)) continue;
+    lines.has_more = lines.written == room;
+    if (lines.has_more) break;
+    ++lines.written;
     write_json_line(lines.text, entry_of(*message, in_memory));
   }
   return lines;
@@ -168,8 +185,8 @@ rt::Task<bool> AdminQueue::list_store(http::Exchange& exchange, const queue::Sto
     QueueId from{};
     for (bool done = false; !done;) {
       auto call = [store, pass, from, filter = listing->filter, active = listing->active,
-                   now = listing->now] {
-        return read_lines(*store, pass, from, filter, *active, now);
+                   now = listing->now, room = listing->limit] {
+        return read_lines(*store, pass, from, filter, *active, now, room);
       };
       const Result<Lines> lines = co_await shard_offload(inside_).run(
           std::move(call), exchange.reactor().now() + kReadPatience);
@@ -177,6 +194,9 @@ rt::Task<bool> AdminQueue::list_store(http::Exchange& exchange, const queue::Sto
       const bool reading = co_await exchange.write(lines->text);
       if (!reading) co_return false;
       listing->examined += lines->examined;
+      if (listing->limit != kNoLimit) listing->limit -= lines->written;
+      listing->has_more = lines->has_more;
+      if (listing->has_more) co_return true;
       const MonoTime now = exchange.reactor().now();
       if (listing->tells_progress && now - listing->told >= kPollMax) {
         listing->told = now;
@@ -322,7 +342,7 @@ rt::Task<bool> AdminQueue::run(http::Exchange& exchange, const OperationRequest&
 // --- destinations
 
 rt::Task<void> AdminQueue::destinations(http::Exchange& exchange) {
-  uint64_t rest = std::numeric_limits<uint64_t>::max();
+  uint64_t rest = kNoLimit;
   if (std::string problem = read_limit_query(exchange.request().target, &rest); !problem.empty()) {
     co_await exchange.refuse(bad_request(std::move(problem)));
     co_return;

@@ -282,12 +282,16 @@ std::string view_json(const schedule::DestinationView& view) {
   return out;
 }
 
+bool read_limit(std::string_view text, uint64_t* limit) {
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, *limit);
+  return error == std::errc{} && end == last;
+}
+
 std::string read_limit_query(const http::Target& target, uint64_t* limit) {
   for (const auto& [name, value] : target.query) {
     if (name != "limit") return fmt::format("there is no \"{}\": limit", name);
-    const char* const last = value.data() + value.size();
-    const auto [end, error] = std::from_chars(value.data(), last, *limit);
-    if (error != std::errc{} || end != last) return fmt::format("limit \"{}\": a number", value);
+    if (!read_limit(value, limit)) return fmt::format("limit \"{}\": a number", value);
   }
   return {};
 }

@@ -40,6 +40,8 @@ namespace barid::tools {
 [[nodiscard]] std::vector<schedule::DestinationView> merge_views(
     const std::vector<std::vector<schedule::DestinationView>>& shards);
 [[nodiscard]] std::string view_json(const schedule::DestinationView& view);
+/// False if it is no number.
+[[nodiscard]] bool read_limit(std::string_view text, uint64_t* limit);
 /// `limit=N`, all that a query for destinations may say. Empty, or one sentence.
 [[nodiscard]] std::string read_limit_query(const http::Target& target, uint64_t* limit);
 

@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "http/console/console.h"
 #include "http/service.h"
 #include "tools/barid/admin_api.h"
 #include "tools/barid/health_api.h"
@@ -30,6 +31,7 @@ class ControlServer final : public ShardGuest {
     shard_http(inside).add_admin_routes(router_);
     health_.add_probe_routes(router_);
     health_.add_metrics_routes(router_);
+    console_.add_routes(router_);
   }
 
   Status listen(const net::SocketAddress& address) { return service_.listen(address); }
@@ -48,6 +50,7 @@ class ControlServer final : public ShardGuest {
   rt::StopSource stop_;
   AdminApi api_;
   HealthApi health_;
+  http::Console console_;
   http::Router router_;
   http::Service service_;
 };

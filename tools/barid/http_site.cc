@@ -12,12 +12,19 @@ HttpSite::HttpSite(Shard::Inside& inside, std::vector<Shard*> shards)
       reactor_(shard_reactor(inside)),
       admin_(inside, std::move(shards)),
       health_(inside),
+      history_(inside),
       suppressions_(shard_suppression_env(inside, *this)),
       suppression_admin_(suppressions_) {}
 
-rt::Task<bool> AdminGuard::admit(http::Exchange& exchange) {
-  http::Principal principal;
-  co_return co_await admission_.admit(exchange, http::kScopeAdmin, &principal);
+void HttpSite::add_guards(Listening& one, const HttpListenSettings& listen) {
+  if (!listen.private_host) {
+    one.admin_guard = std::make_unique<AdminGuard>(*one.admission);
+    return;
+  }
+  one.local_admin_guard =
+      std::make_unique<LocalGuard>(http::HostCheck::kAlways, nullptr, listen.host_names);
+  one.local_api_guard = std::make_unique<LocalGuard>(http::HostCheck::kOfBrowsers,
+                                                     one.admission.get(), listen.host_names);
 }
 
 void HttpSite::add_routes(Listening& one, const HttpListenSettings& listen) {
@@ -25,19 +32,25 @@ void HttpSite::add_routes(Listening& one, const HttpListenSettings& listen) {
   health_.add_probe_routes(one.router);
   if ((roles & kHttpMetrics) != 0) health_.add_metrics_routes(one.router);
   if ((roles & kHttpAdmin) != 0) {
-    one.guard = std::make_unique<AdminGuard>(*one.admission);
-    if (!listen.private_host) one.router.set_guard(one.guard.get());
+    if (listen.private_host) {
+      one.router.set_guard(one.local_admin_guard.get());
+    } else {
+      one.router.set_guard(one.admin_guard.get());
+    }
     admin_.add_routes(one.router);
     add_admin_routes(one.router);
     one.description.add_admin_routes(one.router);
     one.router.set_guard(nullptr);
   }
+  if ((roles & kHttpConsole) != 0) console_.add_routes(one.router);
   if ((roles & kHttpApi) == 0) return;
   one.description.add_routes(one.router);
+  one.tracking->add_routes(one.router);
+  one.router.set_guard(one.local_api_guard.get());
   one.emails->add_routes(one.router);
   one.webhooks->add_routes(one.router);
   one.suppressions->add_routes(one.router);
-  one.tracking->add_routes(one.router);
+  one.router.set_guard(nullptr);
 }
 
 std::string HttpSite::open(std::vector<HttpListenSettings> listeners) {
@@ -53,6 +66,7 @@ std::string HttpSite::open(std::vector<HttpListenSettings> listeners) {
     one->webhooks = std::make_unique<http::WebhookApi>(
         shard_webhook_env(inside_, *this, *one->admission), std::move(listen.webhook_policy));
     one->suppressions = std::make_unique<http::SuppressionApi>(suppressions_, *one->admission);
+    add_guards(*one, listen);
     add_routes(*one, listen);
     one->service = std::make_unique<http::Service>(shard_http_env(inside_, stop_), listen.engine,
                                                    one->router, shard_log_pids(inside_));
@@ -73,6 +87,10 @@ void HttpSite::reload(std::vector<HttpListenSettings> listeners) {
     for (const std::unique_ptr<Listening>& one : listening_) {
       if (one->name != listen.service) continue;
       one->service->reload(listen.engine);
+      if (one->local_admin_guard) {
+        one->local_admin_guard->reload(listen.host_names);
+        one->local_api_guard->reload(listen.host_names);
+      }
       one->admission->reload(std::move(listen.keys));
       one->tracking->reload(listen.api.tracking_base_url);
       one->emails->reload(std::move(listen.api));
@@ -99,7 +117,7 @@ rt::Task<Code> HttpSite::carry_out(http::FateRecorder::Order& order) {
 rt::Task<bool> HttpSite::close(MonoTime deadline) {
   for (const std::unique_ptr<Listening>& one : listening_) one->service->close_listeners();
   stop_.request();
-  bool ended = true;
+  bool ended = co_await history_.close(deadline);
   for (const std::unique_ptr<Listening>& one : listening_) {
     ended = co_await one->service->join(deadline) == Code::kOk && ended;
     while (!one->service->listeners_closed())

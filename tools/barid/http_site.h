@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "http/console/console.h"
 #include "http/openapi/openapi.h"
 #include "http/service.h"
 #include "http/submit/suppression_api.h"
@@ -14,18 +15,10 @@
 #include "http/webhook/webhook_api.h"
 #include "tools/barid/admin_api.h"
 #include "tools/barid/health_api.h"
+#include "tools/barid/history_keeper.h"
+#include "tools/barid/http_guards.h"
 
 namespace barid::tools {
-
-/// Where others than this host can reach it, the admin API wants a key with the scope admin.
-class AdminGuard final : public http::RouteGuard {
- public:
-  explicit AdminGuard(http::Admission& admission) : admission_(admission) {}
-  rt::Task<bool> admit(http::Exchange& exchange) override;
-
- private:
-  http::Admission& admission_;
-};
 
 class HttpSite final : public ShardGuest, private http::SubmitHost {
  public:
@@ -37,6 +30,9 @@ class HttpSite final : public ShardGuest, private http::SubmitHost {
   /// New connections get new limits; addresses and roles need a restart.
   void reload(std::vector<HttpListenSettings> listeners);
   rt::Task<bool> close(MonoTime deadline) override;
+  /// What happened lately is kept on one shard.
+  void start_history() { history_.start(); }
+  [[nodiscard]] const RateHistory& history() const noexcept { return history_.history(); }
   /// For operators, also on the control socket.
   void add_admin_routes(http::Router& router) { suppression_admin_.add_routes(router); }
 
@@ -49,11 +45,14 @@ class HttpSite final : public ShardGuest, private http::SubmitHost {
     std::unique_ptr<http::WebhookApi> webhooks;
     std::unique_ptr<http::SuppressionApi> suppressions;
     std::unique_ptr<http::TrackingApi> tracking;
-    std::unique_ptr<AdminGuard> guard;
+    std::unique_ptr<AdminGuard> admin_guard;        ///< where others than this host reach it
+    std::unique_ptr<LocalGuard> local_admin_guard;  ///< elsewhere
+    std::unique_ptr<LocalGuard> local_api_guard;    ///< elsewhere, of the submission API
     http::OpenApi description{router};
     std::unique_ptr<http::Service> service;
   };
   void add_routes(Listening& one, const HttpListenSettings& listen);
+  void add_guards(Listening& one, const HttpListenSettings& listen);
   [[nodiscard]] std::string_view refusal() const override { return shard_refusal(inside_); }
   rt::Task<Code> amend(schedule::QueueManager::Amendment& amendment) override;
   rt::Task<Code> carry_out(http::FateRecorder::Order& order) override;
@@ -63,6 +62,8 @@ class HttpSite final : public ShardGuest, private http::SubmitHost {
   rt::StopSource stop_;
   AdminApi admin_;
   HealthApi health_;
+  http::Console console_;
+  HistoryKeeper history_;
   http::SuppressionBook suppressions_;
   http::SuppressionAdmin suppression_admin_;
   std::vector<std::unique_ptr<Listening>> listening_;

@@ -108,6 +108,7 @@ int run_dev_command(Arguments arguments, std::string_view name) {
     return fmt::format("127.0.0.1:{} inet n - n - - smtpd\n127.0.0.1:{} inet n - n - - httpd\n",
                        port, http_port);
   };
+  options.mailbox_directory = mailbox;
   options.on_first_shard = [mailbox_port, mailbox](Shard::Inside& inside) {
     const std::string problem = start_dev_mailbox(inside, mailbox_port, mailbox);
     if (!problem.empty()) shard_log(inside, LogSeverity::kError, problem);
@@ -115,6 +116,7 @@ int run_dev_command(Arguments arguments, std::string_view name) {
   options.greeting = fmt::format(
       "barid dev: SMTP on 127.0.0.1:{0}, HTTP on 127.0.0.1:{2}, every message ends as a file in "
       "{1}/\n"
+      "look at it: http://127.0.0.1:{2}/console/\n"
       "send a first message:\n\n"
       "  printf 'Subject: hello\\r\\n\\r\\nfirst message\\r\\n' | curl -s smtp://127.0.0.1:{0} "
       "--mail-from me@example.org --mail-rcpt you@example.net -T -\n"

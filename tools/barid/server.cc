@@ -22,6 +22,7 @@
 #include "shard/runtime/kernel_sockets.h"
 #include "tools/barid/control_server.h"
 #include "tools/barid/file_watch.h"
+#include "tools/barid/http_site.h"
 #include "tools/barid/maildrop.h"
 #include "tools/barid/tls_report_file.h"
 #include "tools/barid/tracking_key.h"
@@ -172,6 +173,7 @@ bool Server::load_configuration() {
   if (!loaded.ok()) return false;
   configuration_ = std::move(loaded.configuration);
   process_ = build_process_settings(*configuration_);
+  process_.mailbox_directory = options_.mailbox_directory;
   for (const config::Parameter& parameter : config::all_parameters()) {
     if (parameter.effect == config::Effect::kRestart) {
       values_at_start_.emplace(parameter.name, configuration_->get(parameter.name));
@@ -534,6 +536,7 @@ int Server::run() {
                           configuration_->get("mail_version"), configuration_->directory()));
     const std::string problem = start_control_server(inside, directory_.path(), all_shards_);
     if (!problem.empty()) shard_log(inside, LogSeverity::kError, problem);
+    shard_http(inside).start_history();
     if (options_.on_first_shard) options_.on_first_shard(inside);
   });
   if (options_.background) let_go_of_terminal();

@@ -16,6 +16,8 @@ struct ServerOptions {
   config::LoadOptions load;
   /// Called on the first shard once it serves, e.g. to add the embedded mailbox.
   std::function<void(Shard::Inside&)> on_first_shard;
+  /// The embedded mailbox's, which the admin API shows; empty = there is none.
+  std::string mailbox_directory;
   /// Printed to standard output once all shards serve.
   std::string greeting;
   /// Standard input, output and error become /dev/null once all shards serve.

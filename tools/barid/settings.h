@@ -65,8 +65,9 @@ struct HttpListenSettings {
   std::string service;  ///< "127.0.0.1:8025/inet"
   std::string place;    ///< in master.cf, as the start of a complaint
   std::vector<net::SocketAddress> addresses;
-  uint8_t roles = 0;          ///< HttpRole bits
-  bool private_host = false;  ///< only this host can reach it
+  uint8_t roles = 0;                         ///< HttpRole bits
+  bool private_host = false;                 ///< only this host can reach it
+  std::vector<std::string> host_names = {};  ///< http_host_names, lower case
   http::ServiceSettings engine;
   http::EmailApiSettings api;
   std::unique_ptr<const http::ApiKeys> keys;
@@ -120,6 +121,7 @@ struct ProcessSettings {
   int delay_decimals = 2;
   unsigned offload_threads = 4;
   Duration shutdown_timeout = std::chrono::seconds(30);
+  std::string mailbox_directory;  ///< of `barid dev`; empty = this process has no mailbox
 };
 
 /// What the thread of the webhooks is told; problems are those of the shards' settings.

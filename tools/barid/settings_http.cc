@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/lookup/ip_address.h"
+#include "http/browser_origin.h"
 #include "tools/barid/settings_parts.h"
 
 namespace barid::tools {
@@ -99,6 +100,9 @@ std::vector<HttpListenSettings> http_listeners(const config::Configuration& conf
     // Behind a proxy on this host are clients of elsewhere.
     const bool is_proxied = listen.engine.proxy_timeout > Duration::zero();
     listen.private_host = !is_proxied && is_private(listen.addresses);
+    for (const std::string& name : scope.get_list("http_host_names")) {
+      listen.host_names.push_back(http::host_of_authority(name));
+    }
     if (!roles.empty()) {
       listen.roles = parse_roles(roles, entry.id(), problems);
     } else {

@@ -661,6 +661,7 @@ void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions) 
   inside.suspensions = std::move(suspensions);
   inside.queue.set_suspensions(inside.suspensions.list);
 }
+const ProcessSettings& shard_process(Shard::Inside& inside) { return inside.commons().process; }
 const AdminFacts& shard_admin_facts(Shard::Inside& inside) { return inside.admin; }
 SuspensionFile& shard_suspension_file(Shard::Inside& inside) { return inside.suspension_file; }
 const schedule::Router& shard_router(Shard::Inside& inside) { return inside.router; }

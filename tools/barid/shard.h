@@ -141,6 +141,7 @@ struct ShardSuspensions {
 };
 [[nodiscard]] const ShardSuspensions& shard_suspensions(Shard::Inside& inside);
 void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions);
+[[nodiscard]] const ProcessSettings& shard_process(Shard::Inside& inside);
 [[nodiscard]] const AdminFacts& shard_admin_facts(Shard::Inside& inside);
 [[nodiscard]] SuspensionFile& shard_suspension_file(Shard::Inside& inside);
 [[nodiscard]] const schedule::Router& shard_router(Shard::Inside& inside);
