@@ -160,8 +160,11 @@ const ApiError* Connection::head_problem() {
 rt::Task<bool> Connection::refuse(ApiError error) {
   Request& request = reader_.request();
   if (request.request_id.empty()) start_request();
+  const Router::Match match = router_.match(request);
   Exchange exchange(env_.reactor, stream_, request,
-                    {.keep_alive = false, .patience = settings_.timeout});
+                    {.keep_alive = false,
+                     .patience = settings_.timeout,
+                     .errors = match.handler != nullptr ? match.handler->errors : error_response});
   co_await exchange.refuse(std::move(error));
   log_request(exchange.status(), exchange.body_bytes());
   co_return false;
@@ -171,12 +174,13 @@ rt::Task<bool> Connection::dispatch() {
   Request& request = reader_.request();
   request.body = body_;
   const Framing& framing = reader_.framing();
+  const Router::Match match = router_.match(request);
   Exchange exchange(env_.reactor, stream_, request,
                     {.keep_alive = framing.keep_alive && !stopping_,
                      .http_1_0 = framing.http_1_0,
                      .head_only = request.method == Method::kHead,
-                     .patience = settings_.timeout});
-  const Router::Match match = router_.match(request);
+                     .patience = settings_.timeout,
+                     .errors = match.handler != nullptr ? match.handler->errors : error_response});
   if (match.handler != nullptr) {
     RouteGuard* guard = match.handler->guard;
     bool admitted = true;

@@ -77,7 +77,7 @@ rt::Task<void> Exchange::answer(Response response) {
 }
 
 rt::Task<void> Exchange::refuse(ApiError error) {
-  co_await answer(error_response(error, request_.request_id));
+  co_await answer(options_.errors(error, request_.request_id));
 }
 
 void Exchange::write_piece(std::string_view piece) {

@@ -23,6 +23,7 @@ class Exchange {
     bool http_1_0 = false;
     bool head_only = false;
     Duration patience{};  ///< how long a client may take to read what is waiting for it
+    ErrorForm errors = error_response;
   };
   Exchange(rt::Reactor& reactor, net::Stream& stream, Request& request, const Options& options)
       : reactor_(reactor), stream_(stream), request_(request), options_(options) {}

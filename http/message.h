@@ -59,5 +59,7 @@ struct ApiError {
   uint32_t retry_after_seconds = 0;  ///< 0 = no Retry-After
 };
 [[nodiscard]] Response error_response(const ApiError& error, std::string_view request_id);
+/// How a refusal is written: error_response() or what clients of another API expect.
+using ErrorForm = Response (*)(const ApiError& error, std::string_view request_id);
 
 }  // namespace barid::http

@@ -16,6 +16,7 @@ void Router::add(Method method, std::string_view pattern, Handler handler) {
   BARID_ASSERT(pattern.starts_with('/'));
   Route route{.method = method, .pattern = pattern, .handler = handler};
   route.handler.guard = guard_;
+  route.handler.errors = errors_;
   pattern.remove_prefix(1);
   while (!pattern.empty()) {
     const size_t slash = pattern.find('/');

@@ -29,7 +29,8 @@ class RouteGuard {
 struct Handler {
   void* object = nullptr;
   rt::Task<void> (*call)(void* object, Exchange& exchange) = nullptr;
-  RouteGuard* guard = nullptr;  ///< set by the router; null: everybody may call it
+  RouteGuard* guard = nullptr;        ///< set by the router; null: everybody may call it
+  ErrorForm errors = error_response;  ///< the same: of all refusals, the engine's too
 };
 
 template <auto kMember, typename T>
@@ -47,6 +48,9 @@ class Router {
 
   /// For routes added from now on; it outlives the router. Null: none.
   void set_guard(RouteGuard* guard) noexcept { guard_ = guard; }
+
+  /// For routes added from now on.
+  void set_error_form(ErrorForm form) noexcept { errors_ = form; }
 
   struct Match {
     const Handler* handler = nullptr;  ///< null: no such route
@@ -67,6 +71,7 @@ class Router {
   [[nodiscard]] static bool matches(const Route& route, const Target& target) noexcept;
   std::vector<Route> routes_;
   RouteGuard* guard_ = nullptr;
+  ErrorForm errors_ = error_response;
 };
 
 }  // namespace barid::http

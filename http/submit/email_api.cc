@@ -84,7 +84,7 @@ rt::Task<bool> EmailApi::begin_idempotent(Exchange& exchange, const Principal& p
     co_await exchange.refuse(busy("The idempotency key cannot be looked up now.", 5));
   } else if (crypto::equal_secrets(entry->digest, idempotency->digest)) {
     exchange.add_field("idempotent-replayed", "true");
-    co_await exchange.answer({.body = std::move(entry->answer)});
+    co_await exchange.answer(idempotency->response(std::move(entry->answer)));
   } else {
     co_await exchange.refuse({.status = 409,
                               .name = "invalid_idempotent_request",

@@ -1,4 +1,5 @@
-// The submission API: POST /emails, POST /emails/batch, GET /emails, GET /emails/{id}, GET /events.
+// The submission API: POST /emails, POST /emails/batch, GET /emails, GET /emails/{id}, GET /events;
+// and the same for other APIs' words (http/shims).
 // An answer of 200 comes after the sync that holds the messages, their record and, with an
 // Idempotency-Key, the answer itself. All messages of a request share one group commit.
 // Layer: http. Shard-owned.
@@ -17,6 +18,7 @@
 #include "http/submit/admission.h"
 #include "http/submit/email_record.h"
 #include "http/submit/fate_recorder.h"
+#include "http/submit/foreign.h"
 #include "http/submit/ledger.h"
 #include "http/submit/suppression.h"
 #include "shard/runtime/offload.h"
@@ -77,6 +79,8 @@ class EmailApi {
         links_(settings_.tracking_base_url, env.tracking_key) {}
 
   void add_routes(Router& router);
+  /// A submission in another API's words, as POST /emails but for its form.
+  rt::Task<void> create_foreign(Exchange& exchange, const Dialect& dialect);
   /// Requests under way keep the principal that they have.
   void reload(EmailApiSettings settings) {
     settings_ = std::move(settings);
@@ -110,6 +114,7 @@ class EmailApi {
     std::string key;     ///< digest of tenant and key; empty = none was given
     std::string digest;  ///< of the request
     bool begun = false;
+    Response (*response)(std::string answer) = plain_response;
   };
 
   using Submit = rt::Task<void> (EmailApi::*)(Exchange&, const Principal&, const Idempotency&);
@@ -133,8 +138,19 @@ class EmailApi {
   void end_idempotent(const Idempotency& idempotency);
   rt::Task<void> answer_view(Exchange& exchange, Result<std::string> view);
   [[nodiscard]] MonoTime patience() const noexcept;
+  [[nodiscard]] static Response plain_response(std::string answer) {
+    return {.body = std::move(answer)};
+  }
 
   using AddressSet = absl::flat_hash_set<std::string>;
+
+  // email_foreign.cc
+  rt::Task<void> submit_foreign(Exchange& exchange, const Dialect& dialect,
+                                const Principal& principal, const Idempotency& idempotency);
+  [[nodiscard]] std::optional<ApiError> read_foreign(ForeignRequest& request,
+                                                     const Dialect& dialect, size_t index,
+                                                     const Principal& principal, Email* email);
+  [[nodiscard]] static ApiError* first_problem(ForeignRequest& request);
 
   // email_submit.cc
   rt::Task<void> submit_one(Exchange& exchange, const Principal& principal,

@@ -467,7 +467,7 @@ rt::Task<void> EmailApi::store_and_answer(Exchange& exchange, std::vector<Email>
     co_return;
   }
   if (emails.empty()) {
-    co_await exchange.answer({.body = std::move(answer)});
+    co_await exchange.answer(idempotency.response(std::move(answer)));
     co_return;
   }
   size_t messages_count = 0;
@@ -487,7 +487,7 @@ rt::Task<void> EmailApi::store_and_answer(Exchange& exchange, std::vector<Email>
   const Status status = co_await partition.committed(group);
   if (status.ok()) {
     env_.fates.tell_events();
-    co_await exchange.answer({.body = std::move(answer)});
+    co_await exchange.answer(idempotency.response(std::move(answer)));
     co_return;
   }
   // The messages are undone when the store is back; what stands beside them must not outlive them.

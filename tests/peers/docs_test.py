@@ -56,14 +56,14 @@ class Examples(Scenario):
         node = self.need("node", "nodejs")
         ran = 0
         for language, block in BLOCKS:
-            if language != "js" or "resend" not in block:
+            if language != "js" or "signing_secret" in block:
                 continue
-            done = subprocess.run([node, "-e", block], cwd=NODE_DIRECTORY, capture_output=True, text=True, timeout=60,
+            done = subprocess.run([node, "-e", self.here(block)], cwd=NODE_DIRECTORY, capture_output=True, text=True, timeout=60,
                                   env={**os.environ, "RESEND_BASE_URL": f"http://127.0.0.1:{self.http_port}"})
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertRegex(done.stdout, r"id: '[0-9a-f-]{36}'")
             ran += 1
-        self.assertGreaterEqual(ran, 1)
+        self.assertGreaterEqual(ran, 3)
 
 
 if __name__ == "__main__":

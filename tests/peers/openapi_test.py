@@ -21,6 +21,10 @@ JUDGES = ROOT / "tests/peers/openapi"
 DESCRIPTION = ROOT / "http/openapi/openapi.json"
 ADMIN = {"authorization": "Bearer re_admin"}
 ABSENT = "01a213c0-bd7a-80ae-9681-0000930841b6"
+SENDGRID = {"from": {"email": "ann@client.example"}, "subject": "x", "content": [{"type": "text/plain", "value": "x"}],
+            "personalizations": [{"to": [{"email": "bob@sink.example"}]}] * 2}
+POSTMARK = {"From": "ann@client.example", "To": "bob@sink.example", "Subject": "x", "TextBody": "x"}
+TOKEN, NO_TOKEN = {"x_postmark_server_token": "re_admin"}, {"x_postmark_server_token": "none"}
 
 
 class Description(HttpApi):
@@ -92,6 +96,9 @@ class Description(HttpApi):
         self.call("GET", "/suppressions/{id}", 200, id="a@x.example")
         self.call("DELETE", "/suppressions/{id}", 200, id="a@x.example")
         self.call("POST", "/suppressions/batch/remove", 200, {"emails": ["b@x.example"]})
+        self.call("POST", "/v3/mail/send", 202, SENDGRID)
+        self.call("POST", "/email", 200, POSTMARK, key=TOKEN)
+        self.call("POST", "/email/batch", 200, [POSTMARK, {}], key=TOKEN)
         for path in ("/livez", "/readyz", "/startupz", "/metrics", "/openapi.json"):
             self.call("GET", path, 200)
 
@@ -121,6 +128,16 @@ class Description(HttpApi):
         self.call("GET", "/webhooks/{id}", 404)
         self.call("POST", "/suppressions", 422, {})
         self.call("GET", "/suppressions/{id}", 404)
+        self.call("POST", "/v3/mail/send", 400, {**SENDGRID, "template_id": "d-1"})
+        self.call("POST", "/v3/mail/send", 401, SENDGRID, key=none)
+        self.call("POST", "/v3/mail/send", 403, {**SENDGRID, "from": {"email": "a@other.example"}}, key=send)
+        self.call("POST", "/v3/mail/send", 413, b"x" * 35000)
+        self.call("POST", "/v3/mail/send", 415, b"<a/>", content_type="text/xml")
+        self.call("POST", "/email", 401, POSTMARK, key=NO_TOKEN)
+        self.call("POST", "/email", 413, b"x" * 35000, key=TOKEN)
+        self.call("POST", "/email", 415, b"<a/>", key=TOKEN, content_type="text/xml")
+        self.call("POST", "/email", 422, {}, key=TOKEN)
+        self.call("POST", "/email/batch", 422, {}, key=TOKEN)
         answers = [self.ask("POST", "/emails", PLAIN, **slow) for _ in range(5)]
         limited = next(a for a in answers if a[0] == 429)
         self.answers.append({"method": "POST", "path": "/emails", "status": 429,
@@ -129,6 +146,8 @@ class Description(HttpApi):
         wait_until(lambda: self.ask("GET", "/readyz")[0] == 503, "not ready")
         self.call("GET", "/readyz", 503)
         self.call("POST", "/emails", 503, PLAIN)
+        self.call("POST", "/v3/mail/send", 503, SENDGRID)
+        self.call("POST", "/email", 503, POSTMARK, key=TOKEN)
 
     def test_the_server_answers_as_it_says(self):
         self.out.script = lambda stage, argument, session: \

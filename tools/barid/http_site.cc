@@ -48,6 +48,7 @@ void HttpSite::add_routes(Listening& one, const HttpListenSettings& listen) {
   one.tracking->add_routes(one.router);
   one.router.set_guard(one.local_api_guard.get());
   one.emails->add_routes(one.router);
+  one.shims->add_routes(one.router);
   one.webhooks->add_routes(one.router);
   one.suppressions->add_routes(one.router);
   one.router.set_guard(nullptr);
@@ -63,6 +64,7 @@ std::string HttpSite::open(std::vector<HttpListenSettings> listeners) {
                                                         listen.api.tracking_base_url);
     one->emails = std::make_unique<http::EmailApi>(shard_email_env(inside_, *this, *one->admission),
                                                    std::move(listen.api));
+    one->shims = std::make_unique<http::ShimApi>(*one->emails);
     one->webhooks = std::make_unique<http::WebhookApi>(
         shard_webhook_env(inside_, *this, *one->admission), std::move(listen.webhook_policy));
     one->suppressions = std::make_unique<http::SuppressionApi>(suppressions_, *one->admission);

@@ -10,6 +10,7 @@
 #include "http/console/console.h"
 #include "http/openapi/openapi.h"
 #include "http/service.h"
+#include "http/shims/shim_api.h"
 #include "http/submit/suppression_api.h"
 #include "http/submit/tracking_api.h"
 #include "http/webhook/webhook_api.h"
@@ -42,6 +43,7 @@ class HttpSite final : public ShardGuest, private http::SubmitHost {
     http::Router router;
     std::unique_ptr<http::Admission> admission;
     std::unique_ptr<http::EmailApi> emails;
+    std::unique_ptr<http::ShimApi> shims;
     std::unique_ptr<http::WebhookApi> webhooks;
     std::unique_ptr<http::SuppressionApi> suppressions;
     std::unique_ptr<http::TrackingApi> tracking;

@@ -1,0 +1,52 @@
+#include "http/shims/shim_api.h"
+
+#include "core/text/ascii.h"
+#include "http/shims/postmark.h"
+#include "http/shims/sendgrid.h"
+
+namespace barid::http {
+namespace {
+
+/// The key as our own clients send it, from the field of that name.
+void take_key(Request& request, std::string_view name) {
+  const std::string* found = request.find_field(name);
+  std::string key = found == nullptr ? std::string() : "Bearer " + *found;
+  std::erase_if(request.fields, [](const Field& field) {
+    return text::equals_ignore_case(field.name, "authorization");
+  });
+  if (!key.empty()) request.fields.push_back({.name = "authorization", .value = std::move(key)});
+}
+
+}  // namespace
+
+void ShimApi::add_routes(Router& router) {
+  router.set_error_form(sendgrid_error);
+  router.add(Method::kPost, "/v3/mail/send", handler<&ShimApi::sendgrid>(*this));
+  router.set_error_form(postmark_error);
+  router.add(Method::kPost, "/email", handler<&ShimApi::postmark>(*this));
+  router.add(Method::kPost, "/email/batch", handler<&ShimApi::postmark_batch>(*this));
+  router.set_error_form(error_response);
+}
+
+rt::Task<void> ShimApi::sendgrid(Exchange& exchange) {
+  if (exchange.request().find_field("on-behalf-of") != nullptr) {
+    co_await exchange.refuse({.status = 422,
+                              .name = "validation_error",
+                              .message = "`on-behalf-of`: there are no subusers: each has its key",
+                              .param = "on-behalf-of"});
+    co_return;
+  }
+  co_await emails_.create_foreign(exchange, sendgrid_dialect());
+}
+
+rt::Task<void> ShimApi::postmark(Exchange& exchange) {
+  take_key(exchange.request(), "x-postmark-server-token");
+  return emails_.create_foreign(exchange, postmark_dialect());
+}
+
+rt::Task<void> ShimApi::postmark_batch(Exchange& exchange) {
+  take_key(exchange.request(), "x-postmark-server-token");
+  return emails_.create_foreign(exchange, postmark_batch_dialect());
+}
+
+}  // namespace barid::http
