@@ -41,6 +41,7 @@ class BodyCanonicalizer {
 
  private:
   void add_relaxed(std::string_view bytes);
+  size_t put_squeezed(std::string_view bytes);
   void put(std::string_view bytes);
   void put_held_lines();
   void pass(std::string_view bytes);
