@@ -113,9 +113,7 @@ class Connection final : private rt::Timer {
     if (tls_ == nullptr) {
       outbox_.append(bytes);
     } else {
-      for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kRecordBytes))) {
-        tls_->engine->write(bytes.substr(0, kRecordBytes));
-      }
+      seal(bytes);
     }
     if (!sender_.active) send_outbox();
   }
@@ -180,8 +178,9 @@ class Connection final : private rt::Timer {
     return tls_ != nullptr;
   }
   TlsEngine* tls() const noexcept { return tls_ == nullptr ? nullptr : tls_->engine.get(); }
-  void end_writing() {
-    if (tls_ == nullptr) return;
+  void end_writing(std::string_view last) {
+    if (tls_ == nullptr) return write(last);
+    seal(last);
     tls_->engine->close();
     if (!sender_.active) send_outbox();
   }
@@ -222,6 +221,12 @@ class Connection final : private rt::Timer {
     }
   }
 
+  void seal(std::string_view bytes) {
+    for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kRecordBytes))) {
+      tls_->engine->write(bytes.substr(0, kRecordBytes));
+    }
+  }
+
   void start_tls(std::unique_ptr<TlsEngine> engine) {
     BARID_ASSERT(tls_ == nullptr);
     live_ = {};
@@ -247,13 +252,15 @@ class Connection final : private rt::Timer {
       deliver({plain.data(), got});
       if (abandoned_) return;
     }
-    if (!sender_.active) send_outbox();
     const TlsEngine::State state = tls_->engine->state();
     if (state == TlsEngine::State::kEnded || state == TlsEngine::State::kFailed) {
       ended_ = true;
       receive_error_ = state == TlsEngine::State::kFailed ? EPROTO : 0;
+      if (!sender_.active) send_outbox();  // an alert leaves even if nobody stays for it
     }
+    // Whoever waits goes first: the answer leaves together with the ticket of the handshake.
     if (waiter_ && is_ready(interest_)) std::exchange(waiter_, {}).resume();
+    if (!abandoned_ && !sender_.active) send_outbox();
   }
 
   /// The next portion of a write becomes records; small pieces share one.
@@ -473,7 +480,7 @@ bool Stream::start_tls_client(const TlsClientContext& context, TlsClientPeer pee
   return connection_->start_tls_client(context, std::move(peer));
 }
 const TlsEngine* Stream::tls() const noexcept { return connection_->tls(); }
-void Stream::end_writing() { connection_->end_writing(); }
+void Stream::end_writing(std::string_view last) { connection_->end_writing(last); }
 bool Stream::quiet() const noexcept { return connection_->quiet(); }
 void Stream::interrupt() noexcept { connection_->interrupt(); }
 

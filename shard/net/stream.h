@@ -96,8 +96,9 @@ class Stream {
   [[nodiscard]] Awaiter handshake(MonoTime deadline) noexcept { return wait(kSecured, deadline); }
   /// The TLS of this stream; null while there is none.
   [[nodiscard]] const TlsEngine* tls() const noexcept;
-  /// Says that no more will be written, if TLS has a word for it. Flush afterwards.
-  void end_writing();
+  /// Writes `last` and says that no more will come, if TLS has a word for it; both leave together.
+  /// Flush afterwards.
+  void end_writing(std::string_view last = {});
 
   /// Open, and nothing has arrived that was not consumed: fit to be kept idle or used again.
   [[nodiscard]] bool quiet() const noexcept;

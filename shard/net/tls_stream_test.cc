@@ -182,6 +182,25 @@ TEST_F(TlsStreamTest, AWriteThatIsCutShortTellsWhatLeftForSure) {
   EXPECT_LT(got.size(), told + 2 * TlsEngine::kRecordBytesMax);
 }
 
+Task<void> greet(rt::Reactor& reactor, Stream& stream) {
+  const Status status = co_await stream.handshake(reactor.now() + 10s);
+  if (status.ok()) stream.write("220 hello\r\n");
+}
+
+TEST_F(TlsStreamTest, WordsAtOnceAfterTheHandshakeAndWithTheNoticeArrive) {
+  ASSERT_TRUE(server->start_tls_server(*server_context, tickets));
+  ASSERT_TRUE(client->start_tls_client(*client_context, {.server_name = "mx.example"}));
+  scope.spawn(greet(reactor, *server));
+  ASSERT_TRUE(run_until([&] { return client->input() == "220 hello\r\n"; }));
+  client->consume(client->input().size());
+
+  server->end_writing("221 bye\r\n");
+  std::string got;
+  scope.spawn(read_all(reactor, *client, got, 100));  // ends with the notice
+  ASSERT_TRUE(run_until([&] { return scope.tasks_count() == 0; }));
+  EXPECT_EQ(got, "221 bye\r\n");
+}
+
 TEST_F(TlsStreamTest, ClearTextBeforeTheHandshakeIsGone) {
   client->write("STARTTLS\r\nMAIL FROM:<evil@example>\r\n");
   ASSERT_TRUE(run_until([&] { return server->input().size() == 36; }));

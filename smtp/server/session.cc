@@ -139,6 +139,13 @@ CommandCounts log_counts(const ServerMachine& machine) {
   return counts;
 }
 
+sasl::Peer login_peer(const net::SocketAddress& peer, const net::SocketAddress& local) {
+  return {.client_address = peer.is_ip() ? peer.ip_text() : "",
+          .server_address = local.is_ip() ? local.ip_text() : "",
+          .encrypted = false,
+          .channel_binding = {}};
+}
+
 }  // namespace
 
 ServerSession::ServerSession(const ServerEnv& env, std::shared_ptr<const ServerSettings> settings,
@@ -150,10 +157,7 @@ ServerSession::ServerSession(const ServerEnv& env, std::shared_ptr<const ServerS
       facts_(side_facts(stream_.peer())),
       machine_(settings_->protocol, client_facts(*settings_, stream_.peer(), facts_)),
       auth_(settings_->auth, {.reactor = env.reactor, .offload = env.offload},
-            {.client_address = stream_.peer().is_ip() ? stream_.peer().ip_text() : "",
-             .server_address = stream_.local().is_ip() ? stream_.local().ip_text() : "",
-             .encrypted = false,
-             .channel_binding = {}},
+            login_peer(stream_.peer(), stream_.local()),
             facts_.address_known && settings_->auth.exceptions.match(facts_.address).yes()),
       refusal_(std::move(admission.refusal)),
       client_key_(std::move(admission.client_key)),
@@ -234,8 +238,11 @@ rt::Task<bool> ServerSession::perform(const Action& action) {
     case ActionKind::kFlush:
       co_return co_await flush_output(action.delay);
     case ActionKind::kClose:
-      static_cast<void>(co_await flush_output(action.delay));
-      stream_.end_writing();
+      if (action.delay > Duration::zero()) {
+        co_await rt::Sleep(env_.reactor, env_.reactor.now() + action.delay);
+      }
+      stream_.end_writing(noted_output());
+      machine_.clear_output();
       static_cast<void>(co_await stream_.flush(env_.reactor.now() + settings_->timeout));
       co_return false;
     case ActionKind::kCheckSender:

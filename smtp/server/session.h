@@ -177,6 +177,7 @@ class ServerSession final : private rt::StopCallback {
   // session_transcript.cc
   void begin_transcript();
   void keep_input(const Action& action, size_t consumed, bool is_secret);
+  std::string_view noted_output();
   void write_output();
   [[nodiscard]] DialogueParty party() const noexcept;
   void end_transcript();

@@ -88,7 +88,7 @@ rt::Task<bool> ServerSession::start_tls() {
   if (!done || !take_tls_facts()) co_return false;
   machine_.on_secured();
   // RFC 9266 4.2: before TLS 1.3 it binds only with an extension that the client may lack.
-  auth_.set_encrypted(tls_->protocol == "TLSv1.3"
+  auth_.set_encrypted(auth_.enabled() && tls_->protocol == "TLSv1.3"
                           ? stream_.tls()->export_key("EXPORTER-Channel-Binding", kBindingBytes)
                           : std::string());
   if (!before_banner) co_await offer_auth();

@@ -42,12 +42,18 @@ DialogueParty ServerSession::party() const noexcept {
           .session = log_pid_};
 }
 
-void ServerSession::write_output() {
+/// What is to be written now, noted where dialogues are. Valid until the machine's next output.
+std::string_view ServerSession::noted_output() {
+  if (machine_.output().empty()) return {};
   if (env_.tap != nullptr && env_.tap->active()) {
     env_.tap->on_dialogue(party(), /*sent=*/true, machine_.output());
   }
   if (transcript_) transcript_->add_output(machine_.output());
-  stream_.write(machine_.output());
+  return machine_.output();
+}
+
+void ServerSession::write_output() {
+  stream_.write(noted_output());
   machine_.clear_output();
 }
 
