@@ -70,7 +70,7 @@ class Console(HttpApi):
                  ("#/messages?recipient=%40slow.example&state=deferred", "3 messages"), ("#/messages/sent", f"{EVIL} 2"),
                  ("#/messages/sent?tag=kind&tenant=acme", "acme"), (f"#/messages/{queue_id}", "delivered"),
                  (f"#/messages/{self.email}", "quick.example"), ("#/destinations", "Next hops"), ("#/tenants", "acme"),
-                 ("#/holds", "Nothing is suspended"))
+                 ("#/holds", "Nothing is suspended"), ("#/suppressions?tenant=acme", "no mail of acme"))
         for place, sign in views:
             with self.subTest(view=place):
                 self.view(place, sign)
@@ -111,6 +111,22 @@ class Console(HttpApi):
         self.page.click("[data-act=flush]")
         self.accept("Flush")
         self.assertIn("Deleted: 1 message", self.server.log())
+
+    def test_suppress_and_remove(self):
+        self.page.open(f"{self.base}/console/#/suppressions?tenant=acme")
+        self.wait_text("None: every address may get mail")
+        self.page.click("main button.main[type=button]")
+        self.page.wait("document.querySelector('dialog [name=email]')")
+        self.page.run("void (document.querySelector('dialog [name=email]').value = 'joe@slow.example')")
+        self.accept("Suppress")
+        self.wait_text("manual")
+        listed = self.ask("GET", "/admin/v1/suppressions?tenant=acme")[1]
+        self.assertEqual(json.loads(listed)["email"], "joe@slow.example")
+        self.page.click("main [data-key='joe@slow.example']")
+        self.accept("Remove")
+        self.wait_text("None: every address may get mail")
+        self.assertEqual(self.ask("GET", "/admin/v1/suppressions?tenant=acme")[1], "")
+        self.check()
 
     def test_suspend_and_resume(self):
         self.page.open(f"{self.base}/console/#/holds")

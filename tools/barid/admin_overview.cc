@@ -17,7 +17,8 @@ namespace {
 
 constexpr Duration kReadPatience = std::chrono::seconds(30);
 constexpr Duration kTellInterval = std::chrono::milliseconds(100);
-constexpr uint32_t kPieceMessages = 5000;
+constexpr uint32_t kBatchMessages = 5000;
+constexpr int kBatchesOfPiece = 5;
 constexpr uint32_t kRowsUsual = 50;
 constexpr int64_t kHistorySecondsMax = 86'400;
 constexpr int64_t kHistorySecondsUsual = 3'600;
@@ -52,19 +53,26 @@ struct Piece {
   bool done = false;
 };
 
+/// Several batches a call: on a busy server it is the calls that wait.
 Result<Piece> count_piece(const queue::Store& store, queue::Family family, QueueId from,
                           Counting& counting) {
-  const queue::ScanRange range{.family = family, .from = from, .found_max = kPieceMessages};
-  BARID_TRY(const queue::ScanBatch batch, queue::scan_messages(store, range, {}, counting.now));
-  for (const std::unique_ptr<queue::Message>& message : batch.messages) {
-    const bool in_memory = family == queue::Family::kFresh || counting.active.contains(message->id);
-    const QueueName state = queue::queue_of(*message, in_memory);
-    if (counting.filter.matches(*message, state, counting.now)) {
-      counting.summary.add(*message, state, counting.now);
+  Piece piece{.next = from};
+  for (int i = 0; i < kBatchesOfPiece && !piece.done; ++i) {
+    const queue::ScanRange range{.family = family, .from = piece.next, .found_max = kBatchMessages};
+    BARID_TRY(const queue::ScanBatch batch, queue::scan_messages(store, range, {}, counting.now));
+    for (const std::unique_ptr<queue::Message>& message : batch.messages) {
+      const bool in_memory =
+          family == queue::Family::kFresh || counting.active.contains(message->id);
+      const QueueName state = queue::queue_of(*message, in_memory);
+      if (counting.filter.matches(*message, state, counting.now)) {
+        counting.summary.add(*message, state, counting.now);
+      }
     }
+    counting.examined += batch.examined;
+    piece.next = batch.next;
+    piece.done = batch.done;
   }
-  counting.examined += batch.examined;
-  return Piece{.next = batch.next, .done = batch.done};
+  return piece;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <span>
 
+#include "core/lookup/ip_address.h"
 #include "core/text/ascii.h"
 #include "core/text/json.h"
 
@@ -102,6 +103,11 @@ std::string reason_pattern(std::string_view reason) {
         reason.remove_prefix(end + 1);
         continue;
       }
+    }
+    if (word > 0 && lookup::IpAddress::parse(reason.substr(0, word))) {
+      out += kLeftOut;
+      reason.remove_prefix(word);
+      continue;
     }
     size_t plain = 0;  // letters and digits are masked as one word, dots and dashes part words
     while (plain < reason.size() && text::kAlnum.has(reason[plain])) ++plain;

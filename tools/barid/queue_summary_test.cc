@@ -42,6 +42,7 @@ TEST(QueueSummary, ReasonPattern) {
       {"a <b and c> d [not an address]", "a <b and c> d [not an address]"},
       {"delivery temporarily suspended: tenant:acme",
        "delivery temporarily suspended: tenant:acme"},
+      {"mail from 192.0.2.41 deferred, see 4.7.0", "mail from … deferred, see 4.7.0"},
       {"<unclosed@x", "<unclosed@x"},
   };
   for (const auto& [reason, pattern] : rows) EXPECT_EQ(reason_pattern(reason), pattern) << reason;

@@ -56,7 +56,7 @@ export class TimeChart {
     const rows = [0, 0.5, 1].map((part) => [
       svg("line", { class: "axis", x1: LEFT, x2: width - RIGHT, y1: y(top * part), y2: y(top * part) }),
       svg("text", { x: LEFT - 6, y: y(top * part) + 4, "text-anchor": "end" }, short(top * part))]);
-    const marks = [0, 0.25, 0.5, 0.75, 1].map((part) => svg("text", {
+    const marks = (width < 520 ? [0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1]).map((part) => svg("text", {
       x: x(from + (to - from) * part), y: HEIGHT - 6,
       "text-anchor": part === 0 ? "start" : part === 1 ? "end" : "middle",
     }, clock(from + (to - from) * part).slice(0, to - from > 1200 ? 5 : 8)));

@@ -11,9 +11,10 @@ import messages from "./view_messages.js";
 import destinations from "./view_destinations.js";
 import holds from "./view_holds.js";
 import tenants from "./view_tenants.js";
+import suppressions from "./view_suppressions.js";
 import mailbox from "./view_mailbox.js";
 
-const VIEWS = [overview, queue, messages, destinations, tenants, holds, mailbox];
+const VIEWS = [overview, queue, messages, destinations, tenants, holds, suppressions, mailbox];
 const status = new Status();
 const main = document.getElementById("view");
 let leaving = null;

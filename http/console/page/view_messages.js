@@ -104,12 +104,12 @@ async function openEmailSearch({ query, go, signal }, root) {
     (values) => go(`#/messages/sent?${new URLSearchParams(values)}`)), el("hr"), list);
   const draw = () => fill(list, rows.length ? table([
     { head: "When", class: "tight", cell: (row) => el("span", { title: ago(Date.parse(row.created_at) / 1000) }, moment(row.created_at)) },
+    { head: "Last event", class: "tight", cell: (row) => stateChip(row.last_event) },
     { head: "Subject", class: "long", cell: (row) => el("a", { href: `#/messages/${row.id}` }, row.subject || "(no subject)") },
     { head: "From", class: "break", cell: (row) => row.from },
     { head: "To", class: "break", cell: (row) => [row.to.slice(0, 3).join(", "), row.to.length > 3 ? ` and ${row.to.length - 3} more` : ""] },
     { head: "Tenant", class: "tight", cell: (row) => row.tenant || "–" },
     { head: "Tags", class: "tight", cell: (row) => (row.tags || []).map((tag) => el("div", { class: "note" }, `${tag.name}=${tag.value}`)) },
-    { head: "Last event", class: "tight", cell: (row) => stateChip(row.last_event) },
   ], rows, { caption: "Submissions" }) : empty(next ? "None among the latest." : "No submission matches."),
   next ? el("div", { class: "row" }, button("Older ones", () => read(), { "data-key": "older" }),
     el("span", { class: "note" }, `${plural(examined, "submission")} looked at`)) : null);

@@ -1,7 +1,7 @@
 // How it goes: rates, queue, why mail waits, shards, how long things take.
 
 import { el, empty, fill, panel, table } from "./dom.js";
-import { bytes, count, milliseconds, short } from "./format.js";
+import { bytes, clock, count, milliseconds, short } from "./format.js";
 import { get, text } from "./api.js";
 import { TimeChart, spark } from "./chart.js";
 import { percentiles } from "./metrics.js";
@@ -33,16 +33,21 @@ function queueTiles(found) {
     el("div", { class: "tile" }, el("a", { href: `#/messages?state=${state}` },
       el("div", { class: "name" }, name),
       el("div", { class: "figure" }, short(states[state])),
-      el("div", { class: "more" }, found ? "messages" : "being counted"))));
+      el("div", { class: "more" }, found ? `messages at ${clock(found.at)}` : "being counted"))));
 }
 
-/// Rates of the server's own memory of the last hour or day: [t, accepted, delivered, deferred, bounced].
-function historySeries(history) {
+/// Rates of the server's own memory of the last hour or day, rows of [t, accepted, delivered, deferred,
+/// bounced], and of this moment behind them.
+function historySeries(history, status) {
   const rows = history.data;
-  return SERIES.map((one, column) => ({ ...one, points: rows.slice(1).map((row, i) => {
-    const gap = row[0] - rows[i][0], grown = row[column + 1] - rows[i][column + 1];
-    return [row[0], grown < 0 || gap <= 0 ? null : grown / gap];
-  }) }));
+  return SERIES.map((one, column) => {
+    const points = rows.slice(1).map((row, i) => {
+      const gap = row[0] - rows[i][0], grown = row[column + 1] - rows[i][column + 1];
+      return [row[0], grown < 0 || gap <= 0 ? null : grown / gap];
+    });
+    if (status.last) points.push([status.last.at, status.rate(one.key, 5)]);
+    return { ...one, points };
+  });
 }
 
 function shardTable(status) {
@@ -96,15 +101,16 @@ export default {
 
     const drawChart = () => {
       const to = status.last?.at || Date.now() / 1000;
-      if (history && spanSeconds > 900) return chart.draw(historySeries(history), to - spanSeconds, to);
-      chart.draw(SERIES.map((one) => ({ ...one, points: status.samples.map((sample) => [sample.at, sample[one.key]]) })), to - spanSeconds, to);
+      if (!history) return;
+      const first = history.data[0]?.[0] ?? to;  // a young server's history fills the width, too
+      chart.draw(historySeries(history, status), Math.max(to - spanSeconds, Math.min(first, to - 120)), to);
     };
     const drawSwitches = () => fill(switches, SPANS.map(([name, seconds]) => el("button", {
       type: "button", "data-key": name, "aria-pressed": String(seconds === spanSeconds),
       onclick: () => { spanSeconds = seconds; drawSwitches(); readHistory().catch(failed); },
     }, name)));
     const readHistory = async () => {
-      history = spanSeconds > 900 ? await get("/admin/v1/history", { query: { seconds: spanSeconds }, signal }) : null;
+      history = await get("/admin/v1/history", { query: { seconds: spanSeconds }, signal });
       drawChart();
     };
     const draw = () => {
@@ -120,7 +126,7 @@ export default {
     every(10, readHistory);
     every(5, async () => fill(latency, latencyTable(percentiles(await text("/metrics", { signal })))));
     every(1, async () => {
-      const found = await summary.read(signal);
+      const found = await summary.read();
       if (!found) return;
       fill(states, queueTiles(found));
       fill(reasons, reasonList(found, 6));

@@ -8,9 +8,8 @@ import { summary } from "./summary.js";
 
 const FIRST_ROWS = 25;
 
-function ageName(head, i) {
-  const name = (minutes) => (minutes < 60 ? `${minutes} min` : `${Math.round(minutes / 60)} h`);
-  return head.endsWith("+") ? `older` : `< ${name(Number(head))}`;
+function ageName(head) {
+  return head.endsWith("+") ? "older" : Number(head) < 60 ? `< ${head} m` : `< ${Math.round(Number(head) / 60)} h`;
 }
 
 /// The shade grows with the logarithm: a row of thousands must not hide one of ten.
@@ -35,7 +34,7 @@ function matrix(found, shown, act) {
     el("table", { class: "heat" },
       el("caption", { class: "unseen" }, "Recipients by destination and age"),
       el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Destination"), el("th", { scope: "col", class: "number" }, "Total"),
-        found.heads.map((head, i) => el("th", { scope: "col", class: "number" }, ageName(head, i))), el("th", { scope: "col" }, el("span", { class: "unseen" }, "Actions")))),
+        found.heads.map((head) => el("th", { scope: "col", class: "number" }, ageName(head))), el("th", { scope: "col" }, el("span", { class: "unseen" }, "Actions")))),
       el("tbody", {},
         el("tr", {}, el("th", { scope: "row" }, "All"), el("td", { class: "number" }, el("b", {}, count(found.recipients))), cells(found.ages, false), el("td")),
         found.domains.slice(0, shown).map(row))));
@@ -45,7 +44,7 @@ export default {
   name: "queue",
   title: "Queue",
 
-  open({ root, every, signal }) {
+  open({ root, every }) {
     let shown = FIRST_ROWS, found = summary.last;
     const note = el("span", { class: "note" }), table = el("div"), reasons = el("div");
     fill(root, el("div", { class: "head" }, el("h1", {}, "Queue"), note, el("span", { class: "gap" }),
@@ -73,7 +72,7 @@ export default {
     };
     draw();
     const turn = every(2, async () => {
-      const latest = await summary.read(signal);
+      const latest = await summary.read();
       if (latest === found && found) return;
       found = latest;
       draw();

@@ -86,7 +86,7 @@ export default {
                               rows, {caption: 'Tenants'}) :
                           empty('No mail is queued and no tenant has a key.'));
     const actions = (row) => (row.tenant ? el('div', { class: 'row' },
-      el('a', { class: 'button', href: `#/messages/sent?tenant=${encodeURIComponent(row.tenant)}` }, 'Submissions'),
+      el('a', { class: 'button small', href: `#/messages/sent?tenant=${encodeURIComponent(row.tenant)}` }, 'Submissions'),
       button('Flush', async () => { if (await actOnMessages('flush', { tenant: row.tenant }, `All mail of ${row.tenant}`) !== null) turn(); },
         { class: 'small', 'data-key': `f ${row.tenant}`, 'aria-label': `Flush mail of ${row.tenant}` }),
       row.suspended
@@ -94,7 +94,7 @@ export default {
         : button('Suspend', async () => { if (await suspend('tenant', row.tenant)) turn(); }, { class: 'small', 'data-key': `s ${row.tenant}`, 'aria-label': `Suspend ${row.tenant}` })) : null);
     const turn = every(3, async () => {
       const [found, keys, suspensions] = await Promise.all([
-        summary.read(signal), get('/admin/v1/keys', {signal}),
+        summary.read(), get('/admin/v1/keys', {signal}),
         lines('GET', '/admin/v1/suspensions', {signal})
       ]);
       if (!found) return;
