@@ -14,6 +14,16 @@ function state(row, suspended) {
   return el("span", { class: "chip" }, row.waiting ? "waiting" : "idle");
 }
 
+/// Mail goes to a relay under the recipients' own domains: what is meant there is the site.
+function meant(row) {
+  return row.nexthop.startsWith("[") ? ["site", row.site || row.nexthop] : ["domain", row.nexthop];
+}
+
+function messagesOf(row) {
+  const [kind, value] = meant(row);
+  return `#/messages?${kind}=${encodeURIComponent(value)}`;
+}
+
 async function readSuspensions(signal) {
   const list = await lines("GET", "/admin/v1/suspensions", { signal });
   return new Set(list.map((one) => `${one.kind}:${one.value}`));
@@ -39,9 +49,9 @@ export default {
         fill(list, empty(rows.length ? "None matches." : "No mail is in memory."));
         return;
       }
-      const is = (row) => suspensions.has(`domain:${row.nexthop.toLowerCase()}`) || suspensions.has(`site:${(row.site || "").toLowerCase()}`);
+      const is = (row) => ["domain", "site"].find((kind) => suspensions.has(`${kind}:${(kind === "site" ? row.site || "" : row.nexthop).toLowerCase()}`));
       fill(list, table([
-        { head: "Next hop", cell: (row) => el("a", { class: "break", href: `#/messages?domain=${encodeURIComponent(row.nexthop)}` }, row.nexthop || row.transport) },
+        { head: "Next hop", cell: (row) => el("a", { class: "break", href: messagesOf(row) }, row.nexthop || row.transport) },
         { head: "State", cell: (row) => state(row, is(row)) },
         { head: "Waiting", class: "number", cell: (row) => count(row.waiting) },
         { head: "In use", class: "number", title: "connections", cell: (row) => count(row.in_use) },
@@ -52,11 +62,11 @@ export default {
       ], shown, { caption: "Destinations" }));
     };
     const actions = (row, suspended) => el("div", { class: "row" },
-      button("Flush", async () => { if (await actOnMessages("flush", { domain: row.nexthop }, `All mail to ${row.nexthop}`) !== null) turn(); },
+      button("Flush", async () => { if (await actOnMessages("flush", Object.fromEntries([meant(row)]), `All mail to ${row.nexthop}`) !== null) turn(); },
         { class: "small", "data-key": `f ${row.transport} ${row.nexthop}`, "aria-label": `Flush ${row.nexthop}` }),
       suspended
-        ? button("Resume", async () => { if (await resume("domain", row.nexthop)) turn(); }, { class: "small", "data-key": `r ${row.nexthop}` })
-        : button("Suspend", async () => { if (await suspend("domain", row.nexthop)) turn(); },
+        ? button("Resume", async () => { if (await resume(suspended, suspended === "site" ? row.site : row.nexthop)) turn(); }, { class: "small", "data-key": `r ${row.nexthop}` })
+        : button("Suspend", async () => { if (await suspend(...meant(row))) turn(); },
           { class: "small", "data-key": `s ${row.transport} ${row.nexthop}`, "aria-label": `Suspend ${row.nexthop}` }));
     const turn = every(2, async () => {
       [rows, suspensions] = await Promise.all([lines("GET", "/admin/v1/destinations", { query: { limit: LIMIT }, signal }), readSuspensions(signal)]);

@@ -13,6 +13,7 @@ const QUEUE_FIELDS = [
   ["recipient", "Recipient", "joe@example.org or @example.org"],
   ["sender", "Sender", "news@example.org, <> for notices"],
   ["domain", "Destination", "example.org"],
+  ["site", "Site", "mx1.example.net"],
   ["tenant", "Tenant", "acme"],
   ["reason", "Reason contains", "greylisted"],
   ["older-than", "Older than", "1h"],
