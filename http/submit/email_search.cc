@@ -200,20 +200,63 @@ Result<std::string> search_emails(const std::vector<const queue::Store*>& stores
   return out + "]}\n";
 }
 
+namespace {
+
+class FirstEntry final : public queue::Store::Visitor {
+ public:
+  bool on_entry(std::string_view, std::string_view value) override {
+    value_.emplace(value);
+    return false;
+  }
+  [[nodiscard]] std::optional<std::string> take() { return std::move(value_); }
+
+ private:
+  std::optional<std::string> value_;
+};
+
+bool has_message(const JsonValue& record, std::string_view queue_id) {
+  const JsonValue* list = record.find("recipients");
+  return list != nullptr &&
+         std::any_of(list->items.begin(), list->items.end(), [queue_id](const JsonValue& one) {
+           return json_text(one, "queue_id") == queue_id;
+         });
+}
+
+/// The record of a submission by its id or by one of its messages'; null: it is not in this store.
+Result<std::optional<JsonValue>> find_record(const queue::Store& store, std::string_view id) {
+  const auto first = parse_email_id(id);
+  const auto message = first ? std::nullopt : QueueId::parse(id);
+  if (!first && !message) return std::optional<JsonValue>();
+  const std::string key = key_of(first ? *first : *message);
+  Result<std::string> stored = store.get(queue::Family::kEmails, key);
+  if (!stored.ok() && stored.error().code != Code::kNotFound) return stored.error();
+  std::optional<std::string> text;
+  if (stored.ok()) text = *std::move(stored);
+  if (!text && message) {
+    // The messages of a submission got their ids in one go: its record is the one before.
+    FirstEntry before;
+    BARID_TRY_VOID(store.scan_back(queue::Family::kEmails, key, before));
+    text = before.take();
+  }
+  if (!text) return std::optional<JsonValue>();
+  std::optional<JsonValue> record = parse_json(*text);
+  if (!record) return Error{.code = Code::kCorrupt};
+  if (message && !has_message(*record, id)) record.reset();
+  return record;
+}
+
+}  // namespace
+
 Result<std::string> find_email(const std::vector<const queue::Store*>& stores,
                                std::string_view id) {
-  const auto first = parse_email_id(id);
-  if (!first) return std::string();
-  const std::string key = key_of(*first);
   for (const queue::Store* store : stores) {
-    const Result<std::string> stored = store->get(queue::Family::kEmails, key);
-    if (!stored.ok() && stored.error().code == Code::kNotFound) continue;
-    if (!stored.ok()) return stored.error();
-    const auto record = parse_json(*stored);
-    if (!record) return Error{.code = Code::kCorrupt};
-    const EmailName name{.tenant = std::string(json_text(*record, "tenant")),
-                         .id = std::string(id),
-                         .first = *first};
+    BARID_TRY(const std::optional<JsonValue> record, find_record(*store, id));
+    if (!record) continue;
+    const std::string own(parse_email_id(id) ? id : json_text(*record, "id"));
+    const auto first = parse_email_id(own);
+    if (!first) return Error{.code = Code::kCorrupt};
+    const EmailName name{
+        .tenant = std::string(json_text(*record, "tenant")), .id = own, .first = *first};
     BARID_TRY(std::string view, read_email_view(*store, name));
     return with_tenant(std::move(view), *record);
   }

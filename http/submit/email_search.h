@@ -38,8 +38,9 @@ struct EmailSearch {
 [[nodiscard]] Result<std::string> search_emails(const std::vector<const queue::Store*>& stores,
                                                 const EmailSearch& search);
 
-/// One submission, whoever's it is, as GET /emails/{id} shows it, with its tenant; empty = there is
-/// none. Errors: those of the stores.
+/// One submission, whoever's it is, as GET /emails/{id} shows it, with its tenant; `id`: its own,
+/// or the queue id of one of its messages, gone or not. Empty = there is none. Errors: those of the
+/// stores.
 [[nodiscard]] Result<std::string> find_email(const std::vector<const queue::Store*>& stores,
                                              std::string_view id);
 

@@ -26,7 +26,7 @@ constexpr std::string_view kHelp = R"(barid queue - list, show and change the qu
 
 SYNOPSIS
   barid queue [-c DIRECTORY] list [FILTERS] [--json]                     mailq, postqueue -p, -j
-  barid queue [-c DIRECTORY] show ID [--content]
+  barid queue [-c DIRECTORY] show ID [--content]     one that has left: what is kept of it
   barid queue [-c DIRECTORY] cat [OPTIONS] ID...                         postcat -q
   barid queue [-c DIRECTORY] ACTION (ID... | FILTERS | --all) [--dry-run] [--json]   postsuper
   barid queue [-c DIRECTORY] destinations [--json]
@@ -156,10 +156,19 @@ int list(const std::string& directory, std::string_view name, const QueryWords& 
   return 0;
 }
 
+/// A message that is in the queue; else the submission that it was of, as it is kept.
 int show(const std::string& directory, std::string_view name, std::string_view id, bool content) {
   const Result<ControlAnswer> answer =
       read_message(directory, name, id, content ? MessagePart::kContent : MessagePart::kEnvelope);
   const std::string body = answer.ok() ? answer->body : "";
+  if (answer.ok() && answer->status == 404 && !content) {
+    const Result<ControlAnswer> past =
+        ask_server(directory, "GET", fmt::format("/admin/v1/emails/{}", id));
+    if (past.ok() && past->status == 200) {
+      fmt::print("{}", past->body);
+      return 0;
+    }
+  }
   if (const int status = check_answer(answer, name, "Message", body); status != 0) return status;
   std::fwrite(body.data(), 1, body.size(), stdout);
   return 0;
