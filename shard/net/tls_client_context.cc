@@ -15,11 +15,13 @@
 namespace barid::net {
 namespace {
 
-/// A ticket came. 1: the session is ours now.
+/// A ticket came. 1: the session is ours now. One that did not prove what it had to would keep
+/// saying so after its server got a better certificate.
 int on_session(SSL* ssl, SSL_SESSION* session) {
   const TlsEngine& engine = TlsEngine::of(ssl);
   const TlsClientPeer* peer = engine.client_peer();
   if (peer == nullptr || peer->session_key.empty()) return 0;
+  if (peer->proof != TlsProof::kNone && !engine.facts().peer_verified()) return 0;
   engine.client()->remember(peer->session_key, session, engine.proven());
   return 1;
 }

@@ -293,6 +293,30 @@ TEST_F(TlsStreamTest, WhatASessionProvedGrowsOld) {
   }
 }
 
+TEST_F(TlsStreamTest, WhatWasNotProvenIsNotResumed) {
+  const struct {
+    TlsProof proof;
+    std::string name;
+    bool resumed;  // the second time
+  } rows[] = {{TlsProof::kAuthority, "mx.example", true},
+              {TlsProof::kAuthority, "other.example", false},
+              {TlsProof::kFingerprint, "mx.example", false},
+              {TlsProof::kNone, "other.example", true}};
+  for (size_t i = 0; i < std::size(rows); ++i) {
+    const TlsClientPeer peer{.server_name = "mx.example",
+                             .proof = rows[i].proof,
+                             .names = {rows[i].name},
+                             .fingerprints = {"00:01"},
+                             .session_key = std::to_string(i)};
+    for (const bool second : {false, true}) {
+      connect();
+      ASSERT_TRUE(secure(peer));
+      EXPECT_EQ(client->tls()->facts().resumed, second && rows[i].resumed) << i;
+      EXPECT_EQ(carry(*server, *client, {"250 ok"}), "250 ok");
+    }
+  }
+}
+
 TEST_F(TlsStreamTest, OtherAuthoritiesEndTheSessionsOfClientCertificates) {
   const TlsClientPeer peer{.server_name = "mx.example", .session_key = "mx.example"};
   const std::string other = directory / "other.pem";
