@@ -353,8 +353,11 @@ rt::Task<void> DeliveryRun::work_through_hops(const dns::Destination& destinatio
   }
 }
 
-/// The site's home hears that none of its servers can be used.
+/// The site's home hears that none of its servers can be used; but not if they only broke a promise
+/// that is this mail's own (a policy of its domain): others share the servers (RFC 8461 4.1).
 void DeliveryRun::tell_hop_failure(const Outcome& outcome) {
+  const bool by_tls = outcome.dsn == DsnCode{4, 7, 4} || outcome.dsn == DsnCode{4, 7, 5};
+  if (by_tls && !session_key_.empty()) return;
   lease_.hop_failed({.dsn = outcome.dsn, .text = outcome.text});
 }
 
