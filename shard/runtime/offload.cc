@@ -1,5 +1,7 @@
 #include "shard/runtime/offload.h"
 
+#include <pthread.h>
+
 namespace barid::rt {
 
 // --- Offload
@@ -25,7 +27,10 @@ void Offload::abandon(OffloadJob& job) noexcept {
 OffloadPool::OffloadPool(unsigned threads_count, size_t queue_limit) : queue_limit_(queue_limit) {
   BARID_ASSERT(threads_count > 0 && queue_limit > 0);
   threads_.reserve(threads_count);
-  for (unsigned i = 0; i < threads_count; ++i) threads_.emplace_back([this] { work(); });
+  for (unsigned i = 0; i < threads_count; ++i) {
+    threads_.emplace_back([this] { work(); });
+    static_cast<void>(::pthread_setname_np(threads_.back().native_handle(), "offload"));
+  }
 }
 
 OffloadPool::~OffloadPool() { stop(); }

@@ -6,6 +6,7 @@ Method: zones served by unbound on loopback, one domain as it should be and some
 import http.server
 import json
 import pathlib
+import re
 import socket
 import ssl
 import subprocess
@@ -178,6 +179,61 @@ class Doctor(Scenario):
             self.assertIn(word, finding["text"])
             self.assertTrue(finding["advice"], finding)
         self.assertEqual(findings["dkim", "absent.example"]["status"], "warning")
+
+    def test_what_is_wrong_with_the_machine(self):
+        old = self.authority.issue("old.example", days=("-days", "-1")).certificate
+        soon = self.authority.issue("soon.example", days=("-days", "5")).certificate
+        fresh = self.authority.issue("fresh.example").certificate
+        empty, gone = self.directory / "empty.pem", self.directory / "gone.pem"
+        empty.write_text("no PEM\n")
+        chain = {"smtpd_tls_cert_file": fresh}
+        rows = (
+            (chain, "certificate", fresh, "ok", "ends in ", ""),
+            ({"smtpd_tls_cert_file": old}, "certificate", old, "failed", "has expired", "renew"),
+            ({"smtpd_tls_cert_file": soon}, "certificate", soon, "warning", "ends in ", "renew"),
+            ({"smtpd_tls_chain_files": empty}, "certificate", empty, "failed", "holds no certificate", "PEM file"),
+            ({"smtpd_tls_eccert_file": gone}, "certificate", gone, "failed", "No such file", "PEM file"),
+            ({}, "certificate", "", "warning", "no certificate", "smtpd_tls_chain_files"),
+            ({"queue_directory": "/proc/none"}, "disk", "/proc", "failed", "a synced write fails", "writable"),
+            ({"queue_minfree": "900000000000000000"}, "space", None, "failed", "are free", "refused below"),
+            ({"io_backend": "epoll"}, "io_uring", "", "warning", "", "io"),
+            ({"myhostname": "nowhere.example"}, "helo", "nowhere.example", "failed", "no address", "myhostname"),
+            ({"myhostname": "short"}, "helo", "short", "failed", "no fully qualified", "myhostname"))
+        for main, check, subject, status, word, advice in rows:
+            with self.subTest(check=check, subject=subject):
+                self.configure(self.port, self.good["table"], **main)
+                _, findings, said = self.examine("--address", "9.9.9.10", "--probe", "127.0.0.1:1")
+                found = [f for (c, s), f in findings.items() if c == check and subject in (None, s) or (c, s) == (check, str(subject))]
+                self.assertEqual(len(found), 1, (findings, said))
+                self.assertEqual(found[0]["status"], status, found)
+                self.assertIn(word, found[0]["text"])
+                self.assertIn(advice, found[0]["advice"])
+        self.configure(self.port, self.good["table"], **chain)
+        done = subprocess.run(["prlimit", "--nofile=1024:1024", BARID, "doctor", "-c", self.directory, "--address", "9.9.9.10"],
+                              capture_output=True, text=True, timeout=60)
+        self.assertRegex(done.stdout, r"(?m)^warning +limits +descriptors: a process may have 1024 open descriptors\n"
+                                      r" +each session is one: raise the limit to 65536")
+        # Of the machine's own clock only this much is known here: what is not well comes with what to do.
+        clock = re.search(r"(?m)^(ok|warning) +clock +.*\n( {20,}run chrony)?", done.stdout)
+        self.assertEqual(clock[1] == "warning", bool(clock[2]), done.stdout)
+        # The certificate of a single service counts, too.
+        (self.directory / "master.cf").write_text(f"smtp inet n - n - - smtpd -o smtpd_tls_cert_file={old}\n")
+        _, findings, _ = self.examine("--address", "9.9.9.10")
+        self.assertEqual(findings["certificate", str(old)]["status"], "failed")
+        (self.directory / "master.cf").unlink()
+
+    def test_signatures_must_be_aligned(self):
+        """The From domain is what counts, whatever d= a rule has."""
+        path = self.good["table"].split("key=")[1].split()[0]
+        rule = f"good.example selector=s1 key={path} domain=bad.example"
+        self.configure(self.port, rule)
+        _, findings, _ = self.examine("--address", "9.9.9.10", "--probe", "127.0.0.1:1")
+        finding = findings["dmarc", "good.example"]
+        self.assertEqual(finding["status"], "failed", finding)
+        self.assertIn("no signature is aligned: d=bad.example", finding["text"])
+        self.assertIn("leave domain= out", finding["advice"])
+        self.assertEqual(findings["dkim", "s1._domainkey.bad.example"]["status"], "failed")
+        self.assertEqual(findings["spf", "good.example"]["status"], "ok")
 
     def test_text_and_usage(self):
         code, out, _ = self.barid_command("doctor", "-c", self.directory, "--address", "9.9.9.10")

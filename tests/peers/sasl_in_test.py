@@ -14,6 +14,7 @@ import smtplib
 import subprocess
 import sys
 import threading
+import time
 import unittest
 import urllib.request
 
@@ -164,6 +165,20 @@ class Sasl(Scenario):
                 one.join()
         self.assertEqual(set(answers), {535})
 
+    def test_a_guess_costs_time_and_an_address_has_few(self):
+        server = self.server(smtpd_error_sleep_time="1s", smtpd_client_auth_rate_limit="3")
+        right = f"AUTH PLAIN {plain('alice', self.password)}"
+        client = self.client(server)
+        for user in ("alice", "nobody"):  # who exists is not told by the time either
+            started = time.monotonic()
+            client.command(f"AUTH PLAIN {plain(user, 'guess')}", 535)
+            self.assertGreaterEqual(time.monotonic() - started, 1.0)
+        client.command(right, 235)
+        # The limit is the address's, not the connection's, and nobody else's.
+        self.assertEqual(self.client(server).command(right)[0], 450)
+        self.client(server, source="127.0.0.2").command(right, 235)
+        server.wait_log(r"warning: AUTH command rate limit exceeded: 4 from \S+\[127\.0\.0\.1\]")
+
     def test_senders_belong_to_their_logins(self):
         server = self.server(smtpd_sender_login_maps=self.table("owners", "a@own.example alice", "b@own.example bob"),
                              smtpd_sender_restrictions="reject_sender_login_mismatch")
@@ -202,6 +217,8 @@ class Sasl(Scenario):
             metrics = answer.read().decode()
         listing = subprocess.run([BARID, "config", "-c", server.directory], capture_output=True, text=True, timeout=30)
         self.assertIn("smtp_sasl_password_maps", listing.stdout)
+        limits = pathlib.Path(f"/proc/{server.process.pid}/limits").read_text()
+        self.assertRegex(limits, r"Max core file size +0 +0 ")
         command = pathlib.Path(f"/proc/{server.process.pid}/cmdline").read_text()
         log = server.log()
         self.assertIn("SASL LOGIN authentication failed", log)
@@ -209,6 +226,18 @@ class Sasl(Scenario):
             for secret in secrets:
                 for form in (secret, b64(secret), plain("alice", secret), plain("apikey", secret)):
                     self.assertNotIn(form, text, name)
+
+    def test_passwords_in_the_configuration_itself_are_not_shown(self):
+        server = self.barid(start=False, smtp_sasl_auth_enable="yes", smtp_sasl_password_maps="static:carol:outgoing-secret",
+                            lmtp_sasl_password_maps="inline:{ { a = carol:outgoing-secret } }", services=[
+                                "special unix - - n - - smtp -o smtp_sasl_password_maps=static:carol:outgoing-secret"])
+        server.configure()
+        for options in ((), ("-n",), ("-x",), ("-M",), ("-Mf",), ("-P",), ("-F",), ("-n", "--json"), ("check",),
+                        ("smtp_sasl_password_maps",), ("-x", "proxy_read_maps")):
+            done = subprocess.run([BARID, "config", "-c", server.directory, *options], capture_output=True, text=True, timeout=30)
+            self.assertNotIn("outgoing-secret", done.stdout + done.stderr, options)
+            if options != ("check",):
+                self.assertIn("(hidden)", done.stdout, options)
 
     def test_what_is_not_offered(self):
         server = self.server(smtpd_tls_auth_only="yes")

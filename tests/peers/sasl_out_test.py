@@ -7,6 +7,7 @@ Method: Barid relays to Postfix, whose passwords a real Dovecot checks; scripted
 import base64
 import pathlib
 import smtplib
+import subprocess
 import sys
 import unittest
 
@@ -39,19 +40,56 @@ class TlsAuthSession(TlsSinkSession, AuthSession):
 class AuthSink(Sink):
     OFFERS = (*Sink.OFFERS, "AUTH PLAIN X-OTHER")
 
-    def __init__(self):
-        self.logins = []
-        super().__init__(offers=self.OFFERS)
+    def __init__(self, mechanisms="PLAIN X-OTHER", session_class=AuthSession):
+        self.logins, self.session_class = [], session_class
+        super().__init__(offers=(*Sink.OFFERS, "AUTH " + mechanisms))
 
     def accept(self):
         try:
             while True:
                 connection, address = self.listener.accept()
-                session = AuthSession(self, connection, address)
+                session = self.session_class(self, connection, address)
                 self.sessions.append(session)
                 session.start()
         except OSError:
             pass
+
+
+class GsaslSession(SinkSession):
+    """Its passwords are checked by GNU SASL's own server, which asks for 50,000 iterations."""
+
+    def on_auth(self, argument):
+        mechanism, _, initial = argument.partition(" ")
+        with subprocess.Popen(["gsasl", "--server", "--mechanism", mechanism, "--password", "pencil", "--iteration-count",
+                               "50000", "--quiet"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+            try:
+                for _ in range(2):  # what it calls itself, and what it would say first
+                    server.stdout.readline()
+                response = initial.encode()
+                for _ in range(2):
+                    server.stdin.write(response + b"\n")
+                    server.stdin.flush()
+                    challenge = server.stdout.readline().strip()
+                    if not challenge:
+                        break
+                    self.connection.sendall(b"334 " + challenge + b"\r\n")
+                    response = self.input.readline().strip()
+                good = base64.b64decode(challenge).startswith(b"v=")  # it shows that only to who knows the password
+            finally:
+                server.kill()
+        if good:
+            self.sink.logins.append(mechanism)
+        self.answer("auth", argument, "235 2.7.0 welcome" if good else "535 5.7.8 wrong")
+
+
+def thread_ticks(pid, name):
+    """Processor time of a process's threads of that name, in ticks."""
+    ticks = 0
+    for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"):
+        head, _, rest = stat.read_text().rpartition(")")
+        if head.partition("(")[2] == name:
+            ticks += sum(map(int, rest.split()[11:13]))
+    return ticks
 
 
 class SaslOut(Scenario):
@@ -74,6 +112,27 @@ class SaslOut(Scenario):
         sink.wait_messages(1)
         self.assertEqual(sink.logins, ["alice"])
         self.assertNotIn("pencil", server.log())
+
+    def test_gnu_sasl_is_the_server(self):
+        """SCRAM against another implementation; its iterations cost the offload pool, not the shard."""
+        self.need("gsasl", "gsasl")
+        sink = AuthSink("SCRAM-SHA-256 PLAIN", GsaslSession)
+        self.addCleanup(sink.close)
+        server = self.sender(sink, "alice:pencil", shard_count="1", smtp_connection_reuse_count_limit="1",
+                             minimal_backoff_time="1h", maximal_backoff_time="1h")
+        before = {name: thread_ticks(server.process.pid, name) for name in ("shard-0", "offload")}
+        for count in range(1, 11):
+            self.client(server).submit()
+            sink.wait_messages(count)
+        self.assertEqual(sink.logins, ["SCRAM-SHA-256"] * 10)
+        spent = {name: thread_ticks(server.process.pid, name) - ticks for name, ticks in before.items()}
+        self.assertGreater(spent["offload"], spent["shard-0"], spent)
+        (self.directory / "passwords").write_text(f"{sink.relayhost} alice:crayon\n")
+        server.reload()
+        server.wait_log("reload -- configuration")
+        name = self.client(server).submit()
+        server.wait_log(rf"{name}: to=.*status=deferred \(SASL authentication failed")
+        self.assertEqual(len(sink.messages), 10)
 
     def test_wrong_password_defers(self):
         sink = self.auth_sink()

@@ -127,6 +127,32 @@ class TlsIn(Scenario):
             client.command("QUIT", 221)
         self.assertEqual(resumed, 11)
 
+    def test_sessions_end_with_the_authorities_that_judged_them(self):
+        """What a client proved under one smtpd_tls_CAfile says nothing under another."""
+        mine = self.authority.issue("client.example", client=True)
+        server = self.server(smtpd_tls_ask_ccert="yes", smtpd_tls_CAfile=self.authority.certificate)
+        context = ssl.create_default_context(cafile=self.authority.certificate)
+        context.load_cert_chain(mine.certificate, mine.key)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2  # Python shows the session at once
+
+        def resumes(session):
+            client = self.tls_client(server).starttls(context, session=session)
+            reused, self.session = client.connection.session_reused, client.connection.session
+            client.command("QUIT", 221)
+            return reused
+
+        self.assertFalse(resumes(None))
+        verified = self.session
+        self.assertTrue(resumes(verified))
+        server.wait_log("Verified TLS connection established from localhost", count=2)
+        self.assertEqual(server.log_matches("Untrusted TLS connection"), [])
+        other = Authority(self.directory / "other-ca", "Other")
+        server.configure(smtpd_tls_CAfile=other.certificate)
+        server.reload()
+        server.wait_log("reload -- configuration")
+        wait_until(lambda: not resumes(verified), "the session of the old authorities is refused")
+        server.wait_log("Untrusted TLS connection established from localhost")
+
     def test_the_load_generator(self):
         server = self.server(relayhost=self.sink().relayhost, shard_count="1", smtpd_client_connection_count_limit="0")
         for options, resumed in ((["--tls-fresh"], 0), ([], None)):
@@ -390,6 +416,33 @@ class BehindProxy(Scenario):
         self.addCleanup(silent.close)
         self.assertEqual(silent.reply(), (0, ""))
         server.wait_log(r"warning: no valid PROXY header from 127\.0\.0\.1", count=2)
+
+    def test_http(self):
+        """The header names an HTTP client, too: who comes from elsewhere needs a key."""
+        port = free_port()
+        server = self.barid(start=False)
+        server.services.append(f"127.0.0.1:{port} inet n - n - - httpd -o smtpd_upstream_proxy_protocol=haproxy"
+                               " -o smtpd_upstream_proxy_timeout=1s")
+        server.start()
+        wait_until(lambda: listening(port), "HTTP is served")
+
+        def answer(data):
+            with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+                connection.sendall(data)
+                got = b""
+                with contextlib.suppress(ConnectionError):
+                    while piece := connection.recv(4096):
+                        got += piece
+                return got
+
+        alive = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        post = (b"POST /emails HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+                b"Connection: close\r\n\r\n{}")
+        for header in (b"PROXY TCP4 192.0.2.1 127.0.0.1 56324 80\r\n", self.V2):
+            self.assertRegex(answer(header + alive), rb"\AHTTP/1\.1 200 ")
+            self.assertRegex(answer(header + post), rb"(?s)\AHTTP/1\.1 401 .*missing_api_key")
+        for bad in (alive, b"PROXY TCP4 192.0.2.1\r\n" + alive, b""):
+            self.assertEqual(answer(bad), b"")
 
     def test_clients_are_counted_by_their_own_address(self):
         server = self.barid(smtpd_upstream_proxy_protocol="haproxy", smtpd_client_connection_count_limit="1",

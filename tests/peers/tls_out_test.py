@@ -247,6 +247,20 @@ class Levels(Outgoing):
         wait_until(lambda: [s.connection.session_reused for s in sink.tls_sessions] == [False, True, True],
                    "two sessions resumed")
 
+    def test_a_reload_forgets_sessions(self):
+        """A session proves what it proved to whoever trusted its authority."""
+        sink = self.tls_sink()
+        server = self.sender(sink, smtp_connection_reuse_count_limit="1", smtp_tls_security_level="verify")
+        for count in (1, 2):
+            self.assertEqual(self.outcome(server, self.send(server))[0], "sent")
+            sink.wait_messages(count)
+        wait_until(lambda: [s.connection.session_reused for s in sink.tls_sessions] == [False, True], "one is resumed")
+        server.configure(smtp_tls_CAfile=Authority(self.directory / "other", "Other").certificate)
+        server.reload()
+        server.wait_log("reload -- configuration")
+        self.assertEqual(self.outcome(server, self.send(server)), ("deferred", "4.7.5", "Server certificate not trusted"))
+        self.assertFalse(sink.tls_sessions[-1].connection.session_reused)
+
     def test_a_broken_handshake_goes_in_clear_only_after_a_while(self):
         sink = self.tls_sink(broken=True)
         server = self.sender(sink, minimal_backoff_time="2s", maximal_backoff_time="2s", retry_jitter="0")
@@ -538,6 +552,31 @@ class MtaSts(Outgoing):
             self.assertEqual(self.attempt(domain)[0], "sent", domain)
             self.server.wait_log(re.escape(words))
         self.assertNotIn("good.example", self.policy_host.asked)  # where the redirection leads
+
+    def test_certificates_with_faults(self):
+        """Mode enforce: each fault makes the mail wait; mode testing: it is told of, and delivered."""
+        self.policy_host.policies["testing.example"] = self.policy("testing", mx="mx.bad.example")
+        other = Authority(self.directory / "stranger", "Stranger")
+        middle = Authority(self.directory / "middle", "Middle", parent=self.authority)
+        incomplete = middle.issue("mx.bad.example")
+        leaf = incomplete.certificate.read_text().split("-----END CERTIFICATE-----\n")[0] + "-----END CERTIFICATE-----\n"
+        incomplete.certificate.write_text(leaf)
+        trusted, verified = "Server certificate not trusted", "Server certificate not verified"
+        rows = {"expired": (self.authority.issue("mx.bad.example", self.directory / "expired", days=("-days", "-1")), trusted),
+                "wrong name": (self.authority.issue("elsewhere.example"), verified),
+                "another authority": (other.issue("mx.bad.example"), trusted),
+                "missing intermediate": (incomplete, trusted),
+                "good": (self.authority.issue("mx.bad.example", self.directory / "good"), None)}
+        for count, (fault, (identity, reason)) in enumerate(rows.items(), 1):
+            with self.subTest(fault):
+                self.bad.context.load_cert_chain(identity.certificate, identity.key)
+                outcome = self.attempt("strict")
+                if reason:
+                    self.assertEqual(outcome, ("deferred", "4.7.5", reason))
+                else:
+                    self.assertEqual(outcome[0], "sent", outcome)
+                self.assertEqual(self.attempt("testing")[0], "sent")
+                self.assertTrue(self.bad.wait_messages(1)[-1].secured, self.server.log()[-3000:])
 
     def test_a_policy_outlives_its_host_until_it_expires(self):
         self.assertEqual(self.attempt("other")[0], "deferred")

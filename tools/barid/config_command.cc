@@ -123,6 +123,19 @@ class ConfigCommand {
     return configuration.parameter_of(name) == nullptr && configuration.is_referenced(name);
   }
 
+  /// Lists of tables ($smtp_sasl_password_maps in proxy_read_maps) hold what those tables hold.
+  static std::string hide_secrets(const Configuration& configuration, std::string text) {
+    for (const auto& [name, setting] : configuration.settings()) {
+      const std::string value = configuration.global().expand_parameter(name).text;
+      const std::string shown = without_secrets(name, value);
+      for (size_t at = 0; shown != value && (at = text.find(value, at)) != std::string::npos;) {
+        text.replace(at, value.size(), shown);
+        at += shown.size();
+      }
+    }
+    return text;
+  }
+
   int show_parameter(const Configuration& configuration, const std::string& name) {
     const Settings& settings = configuration.settings();
     const auto setting = settings.find(name);
@@ -143,7 +156,7 @@ class ConfigCommand {
       Expansion expansion =
           context_.options().defaults ? scope.expand_text(value) : scope.expand_parameter(name);
       if (!expansion.ok()) return context_.fatal(kExitConfig, expansion.error);
-      value = std::move(expansion.text);
+      value = hide_secrets(configuration, std::move(expansion.text));
     }
     context_.print(format_setting(name, value, context_.options().style));
     return 0;

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "core/lookup/split.h"
+#include "core/lookup/table.h"
 
 namespace barid::tools::config_command {
 namespace {
@@ -49,6 +50,20 @@ constexpr Field kFields[] = {{"service", &ServiceEntry::name},
                              {"wakeup", &ServiceEntry::wakeup},
                              {"process_limit", &ServiceEntry::process_limit},
                              {"command", &ServiceEntry::command}};
+
+/// Passwords among an entry's `-o name=value`.
+void hide_secrets(ServiceEntry* entry) {
+  for (ServiceOverride& setting : entry->overrides) {
+    setting.value = without_secrets(setting.name, setting.value);
+  }
+  for (std::string& word : entry->arguments) {
+    const lookup::NameValue setting = lookup::split_name_value(lookup::strip_braces(word));
+    if (setting.error != nullptr || !lookup::holds_secrets(setting.name)) continue;
+    const std::string shown = without_secrets(setting.name, setting.value);
+    word = word.front() == '{' ? fmt::format("{{{} = {}}}", setting.name, shown)
+                               : fmt::format("{}={}", setting.name, shown);
+  }
+}
 
 class MasterCommand {
  public:
@@ -91,8 +106,9 @@ class MasterCommand {
 
  private:
   /// Prints what `pattern` selects of an entry; false if that is nothing.
-  bool show_service(const Configuration& configuration, const ServiceEntry& entry,
+  bool show_service(const Configuration& configuration, ServiceEntry entry,
                     const ServicePattern& pattern) {
+    hide_secrets(&entry);
     ExpandValue expand;
     if (context_.options().expand) {
       expand = [&](const std::string& value) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -132,6 +133,12 @@ sigset_t handled_signals() {
 constexpr rlim_t kDescriptorTableSize = 65'536;  // 0.5 MiB of the kernel's memory
 
 /// As many descriptors as the system allows: each session is one.
+/// A core dump would be a copy of what keys and queue keep from others.
+void forbid_core_dumps() {
+  const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+}
+
 void raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -353,8 +360,11 @@ bool Server::start_shards() {
   }
   shard_settings_.clear();
   log_thread_ = std::thread([this] { log_writer_->run(); });
-  for (const std::unique_ptr<Shard>& shard : shards_)
+  for (const std::unique_ptr<Shard>& shard : shards_) {
     threads_.emplace_back([&shard] { shard->run(); });
+    const std::string name = fmt::format("shard-{}", threads_.size() - 1);
+    static_cast<void>(::pthread_setname_np(threads_.back().native_handle(), name.c_str()));
+  }
   std::set<std::string> told;  // each shard meets the same trouble
   for (const std::unique_ptr<Shard>& shard : shards_) {
     const std::string problem = shard->wait_started();
@@ -522,6 +532,7 @@ int Server::run() {
   signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC);
   raise_descriptor_limit();
   if (!load_configuration()) return EX_CONFIG;
+  if (!configuration_->get_bool("core_dump_enable")) forbid_core_dumps();
   if (!open_queue()) return EX_UNAVAILABLE;
   load_counts();
   if (!open_log()) return EX_UNAVAILABLE;  // it may be a file in the queue directory

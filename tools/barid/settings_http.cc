@@ -41,9 +41,22 @@ bool is_private(const std::vector<net::SocketAddress>& addresses) {
          });
 }
 
-/// Who may write the table makes keys; what can be listed of it is checked as a whole.
-void check_keys(const ConfigurationScope& scope, const lookup::OpenContext& context,
-                Problems* problems) {
+/// Without a slash at the end; empty = no tracking.
+std::string tracking_base_url(const ConfigurationScope& scope, Problems* problems) {
+  std::string url = scope.get("tracking_base_url");
+  if (url.empty()) return url;
+  if (const std::string problem = http::tracking_base_problem(url); !problem.empty()) {
+    problems->errors.push_back(scope.start_of("tracking_base_url") + problem);
+  }
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+}  // namespace
+
+/// Who may write the table makes keys.
+void check_api_keys(const ConfigurationScope& scope, const lookup::OpenContext& context,
+                    Problems* problems) {
   constexpr std::string_view kMaps = "http_api_key_maps";
   check_secret_tables(scope, std::string(kMaps), problems);
   for (const std::string& spec : scope.get_list(kMaps)) {
@@ -59,19 +72,6 @@ void check_keys(const ConfigurationScope& scope, const lookup::OpenContext& cont
     }));
   }
 }
-
-/// Without a slash at the end; empty = no tracking.
-std::string tracking_base_url(const ConfigurationScope& scope, Problems* problems) {
-  std::string url = scope.get("tracking_base_url");
-  if (url.empty()) return url;
-  if (const std::string problem = http::tracking_base_problem(url); !problem.empty()) {
-    problems->errors.push_back(scope.start_of("tracking_base_url") + problem);
-  }
-  while (url.ends_with('/')) url.pop_back();
-  return url;
-}
-
-}  // namespace
 
 http::AddressPolicy webhook_policy(const config::Configuration& configuration, Problems* problems) {
   std::string problem;
@@ -127,7 +127,7 @@ std::vector<HttpListenSettings> http_listeners(const config::Configuration& conf
     listen.keys = std::make_unique<const http::ApiKeys>(
         lookup::TableList("http_api_key_maps", scope.get("http_api_key_maps"), context),
         listen.private_host);
-    check_keys(scope, context, problems);
+    check_api_keys(scope, context, problems);
     listen.webhook_policy = webhook_policy(configuration, problems);
     listeners.push_back(std::move(listen));
   }

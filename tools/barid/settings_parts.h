@@ -98,6 +98,9 @@ enum class ServerTlsLevel : uint8_t { kNone, kMay, kEncrypt };
 [[nodiscard]] std::string place_of(const config::ServiceEntry& entry);
 
 // settings_http.cc
+/// The tables of http_api_key_maps: what can be listed of them is checked as a whole.
+void check_api_keys(const ConfigurationScope& scope, const lookup::OpenContext& context,
+                    Problems* problems);
 /// webhook_private_networks: where HTTPS calls that others ask for may go.
 [[nodiscard]] http::AddressPolicy webhook_policy(const config::Configuration& configuration,
                                                  Problems* problems);

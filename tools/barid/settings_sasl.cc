@@ -119,7 +119,7 @@ std::unique_ptr<sasl::Server> passwd_server(const ConfigurationScope& scope,
                                             sasl::SecurityOptions options_encrypted,
                                             Problems* problems) {
   check_secret_tables(scope, "smtpd_sasl_passwd_maps", problems);
-  check_secret_tables(scope, "http_api_key_maps", problems);
+  check_api_keys(scope, context, problems);
   sasl::PasswdSettings settings{
       .users = {"smtpd_sasl_passwd_maps", scope.get("smtpd_sasl_passwd_maps"), context},
       .keys = nullptr,
