@@ -35,6 +35,7 @@ TEST(Transcript, TroubleOfAReply) {
       {"421 4.3.2 Service shutting down", 0},
       {"421 4.4.2 mx Error: timeout exceeded", kTroubleProtocol},
       {"552 5.3.4 Message size exceeds limit", 0},
+      {"451 4.6.0 Error: this message is being stored", 0},
   };
   for (const Row& row : kRows) EXPECT_EQ(trouble_of(row.reply), row.classes) << row.reply;
 }

@@ -64,7 +64,7 @@ rt::Task<std::string> ServerSession::begin_once() {
     case OnceOnly::Answer::Kind::kOther:
       co_return std::string("554 5.6.0 Error: Idempotency-Key was used for a different message");
     case OnceOnly::Answer::Kind::kRunning:
-      co_return std::string("451 4.3.0 Error: this message is being stored");
+      co_return std::string("451 4.6.0 Error: this message is being stored");
     case OnceOnly::Answer::Kind::kNew:
     case OnceOnly::Answer::Kind::kUnavailable:
       break;
