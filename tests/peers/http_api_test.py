@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
@@ -195,6 +196,53 @@ class Requests(HttpApi):
         self.assertEqual((len(page["data"]), page["has_more"]), (5, True))
         rest = self.ask("GET", f"/emails?limit=100&after={page['data'][-1]['id']}")[1]
         self.assertEqual([e["id"] for e in page["data"] + rest["data"]], [e["id"] for e in listed["data"]])
+
+    def test_kill_between_request_and_reply(self):
+        """Requests under way when the process is killed are repeated under their keys: each is one email."""
+        count, answered = 200, {}
+
+        def send(i):
+            try:
+                status, answer, _ = self.post({**PLAIN, "headers": {"X-Number": str(i)}}, idempotency_key=f"n{i}")
+            except (OSError, http.client.HTTPException):
+                return  # killed meanwhile
+            if status == 200:
+                answered[i] = answer["id"]
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            running = [pool.submit(send, i) for i in range(count)]
+            wait_until(lambda: len(answered) >= 40, "forty answers")
+            self.server.kill()
+            for one in running:
+                one.result()
+        before = dict(answered)
+        self.assertLess(len(before), count)
+        self.start()
+        for i in range(count):
+            send(i)
+        self.assertEqual(len(answered), count)
+        self.assertEqual({i: answered[i] for i in before}, before)
+        for email_id in answered.values():
+            self.wait_state(email_id, "delivered")
+        listed = [self.ask("GET", "/emails?limit=100")[1]]
+        while listed[-1]["has_more"]:
+            listed.append(self.ask("GET", f"/emails?limit=100&after={listed[-1]['data'][-1]['id']}")[1])
+        self.assertEqual(sorted(e["id"] for page in listed for e in page["data"]), sorted(answered.values()))
+        taken = {email.message_from_bytes(m.content)["x-number"] for m in self.out.messages}
+        self.assertEqual(taken, {str(i) for i in range(count)})
+
+    def test_what_nodemailer_composed_is_sent_as_it_is(self):
+        if not (NODE_DIRECTORY / "node_modules/nodemailer").exists():
+            self.skipTest("npm packages are not installed (tools/install-deps --tests)")
+        done = subprocess.run([self.need("node", "nodejs"), "compose.js"], cwd=NODE_DIRECTORY, capture_output=True,
+                              timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        raw = done.stdout
+        lines = re.sub(rb"\r?\n", b"\r\n", raw)  # it leaves line feeds of its texts as they are
+        self.assertIn(b"multipart/", raw)
+        self.assertEqual(self.post({"from": "ann@client.example", "to": ["bob@sink.example"],
+                                    "raw": base64.b64encode(raw).decode()})[0], 200)
+        self.assertEqual(self.out.wait_messages(1)[0].body, lines if lines.endswith(b"\r\n") else lines + b"\r\n")
 
     def test_same_key_at_once(self):
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
