@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -20,7 +21,16 @@
 namespace {
 
 using namespace barid;
-using Clock = std::chrono::steady_clock;
+
+/// Processor time of this thread: other programs do not count.
+struct Clock {
+  using duration = std::chrono::nanoseconds;
+  static duration now() {
+    timespec used{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+  }
+};
 
 constexpr WallTime kNow{std::chrono::hours(24 * 365 * 56)};
 
