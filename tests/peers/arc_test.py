@@ -26,7 +26,7 @@ JUDGES = (
 )
 # What the judges' own readers of files refuse or change before they verify.
 UNREADABLE = {
-    "dkimpy": {"odd names"},
+    "dkimpy": {"blank before the colon"},
     "Mail::DKIM": {"bare CR"},
     "mailauth": {"no body at all"},
 }
