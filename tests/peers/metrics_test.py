@@ -32,6 +32,14 @@ class Metrics(HttpApi):
         done = subprocess.run([promtool, "check", "rules", str(RULES)], capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
+    def test_alerts_fire_when_they_should(self):
+        promtool = self.need("promtool", "prometheus")
+        done = subprocess.run([promtool, "test", "rules", "alerts_test.yml"], cwd=RULES.parent, capture_output=True,
+                              text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        named = set(re.findall(r"alertname: (\w+)", (RULES.parent / "alerts_test.yml").read_text()))
+        self.assertEqual(named, set(re.findall(r"alert: (\w+)", RULES.read_text())))
+
     def test_names(self):
         served = set(re.findall(r"^(barid_\w+)", self.text, re.M))
         panels = json.loads(DASHBOARD.read_text())["panels"]
