@@ -1,7 +1,6 @@
 // Any text as the file of counted TLS sessions, which holds what DNS and mail hosts said: what was
-// read is written and read again as the same, and a report of it is JSON of printable ASCII, whose
-// strings end where they should.
-#include <algorithm>
+// written once is read and written again as the same, and a report of it is JSON of printable
+// ASCII, whose strings end where they should.
 #include <cstdint>
 #include <string>
 
@@ -41,15 +40,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   smtp::TlsReportCounts counts;
   static_cast<void>(counts.from_text(text));
-  // Bytes that are never written come out as '?', which may make one domain of two.
-  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
-    return c == '\t' || c == '\n' || (c >= ' ' && c < '\x7f');
-  });
-  if (plain) {
-    const std::string written = counts.to_text();
-    smtp::TlsReportCounts again;
-    BARID_ASSERT(again.from_text(written));
-    BARID_ASSERT(again.to_text() == written);
+  // What is never written (odd bytes, "|" in a name) comes out as something else, which may make
+  // one domain of two; from then on nothing changes.
+  smtp::TlsReportCounts again;
+  if (again.from_text(counts.to_text())) {
+    const std::string written = again.to_text();
+    smtp::TlsReportCounts third;
+    BARID_ASSERT(third.from_text(written));
+    BARID_ASSERT(third.to_text() == written);
   }
   while (const auto due = counts.find_due(WallTime::max())) {
     check_json(tls_report_json({.organization = due->domain,
