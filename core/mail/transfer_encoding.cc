@@ -1,8 +1,12 @@
 #include "core/mail/transfer_encoding.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <string>
+#include <utility>
 
+#include "core/base/assert.h"
 #include "core/text/base64.h"
 
 namespace barid {
@@ -55,6 +59,27 @@ void append_quoted_line(std::string& out, std::string_view line) {
     }
     column += width;
   }
+}
+
+/// Lines of at most kTextColumns, gathered: one append of what fits the buffer, not two a line.
+void append_short_lines(Content& out, std::string_view text) {
+  constexpr std::string_view kLineEnd = "\r\n";
+  std::array<char, 4096> buffer;
+  size_t used = 0;
+  while (!text.empty()) {
+    bool ended = false;
+    const std::string_view line = take_line(text, &ended);
+    BARID_ASSERT(line.size() <= kTextColumns);
+    if (buffer.size() - used < kTextColumns + kLineEnd.size()) {
+      out.append({buffer.data(), std::exchange(used, 0)});
+    }
+    std::memcpy(buffer.data() + used, line.data(), line.size());
+    used += line.size();
+    if (!ended) break;
+    std::memcpy(buffer.data() + used, kLineEnd.data(), kLineEnd.size());
+    used += kLineEnd.size();
+  }
+  out.append({buffer.data(), used});
 }
 
 /// Text as most of it is: plain ASCII in short lines. A loop that the compiler turns into vectors,
@@ -111,6 +136,10 @@ TransferEncoding choose_text_encoding(std::string_view text) noexcept {
 }
 
 void append_text_body(Content& out, std::string_view text, TransferEncoding encoding) {
+  if (encoding == TransferEncoding::k7Bit) {
+    append_short_lines(out, text);
+    return;
+  }
   std::string piece;
   std::string canonical;  // base64: waits until it is a whole line's worth
   while (!text.empty()) {
@@ -125,11 +154,7 @@ void append_text_body(Content& out, std::string_view text, TransferEncoding enco
       canonical.erase(0, whole);
       continue;
     }
-    if (encoding == TransferEncoding::kQuotedPrintable) {
-      append_quoted_line(piece, line);
-    } else {
-      out.append(line);
-    }
+    append_quoted_line(piece, line);
     if (ended) piece += "\r\n";
     out.append(piece);
   }

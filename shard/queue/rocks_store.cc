@@ -39,7 +39,9 @@ constexpr uint64_t kOpenBytesMin = 4u << 20;  // free space that opening may nee
 // Ends every group: what is erased before a flush leaves no trace in a file, its sequence number
 // included, and without this key the database would seem to end before the acknowledged mark.
 constexpr const char* kLastGroupKey = "last_group";
-constexpr size_t kBatchKeepBytes = 8u << 20;  // a larger batch buffer is given back after its group
+// A batch's buffer above this is given back when a group has used less than a quarter of it: under
+// load each group would fill fresh pages otherwise, and copy itself each time it doubles.
+constexpr size_t kBatchKeepBytes = 1u << 20;
 constexpr uint64_t kInfoLogBytesMax = 1u << 20;
 constexpr std::array<const char*, kFamilyCount> kFamilyNames = {
     "default", "fresh", "queued",      "schedule", "content",  "corrupt",
@@ -109,6 +111,7 @@ rocksdb::DBOptions database_options(const RocksStoreOptions& options, rocksdb::E
   }
   db.allow_concurrent_memtable_write = false;  // one writer: the commit thread
   db.enable_pipelined_write = false;
+  db.delayed_write_rate = 1u << 30;
   db.avoid_flush_during_recovery = true;  // opening must not need the space that ran out
   db.avoid_flush_during_shutdown = true;  // the WAL has it all
   // Files are written out as they grow: all at once they would stand before the log's next syncs.
@@ -431,8 +434,10 @@ rocksdb::Status RocksStoreImpl::commit_one() {
   check(flying_batch_->Put(handle(Family::kMeta), kLastGroupKey, rocksdb::Slice()));
   rocksdb::Status status = database_.db->Write(write, flying_batch_.get());
   if (status.ok()) mark_.set(database_.db->GetLatestSequenceNumber());
+  const size_t used = flying_batch_->GetDataSize();
   flying_batch_->Clear();
-  if (flying_batch_->Data().capacity() > kBatchKeepBytes) {
+  const size_t capacity = flying_batch_->Data().capacity();
+  if (capacity > kBatchKeepBytes && used < capacity / 4) {
     *flying_batch_ = rocksdb::WriteBatch();
   }
   return status;
