@@ -161,19 +161,22 @@ class EmailApi {
                                                 const std::vector<Problem>* problems);
   rt::Task<void> store_and_answer(Exchange& exchange, std::vector<Email> emails, std::string answer,
                                   const Principal& principal, const Idempotency& idempotency);
-  [[nodiscard]] std::optional<ApiError> read(const JsonValue& value, const Principal& principal,
+  [[nodiscard]] std::optional<ApiError> read(JsonValue value, const Principal& principal,
                                              Email* email);
   /// Addresses of the emails that get no mail; false: it could not be found out.
   rt::Task<bool> find_suppressed(const std::vector<Email>& emails, const Principal& principal,
                                  AddressSet* suppressed);
+  /// `composed_bytes`: of all messages of the request so far; it has a bound.
   [[nodiscard]] std::optional<ApiError> prepare(const Principal& principal,
                                                 const net::SocketAddress& peer,
-                                                const AddressSet& suppressed, Email* email);
+                                                const AddressSet& suppressed,
+                                                uint64_t* composed_bytes, Email* email);
   [[nodiscard]] Envelope envelope_of(const Email& email, const Principal& principal,
                                      const net::SocketAddress& peer) const;
   [[nodiscard]] std::optional<ApiError> add_message(const Composition& composition,
                                                     const std::vector<Mailbox>& recipients,
-                                                    const Envelope& envelope, Email* email);
+                                                    const Envelope& envelope,
+                                                    uint64_t* composed_bytes, Email* email);
   uint64_t stage(Email& email, const Principal& principal);
   void stage_suppressed(const Email& email, const Principal& principal);
   void append_received(Content& content, QueueId id, const std::vector<Mailbox>& recipients) const;

@@ -61,10 +61,11 @@ rt::Task<void> EmailApi::submit_foreign(Exchange& exchange, const Dialect& diale
     const bool known = co_await find_suppressed(emails, principal, &suppressed);
     if (!known) error = busy("The suppression list cannot be read now.");
   }
+  uint64_t composed_bytes = 0;
   for (size_t i = 0; i < emails.size() && !error; ++i) {
     if (i > 0) co_await rt::yield(env_.reactor);
     ForeignEmail& one = request.emails[emails[i].index];
-    one.problem = prepare(principal, exchange.peer(), suppressed, &emails[i]);
+    one.problem = prepare(principal, exchange.peer(), suppressed, &composed_bytes, &emails[i]);
     if (one.problem) rename_field(*one.problem, dialect, emails[i].index);
     if (!one.problem) one.id = emails[i].id;
     if (const ApiError* first = first_problem(request); first != nullptr) error = *first;

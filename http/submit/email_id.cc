@@ -1,13 +1,15 @@
 #include "http/submit/email_id.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
 
 namespace barid::http {
 namespace {
 
 constexpr size_t kTextBytes = 36;
+
+void put_hex(char* out, size_t digits, uint64_t value) noexcept {
+  for (; digits > 0; value >>= 4) out[--digits] = "0123456789abcdef"[value & 15];
+}
 
 std::optional<uint64_t> hex(std::string_view text) noexcept {
   uint64_t value = 0;
@@ -20,9 +22,14 @@ std::optional<uint64_t> hex(std::string_view text) noexcept {
 
 std::string make_email_id(QueueId first, uint64_t random) {
   const uint64_t millis = first.micros / 1000;
-  return fmt::format("{:08x}-{:04x}-8{:03x}-{:04x}-{:04x}{:08x}", millis >> 16, millis & 0xffff,
-                     first.micros % 1000, 0x8000 | (random >> 50), first.partition,
-                     random & 0xffffffff);
+  std::string text = "00000000-0000-8000-0000-000000000000";
+  put_hex(text.data(), 8, millis >> 16);
+  put_hex(text.data() + 9, 4, millis & 0xffff);
+  put_hex(text.data() + 15, 3, first.micros % 1000);
+  put_hex(text.data() + 19, 4, 0x8000 | (random >> 50));
+  put_hex(text.data() + 24, 4, first.partition);
+  put_hex(text.data() + 28, 8, random & 0xffffffff);
+  return text;
 }
 
 std::optional<QueueId> parse_email_id(std::string_view text) noexcept {

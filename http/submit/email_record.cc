@@ -15,6 +15,8 @@
 namespace barid::http {
 namespace {
 
+constexpr size_t kUsualRecordBytes = 640;
+
 void append_mailbox(std::string& out, const Mailbox& mailbox) {
   std::string text = mailbox.address();
   if (!mailbox.name.empty()) text = mailbox.name + " <" + text + '>';
@@ -162,7 +164,9 @@ bool is_named(const JsonValue& record, const EmailName& name) noexcept {
 
 std::string email_record(const EmailFacts& facts, const EmailRequest& request) {
   const Composition& composition = request.composition;
-  std::string out = "{\"v\":1,\"tenant\":";
+  std::string out;
+  out.reserve(kUsualRecordBytes);
+  out += "{\"v\":1,\"tenant\":";
   text::append_json_string(out, facts.tenant);
   out += ",\"id\":";
   text::append_json_string(out, facts.id);

@@ -36,8 +36,8 @@ ApiError missing(std::string_view param) {
 /// Reads members of one object; after the first error nothing more is read.
 class Reader {
  public:
-  Reader(const JsonValue& value, WallTime now, EmailRequest* email)
-      : value_(value), now_(now), email_(*email) {}
+  Reader(JsonValue value, WallTime now, EmailRequest* email)
+      : value_(std::move(value)), now_(now), email_(*email) {}
 
   std::optional<ApiError> read() {
     if (!value_.is_object()) return invalid("body", "must be a JSON object");
@@ -70,10 +70,12 @@ class Reader {
     if (!member->is_string()) fail(invalid(std::string(name), "must be a string"));
     return member->text;
   }
-  std::optional<std::string> optional_text(std::string_view name) {
-    const JsonValue* member = find(name);
-    if (member == nullptr) return std::nullopt;
-    return text(name, member);
+  /// May be large, so it is moved out of the request.
+  std::optional<std::string> take_text(std::string_view name) {
+    JsonValue* member = value_.find(name);
+    if (member == nullptr || member->is_null()) return std::nullopt;
+    if (!member->is_string()) fail(invalid(std::string(name), "must be a string"));
+    return std::move(member->text);
   }
 
   Mailbox mailbox(std::string_view param, const JsonValue& value) {
@@ -148,8 +150,8 @@ class Reader {
     const JsonValue* subject = find("subject");
     if (subject == nullptr) return fail(missing("subject"));
     composition.subject = text("subject", subject);
-    composition.text = optional_text("text");
-    composition.html = optional_text("html");
+    composition.text = take_text("text");
+    composition.html = take_text("html");
   }
 
   void read_fields() {
@@ -377,7 +379,7 @@ class Reader {
     }
   }
 
-  const JsonValue& value_;
+  JsonValue value_;
   const WallTime now_;
   EmailRequest& email_;
   std::optional<ApiError> error_;
@@ -385,8 +387,8 @@ class Reader {
 
 }  // namespace
 
-std::optional<ApiError> read_email(const JsonValue& value, WallTime now, EmailRequest* email) {
-  return Reader(value, now, email).read();
+std::optional<ApiError> read_email(JsonValue value, WallTime now, EmailRequest* email) {
+  return Reader(std::move(value), now, email).read();
 }
 
 }  // namespace barid::http

@@ -44,7 +44,7 @@ struct EmailRequest {
 };
 
 /// Reads `value`, or says what is wrong with it: 422 missing_required_field or validation_error.
-[[nodiscard]] std::optional<ApiError> read_email(const JsonValue& value, WallTime now,
+[[nodiscard]] std::optional<ApiError> read_email(JsonValue value, WallTime now,
                                                  EmailRequest* email);
 
 }  // namespace barid::http

@@ -16,6 +16,8 @@ namespace barid::http {
 namespace {
 
 constexpr size_t kYieldEvery = 64;
+/// A copy for each of a thousand recipients makes much of a small request.
+constexpr uint64_t kComposedBytesMax = uint64_t{256} << 20;
 constexpr std::string_view kVerpDelimiters = "+=";
 /// Places of suppressed recipients: beyond those of any message.
 constexpr uint32_t kSuppressedIndex = 0x8000;
@@ -76,13 +78,16 @@ rt::Task<void> EmailApi::submit_one(Exchange& exchange, const Principal& princip
   JsonValue value;
   std::vector<Email> emails(1);
   std::optional<ApiError> error = parse_body(exchange.request(), &value);
-  if (!error) error = read(value, principal, &emails[0]);
+  if (!error) error = read(std::move(value), principal, &emails[0]);
   AddressSet suppressed;
   if (!error) {
     const bool known = co_await find_suppressed(emails, principal, &suppressed);
     if (!known) error = busy("The suppression list cannot be read now.");
   }
-  if (!error) error = prepare(principal, exchange.peer(), suppressed, &emails[0]);
+  uint64_t composed_bytes = 0;
+  if (!error) {
+    error = prepare(principal, exchange.peer(), suppressed, &composed_bytes, &emails[0]);
+  }
   if (error) {
     co_await exchange.refuse(*std::move(error));
     co_return;
@@ -146,10 +151,11 @@ rt::Task<void> EmailApi::submit_batch(Exchange& exchange, const Principal& princ
   }
   std::vector<Email> emails;
   std::vector<Problem> problems;
+  if (!error) emails.reserve(array.items.size());
   for (size_t i = 0; i < array.items.size() && !error; ++i) {
     if (i % kYieldEvery == kYieldEvery - 1) co_await rt::yield(env_.reactor);
     Email email;
-    std::optional<ApiError> problem = read(array.items[i], principal, &email);
+    std::optional<ApiError> problem = read(std::move(array.items[i]), principal, &email);
     if (!problem) {
       email.index = i;
       emails.push_back(std::move(email));
@@ -163,10 +169,12 @@ rt::Task<void> EmailApi::submit_batch(Exchange& exchange, const Principal& princ
     const bool known = co_await find_suppressed(emails, principal, &suppressed);
     if (!known) error = busy("The suppression list cannot be read now.");
   }
+  uint64_t composed_bytes = 0;
   for (size_t i = 0; i < emails.size() && !error; ++i) {
     if (!permissive && !problems.empty()) break;
     if (i % kYieldEvery == kYieldEvery - 1) co_await rt::yield(env_.reactor);
-    if (auto problem = prepare(principal, exchange.peer(), suppressed, &emails[i])) {
+    if (auto problem =
+            prepare(principal, exchange.peer(), suppressed, &composed_bytes, &emails[i])) {
       problems.push_back({.index = emails[i].index, .error = *std::move(problem)});
     }
   }
@@ -187,10 +195,9 @@ rt::Task<void> EmailApi::submit_batch(Exchange& exchange, const Principal& princ
 
 // --- one email
 
-std::optional<ApiError> EmailApi::read(const JsonValue& value, const Principal& principal,
-                                       Email* email) {
+std::optional<ApiError> EmailApi::read(JsonValue value, const Principal& principal, Email* email) {
   EmailRequest& request = email->request;
-  if (auto error = read_email(value, env_.reactor.wall_now(), &request)) return error;
+  if (auto error = read_email(std::move(value), env_.reactor.wall_now(), &request)) return error;
   if (!request.pool.empty() &&
       !std::binary_search(settings_.pools.begin(), settings_.pools.end(), request.pool)) {
     return ApiError{.status = 422,
@@ -264,7 +271,8 @@ Envelope EmailApi::envelope_of(const Email& email, const Principal& principal,
 
 std::optional<ApiError> EmailApi::prepare(const Principal& principal,
                                           const net::SocketAddress& peer,
-                                          const AddressSet& suppressed, Email* email) {
+                                          const AddressSet& suppressed, uint64_t* composed_bytes,
+                                          Email* email) {
   EmailRequest& request = email->request;
   Composition& composition = request.composition;
   composition.unix_seconds = unix_seconds(env_.reactor.wall_now());
@@ -297,7 +305,7 @@ std::optional<ApiError> EmailApi::prepare(const Principal& principal,
     if (kept.empty()) return std::nullopt;
     email->messages.push_back(
         {.id = email->messages.empty() ? email->first : env_.queue.home().allocate_id()});
-    if (auto error = add_message(one, kept, envelope, email)) return error;
+    if (auto error = add_message(one, kept, envelope, composed_bytes, email)) return error;
     for (uint32_t i = 0; i < kept.size(); ++i) {
       facts.recipients.push_back({.address = kept[i].address(),
                                   .queue_id = email->messages.back().id,
@@ -350,7 +358,16 @@ void EmailApi::track(const Email& email, std::string_view recipient,
 /// Fills the last of `email->messages`.
 std::optional<ApiError> EmailApi::add_message(const Composition& composition,
                                               const std::vector<Mailbox>& recipients,
-                                              const Envelope& envelope, Email* email) {
+                                              const Envelope& envelope, uint64_t* composed_bytes,
+                                              Email* email) {
+  if (*composed_bytes > kComposedBytesMax) {
+    email->messages.clear();
+    return ApiError{.status = 413,
+                    .name = "payload_too_large",
+                    .message = fmt::format("The messages of this request are larger than {} MiB "
+                                           "together.",
+                                           kComposedBytesMax >> 20)};
+  }
   Prepared& message = email->messages.back();
   message.envelope = envelope;
   message.message_id = '<' + composition.message_id + '>';
@@ -378,6 +395,7 @@ std::optional<ApiError> EmailApi::add_message(const Composition& composition,
   } else {
     compose(composition, *message.content);
   }
+  *composed_bytes += message.content->size();
   if (settings_.message_bytes_max > 0 && message.content->size() > settings_.message_bytes_max) {
     return ApiError{.status = 413,
                     .name = "payload_too_large",

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace barid::http {
@@ -34,6 +35,9 @@ class JsonValue {
   }
   /// The member of that name, or null; also null if this is no object.
   [[nodiscard]] const JsonValue* find(std::string_view name) const noexcept;
+  [[nodiscard]] JsonValue* find(std::string_view name) noexcept {
+    return const_cast<JsonValue*>(std::as_const(*this).find(name));
+  }
   /// An array of any sort as items: kBytes becomes numbers.
   [[nodiscard]] std::vector<JsonValue> list() const;
 };

@@ -17,6 +17,7 @@ namespace od = simdjson::ondemand;
 constexpr size_t kNameBytesMax = 1024;
 constexpr size_t kShownNameBytesMax = 76;
 constexpr size_t kFewNames = 16;
+constexpr size_t kUsualMembers = 6;  // of an object, room for which is made at once
 /// Up to this size documents share one parser a thread and its memory.
 constexpr size_t kKeptBytesMax = 1 << 20;
 
@@ -148,6 +149,8 @@ class Walk {
   }
 
   bool members(od::object& object, JsonValue* out) {
+    out->names.reserve(kUsualMembers);
+    out->items.reserve(kUsualMembers);
     for (auto field : object) {
       std::string_view name;
       if (auto code = field.unescaped_key().get(name)) return refuse(code);
