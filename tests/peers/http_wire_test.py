@@ -71,6 +71,19 @@ class Bodies(Wire):
         wait_until(lambda: self.memory() - before < 0.5 * held, "their memory is given back")
         self.assertEqual(len(self.out.wait_messages(1)), 1)
 
+    def test_copies_of_one_request_have_a_bound(self):
+        """A megabyte for each of a thousand recipients is a gigabyte of messages."""
+        before = self.memory()
+        recipients = [{"email": f"r{i}@out.test"} for i in range(1000)]
+        email = {"from": PLAIN["from"], "subject": "copies", "text": "x" * MIB, "recipients": recipients}
+        for path, body in (("/emails", email), ("/emails/batch", [email, PLAIN])):
+            status, answer, _ = self.post(body, path)
+            self.assertEqual((status, answer["name"]), (413, "payload_too_large"), answer)
+            self.assertIn("256 MiB together", answer["message"])
+        self.assertLess(self.memory() - before, 400 * MIB)
+        self.assertEqual(self.post(PLAIN)[0], 200)
+        self.assertEqual(len(self.out.wait_messages(1)), 1)
+
 
 class Limits(Wire):
     options = {"http_body_limit": "100000"}
