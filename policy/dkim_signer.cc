@@ -11,8 +11,7 @@
 namespace barid::policy {
 namespace {
 
-constexpr unsigned kBitsOnShardMax = 2048;  // RSA: a fifth of a millisecond
-constexpr Duration kSignPatience = std::chrono::seconds(30);
+constexpr Duration kPoolPatience = std::chrono::seconds(5);
 
 constexpr std::pair<std::string_view, MailOrigin> kSources[] = {
     {"mynetworks", MailOrigin::kOwnNetwork},
@@ -128,13 +127,14 @@ rt::Task<std::string> DkimSigner::sign_rule(Work& work, const DkimRule& rule,
   co_return dkim::finished_field(field, signature);
 }
 
-/// Of several that want to sign in one turn, one does; the others come in turn.
 rt::Task<std::string> DkimSigner::sign_digest(crypto::PrivateKey key, std::string digest) {
-  if (key.type() == crypto::KeyType::kRsa && key.bits() > kBitsOnShardMax) {
+  if (key.type() == crypto::KeyType::kRsa) {
     Result<std::string> signature = co_await offload_.run(
-        [key, digest] { return key.sign(digest); }, reactor_.now() + kSignPatience);
-    co_return signature.ok() ? *std::move(signature) : std::string();
+        [key, digest] { return key.sign(digest); }, reactor_.now() + kPoolPatience);
+    if (signature.ok()) co_return *std::move(signature);
+    // The pool is full, too slow, or has stopped: that says nothing about the key.
   }
+  // Of several that want to sign in one turn, one does; the others come in turn.
   while (turn_of_last_ == reactor_.turns_count()) co_await rt::yield(reactor_);
   turn_of_last_ = reactor_.turns_count();
   co_return key.sign(digest);

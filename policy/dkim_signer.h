@@ -1,8 +1,9 @@
 // Signs messages on their way out: at delivery, so that 250 is not later for it, a retry goes out
 // under the key that is published then, and a form made for the next server is signed as it is.
 //
-// The shard does it itself, one signature a turn of the reactor, so that no session waits for more
-// than one; bodies are hashed 256 KiB a turn. Keys that take longer sign on the offload pool.
+// RSA keys sign on the offload pool (0.2 ms and more), and on the shard when that has no room;
+// Ed25519 keys on the shard (0.03 ms). The shard makes one signature a turn of the reactor, so that
+// no session waits for more than one, and hashes 256 KiB of bodies a turn.
 // Source: RFC 6376, 8301, 8463.
 // Layer:  policy. Shard-owned.
 #pragma once
@@ -64,7 +65,7 @@ class DkimSigner {
 
   // For others that sign on this shard.
   [[nodiscard]] DkimKeys& keys() noexcept { return keys_; }
-  /// One signature, one a turn; empty if the key does not sign.
+  /// One signature; empty if the key does not sign.
   rt::Task<std::string> sign_digest(crypto::PrivateKey key, std::string digest);
 
  private:

@@ -325,6 +325,29 @@ TEST_F(DkimSignerTest, OneSignatureATurn) {
   EXPECT_EQ(made, 12u);
 }
 
+TEST_F(DkimSignerTest, RsaSignsOnThePoolAndOnTheShardWhenThatIsFull) {
+  const std::string message = "From: a@b.example\r\n\r\nbody\r\n";
+  set("inline:{ { * = selector=r key=" + new_key("rsa", crypto::KeyType::kRsa) + " } }");
+  const uint64_t before = offload_.counters().finished;
+  ASSERT_EQ(sign(message).state, Signing::State::kSigned);
+  // One to read the key, one to sign.
+  EXPECT_EQ(offload_.counters().finished, before + 2);
+
+  rt::InlineOffload full(shard_.reactor, 0);
+  DkimSigner signer(shard_.reactor, full, counters_);
+  std::optional<std::string> signature;
+  const auto key = crypto::PrivateKey::generate(crypto::KeyType::kRsa, 2048);
+  const std::string digest = crypto::sha256({message});
+  scope_.spawn([](DkimSigner& by, crypto::PrivateKey with, std::string what,
+                  std::optional<std::string>* out) -> rt::Task<void> {
+    std::string made = co_await by.sign_digest(std::move(with), std::move(what));
+    out->emplace(std::move(made));
+  }(signer, *key, digest, &signature));
+  ASSERT_TRUE(shard_.run_until([&] { return signature.has_value(); }));
+  EXPECT_EQ(full.counters().rejected, 1u);
+  EXPECT_EQ(*signature, key->sign(digest)) << "RSA with this padding has one signature a text";
+}
+
 TEST(DkimSettings, Words) {
   std::string bad;
   EXPECT_EQ(parse_field_names("From, To\nX-Own", &bad),
