@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import unittest
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import BARID, ROOT, Scenario, free_port, listening, stop_process, wait_until  # noqa: E402
@@ -49,6 +50,26 @@ class Examples(Scenario):
                 answer = json.loads(done.stdout)
                 self.assertNotIn("statusCode", answer)
                 self.assertTrue("id" in answer or "data" in answer, answer)
+
+    def ask(self, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}", data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def test_without_configuration_mail_is_delivered_and_seen(self):
+        email = {"from": "me@example.org", "to": "you@example.net", "subject": "First", "text": "Hello"}
+        email_id = self.ask("/emails", email)["id"]
+        wait_until(lambda: self.ask(f"/emails/{email_id}")["last_event"] == "delivered", "the message is delivered")
+        self.events = []
+
+        def told():
+            self.events = [event["type"] for event in self.ask("/events")["data"] if event["data"]["email_id"] == email_id]
+            return "email.delivered" in self.events
+        wait_until(told, "its events are listed")
+        self.assertEqual(self.events, ["email.sent", "email.delivered"])
+        stored = self.ask("/admin/v1/mailbox")["data"]
+        self.assertEqual([(one["subject"], one["to"]) for one in stored], [("First", "you@example.net")])
 
     def test_node(self):
         if not (NODE_DIRECTORY / "node_modules/resend").exists():
