@@ -210,7 +210,8 @@ class Sasl(Scenario):
         client.submit(sender="a@own.example")
         client = self.client(server)
         client.command(f"AUTH PLAIN {plain('apikey', self.key)}", 235)
-        client.command(self.password)  # sent where a command belongs
+        # Sent where a command belongs; what begins with no letter would end the session.
+        client.command(f"X{self.password}")
         client.command("QUIT", 221)
         self.sink_of.wait_messages(1)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
