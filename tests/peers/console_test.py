@@ -207,6 +207,8 @@ class AdminViews(HttpApi):
         self.ids.append(self.send("zeta", to="d@quick.example", subject="done"))
         wait_until(lambda: len(self.out.messages) >= 2 and
                    self.lines("/admin/v1/queue_counts")[-1]["deferred"] == 5, "five deferred, two delivered")
+        # What was delivered leaves the store a moment after its server has it.
+        wait_until(lambda: self.lines("/admin/v1/queue_summary")[-1]["messages"] == 5, "the delivered one is off the disk")
 
     @staticmethod
     def answer(stage, argument, session):
