@@ -17,7 +17,8 @@ enum class TransferEncoding : uint8_t { k7Bit, kQuotedPrintable, kBase64 };
 /// delimiter or a mailbox's "From ", else the shorter of the other two.
 [[nodiscard]] TransferEncoding choose_text_encoding(std::string_view text) noexcept;
 
-/// Appends text; LF and CR LF both end lines, which are CR LF in the output.
+/// Appends text; LF and CR LF both end lines, which are CR LF in the output. `encoding` is what
+/// choose_text_encoding() says of it, or a wider one: 7bit takes short lines only.
 void append_text_body(Content& out, std::string_view text, TransferEncoding encoding);
 /// Appends any bytes as base64 lines. `bytes` end with the last call's; each ends its own group.
 void append_base64_body(Content& out, std::string_view bytes);

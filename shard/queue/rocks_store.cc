@@ -111,7 +111,6 @@ rocksdb::DBOptions database_options(const RocksStoreOptions& options, rocksdb::E
   }
   db.allow_concurrent_memtable_write = false;  // one writer: the commit thread
   db.enable_pipelined_write = false;
-  db.delayed_write_rate = 1u << 30;
   db.avoid_flush_during_recovery = true;  // opening must not need the space that ran out
   db.avoid_flush_during_shutdown = true;  // the WAL has it all
   // Files are written out as they grow: all at once they would stand before the log's next syncs.
