@@ -9,6 +9,7 @@
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
+#include <semaphore.h>
 #include <sys/mman.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@
 
 #include "core/base/assert.h"
 #include "shard/queue/fast_crc32c.h"
+#include "shard/queue/flush_pace.h"
 #include "shard/queue/info_log.h"
 #include "shard/queue/log_file_system.h"
 
@@ -116,8 +118,12 @@ rocksdb::DBOptions database_options(const RocksStoreOptions& options, rocksdb::E
   // Files are written out as they grow: all at once they would stand before the log's next syncs.
   db.bytes_per_sync = 512 * 1024;
   db.strict_bytes_per_sync = true;
-  // In small writes, one at a time: a sync of the log waits for at most one of them.
-  db.writable_file_max_buffer_size = 64 * 1024;
+  // One write at a time: a sync of the log waits for at most one of each flush.
+  db.writable_file_max_buffer_size = 256 * 1024;
+  auto flushes = std::make_shared<PacedFlushes>(kFamilyNames[static_cast<size_t>(Family::kContent)],
+                                                log_bytes_max(options) / 2);
+  db.rate_limiter = flushes;
+  db.listeners.push_back(std::move(flushes));
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
   db.max_total_wal_size = log_bytes_max(options);
@@ -183,6 +189,25 @@ class AcknowledgedMark {
 
  private:
   uint64_t* mapped_ = nullptr;
+};
+
+/// Puts its one waiter to sleep at once. std::atomic's wait, and the library's semaphore on top of
+/// it, yield first: on a busy machine a thread that yields stands behind everybody for
+/// milliseconds.
+class Semaphore {
+ public:
+  Semaphore() { BARID_ASSERT(sem_init(&semaphore_, 0, 0) == 0); }
+  Semaphore(const Semaphore&) = delete;
+  Semaphore& operator=(const Semaphore&) = delete;
+  ~Semaphore() { sem_destroy(&semaphore_); }
+
+  void post() noexcept { sem_post(&semaphore_); }  // takes no lock
+  void wait() noexcept {
+    while (sem_wait(&semaphore_) != 0) BARID_ASSERT(errno == EINTR);
+  }
+
+ private:
+  sem_t semaphore_;
 };
 
 class RocksStoreImpl final : public RocksStore, private rt::Mailbox {
@@ -257,11 +282,11 @@ class RocksStoreImpl final : public RocksStore, private rt::Mailbox {
   bool failed_ = false;
   std::vector<rocksdb::Slice> parts_;
 
-  // Hand-over. The shard writes flying_batch_ and flying_group_ before it bumps work_sequence_; the
-  // thread writes done_status_ before it bumps done_sequence_.
+  // Hand-over. The shard writes flying_batch_ and flying_group_ before it posts work_; the thread
+  // writes done_status_ before it bumps done_sequence_.
   std::unique_ptr<rocksdb::WriteBatch> flying_batch_;
   uint64_t flying_group_ = 0;
-  std::atomic<uint64_t> work_sequence_{0};
+  Semaphore work_;
   std::atomic<uint64_t> done_sequence_{0};
   rocksdb::Status done_status_;
   std::atomic<bool> reopened_{false};
@@ -317,6 +342,9 @@ rocksdb::Status RocksStoreImpl::open() {
   rocksdb::Status prepared = file_system->prepare();
   if (!prepared.ok()) return prepared;
   env_ = rocksdb::NewCompositeEnv(std::move(file_system));
+  // The pool of flushing threads is the process's. RocksDB itself gives it one, however many
+  // databases there are: they would wait for each other, and with them the mail.
+  env_->IncBackgroundThreadsIfNeeded(options_.flush_threads_count, rocksdb::Env::HIGH);
   return open_into(database_);
 }
 
@@ -363,8 +391,7 @@ Status RocksStoreImpl::close() {
       }
     }
     stopping_.store(true, std::memory_order_release);
-    work_sequence_.fetch_add(1, std::memory_order_release);
-    work_sequence_.notify_one();
+    work_.post();
     thread_.join();
     reactor_->remove_mailbox(*this);
   }
@@ -392,8 +419,7 @@ void RocksStoreImpl::seal() {
   std::swap(open_batch_, flying_batch_);
   flying_group_ = open_group_++;
   flying_ = true;
-  work_sequence_.fetch_add(1, std::memory_order_release);
-  work_sequence_.notify_one();
+  work_.post();
 }
 
 void RocksStoreImpl::read_free_space() noexcept {
@@ -455,10 +481,8 @@ bool RocksStoreImpl::reopen() {
 }
 
 void RocksStoreImpl::commit_loop() {
-  uint64_t work_seen = 0;
   for (;;) {
-    work_sequence_.wait(work_seen, std::memory_order_acquire);
-    work_seen = work_sequence_.load(std::memory_order_acquire);
+    work_.wait();
     if (stopping_.load(std::memory_order_acquire)) return;
     done_status_ = commit_one();
     const bool ok = done_status_.ok();

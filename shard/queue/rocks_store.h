@@ -25,6 +25,8 @@ struct RocksStoreOptions {
   /// Log files made ready at the first opening, so that the first syncs are as fast as later ones;
   /// on small disks none are. Each has the size of the content memtable.
   size_t ready_logs_count = 0;
+  /// Threads of the process that write memtables out, shared by its stores: one for each of them.
+  int flush_threads_count = 1;
   /// Tests put a fault-injecting file system here; null = the system's.
   std::shared_ptr<rocksdb::FileSystem> file_system;
   /// Nothing is written: for a look at a queue that nobody serves. Never attached.

@@ -222,9 +222,10 @@ bool Server::open_queue() {
   for (uint16_t index = 0; index < process_.shards_count; ++index) {
     for (const uint16_t number : partitions_of(index)) {
       queue::OpenFailure failure;
-      auto store = queue::open_rocks_store(
-          {.directory = directory_.partition_path(number), .ready_logs_count = kReadyLogsCount},
-          &failure);
+      auto store = queue::open_rocks_store({.directory = directory_.partition_path(number),
+                                            .ready_logs_count = kReadyLogsCount,
+                                            .flush_threads_count = process_.shards_count},
+                                           &failure);
       if (!store) {
         complain(fmt::format("fatal: {}: cannot be opened: {}; nothing was changed",
                              directory_.partition_path(number), failure.text));
