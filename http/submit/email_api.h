@@ -71,6 +71,12 @@ struct EmailApiSettings {
   std::string tracking_base_url;   ///< empty = `track` is refused
 };
 
+/// What is wrong with one email of a batch.
+struct BatchProblem {
+  size_t index = 0;  ///< its place, from 0
+  ApiError error;
+};
+
 class EmailApi {
  public:
   EmailApi(const EmailApiEnv& env, EmailApiSettings settings)
@@ -104,10 +110,6 @@ class EmailApi {
     std::vector<RecordedRecipient> suppressed;  ///< get no message
     std::string record;
     size_t index = 0;  ///< in its batch
-  };
-  struct Problem {
-    size_t index;
-    ApiError error;
   };
   /// What a request with an Idempotency-Key goes by.
   struct Idempotency {
@@ -158,7 +160,7 @@ class EmailApi {
   rt::Task<void> submit_batch(Exchange& exchange, const Principal& principal,
                               const Idempotency& idempotency);
   [[nodiscard]] static std::string batch_answer(const std::vector<Email>& emails,
-                                                const std::vector<Problem>* problems);
+                                                const std::vector<BatchProblem>* problems);
   rt::Task<void> store_and_answer(Exchange& exchange, std::vector<Email> emails, std::string answer,
                                   const Principal& principal, const Idempotency& idempotency);
   [[nodiscard]] std::optional<ApiError> read(JsonValue value, const Principal& principal,

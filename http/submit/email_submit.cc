@@ -22,18 +22,27 @@ constexpr std::string_view kVerpDelimiters = "+=";
 /// Places of suppressed recipients: beyond those of any message.
 constexpr uint32_t kSuppressedIndex = 0x8000;
 
-/// One document a line. Beyond `max` nothing is read: the caller says so.
-std::optional<ApiError> parse_lines(Content& body, size_t max, JsonValue* array) {
+/// One document a line. Beyond `max` nothing is read: the caller says so. A line that is no JSON is
+/// the body's error, or with `problems` (permissive) one of them, and null in the array.
+std::optional<ApiError> parse_lines(Content& body, size_t max, JsonValue* array,
+                                    std::vector<BatchProblem>* problems) {
   array->kind = JsonValue::Kind::kArray;
   JsonReader reader;
   bool any = false;
   std::optional<ApiError> error;
   const auto end_line = [&] {
     if (!std::exchange(any, false) || error || array->items.size() > max) return;
+    const size_t index = array->items.size();
     if (reader.finish()) {
       array->items.push_back(reader.take());
+      return;
+    }
+    ApiError problem = malformed_body(reader.problem(), fmt::format("line {}: ", index + 1));
+    if (problems != nullptr) {
+      array->items.emplace_back();
+      problems->push_back({.index = index, .error = std::move(problem)});
     } else {
-      error = malformed_body(reader.problem(), fmt::format("line {}: ", array->items.size() + 1));
+      error = std::move(problem);
     }
   };
   body.drain([&](std::string_view span) {
@@ -49,6 +58,30 @@ std::optional<ApiError> parse_lines(Content& body, size_t max, JsonValue* array)
   });
   end_line();
   return error;
+}
+
+struct BatchForm {
+  bool lines = false;       ///< one document a line
+  bool permissive = false;  ///< the good ones are taken
+};
+
+std::optional<ApiError> read_batch_form(const Request& request, BatchForm* form) {
+  const std::string_view type = request.field("content-type");
+  form->lines = is_media_type(type, "application/x-ndjson");
+  if (!type.empty() && !form->lines && !is_media_type(type, "application/json")) {
+    return ApiError{.status = 415,
+                    .name = "unsupported_media_type",
+                    .message = "The body must be application/json or application/x-ndjson."};
+  }
+  const std::string_view validation = request.field("x-batch-validation");
+  form->permissive = validation == "permissive";
+  if (!form->permissive && !validation.empty() && validation != "strict") {
+    return ApiError{.status = 422,
+                    .name = "validation_error",
+                    .message = "x-batch-validation may be strict or permissive.",
+                    .param = "x-batch-validation"};
+  }
+  return std::nullopt;
 }
 
 void prefix_param(ApiError& error, size_t index) {
@@ -98,7 +131,7 @@ rt::Task<void> EmailApi::submit_one(Exchange& exchange, const Principal& princip
 
 /// `problems`: null in strict mode.
 std::string EmailApi::batch_answer(const std::vector<Email>& emails,
-                                   const std::vector<Problem>* problems) {
+                                   const std::vector<BatchProblem>* problems) {
   std::string answer = "{\"data\":[";
   for (size_t i = 0; i < emails.size(); ++i) {
     answer += fmt::format("{}{{\"id\":\"{}\"}}", i == 0 ? "" : ",", emails[i].id);
@@ -120,28 +153,17 @@ std::string EmailApi::batch_answer(const std::vector<Email>& emails,
 
 rt::Task<void> EmailApi::submit_batch(Exchange& exchange, const Principal& principal,
                                       const Idempotency& idempotency) {
-  const std::string_view type = exchange.request().field("content-type");
-  const bool lines = is_media_type(type, "application/x-ndjson");
-  if (!type.empty() && !lines && !is_media_type(type, "application/json")) {
-    co_await exchange.refuse({.status = 415,
-                              .name = "unsupported_media_type",
-                              .message = "The body must be application/json or "
-                                         "application/x-ndjson."});
-    co_return;
-  }
-  const std::string_view validation = exchange.request().field("x-batch-validation");
-  const bool permissive = validation == "permissive";
-  if (!permissive && !validation.empty() && validation != "strict") {
-    co_await exchange.refuse({.status = 422,
-                              .name = "validation_error",
-                              .message = "x-batch-validation may be strict or permissive.",
-                              .param = "x-batch-validation"});
+  BatchForm form;
+  if (auto refusal = read_batch_form(exchange.request(), &form)) {
+    co_await exchange.refuse(*std::move(refusal));
     co_return;
   }
   JsonValue array;
-  std::optional<ApiError> error =
-      lines ? parse_lines(*exchange.request().body, settings_.batch_max, &array)
-            : parse_body(exchange.request(), &array);
+  std::vector<BatchProblem> problems;
+  std::optional<ApiError> error = form.lines
+                                      ? parse_lines(*exchange.request().body, settings_.batch_max,
+                                                    &array, form.permissive ? &problems : nullptr)
+                                      : parse_body(exchange.request(), &array);
   if (!error && (array.kind != JsonValue::Kind::kArray || array.items.empty() ||
                  array.items.size() > settings_.batch_max)) {
     error = ApiError{.status = 422,
@@ -150,10 +172,15 @@ rt::Task<void> EmailApi::submit_batch(Exchange& exchange, const Principal& princ
                                             settings_.batch_max)};
   }
   std::vector<Email> emails;
-  std::vector<Problem> problems;
   if (!error) emails.reserve(array.items.size());
+  const size_t malformed_count = problems.size();
+  size_t malformed = 0;
   for (size_t i = 0; i < array.items.size() && !error; ++i) {
     if (i % kYieldEvery == kYieldEvery - 1) co_await rt::yield(env_.reactor);
+    if (malformed < malformed_count && problems[malformed].index == i) {
+      ++malformed;
+      continue;
+    }
     Email email;
     std::optional<ApiError> problem = read(std::move(array.items[i]), principal, &email);
     if (!problem) {
@@ -162,7 +189,7 @@ rt::Task<void> EmailApi::submit_batch(Exchange& exchange, const Principal& princ
     } else {
       problems.push_back({.index = i, .error = *std::move(problem)});
     }
-    if (!permissive && !problems.empty()) break;
+    if (!form.permissive && !problems.empty()) break;
   }
   AddressSet suppressed;
   if (!error) {
@@ -171,25 +198,25 @@ rt::Task<void> EmailApi::submit_batch(Exchange& exchange, const Principal& princ
   }
   uint64_t composed_bytes = 0;
   for (size_t i = 0; i < emails.size() && !error; ++i) {
-    if (!permissive && !problems.empty()) break;
+    if (!form.permissive && !problems.empty()) break;
     if (i % kYieldEvery == kYieldEvery - 1) co_await rt::yield(env_.reactor);
     if (auto problem =
             prepare(principal, exchange.peer(), suppressed, &composed_bytes, &emails[i])) {
       problems.push_back({.index = emails[i].index, .error = *std::move(problem)});
     }
   }
-  if (!permissive && !problems.empty() && !error) {
+  if (!form.permissive && !problems.empty() && !error) {
     error = std::move(problems.front().error);
     prefix_param(*error, problems.front().index);
   }
   std::erase_if(emails, [](const Email& email) { return email.record.empty(); });
   std::sort(problems.begin(), problems.end(),
-            [](const Problem& a, const Problem& b) { return a.index < b.index; });
+            [](const BatchProblem& a, const BatchProblem& b) { return a.index < b.index; });
   if (error) {
     co_await exchange.refuse(*std::move(error));
     co_return;
   }
-  std::string answer = batch_answer(emails, permissive ? &problems : nullptr);
+  std::string answer = batch_answer(emails, form.permissive ? &problems : nullptr);
   co_await store_and_answer(exchange, std::move(emails), std::move(answer), principal, idempotency);
 }
 

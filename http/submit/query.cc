@@ -39,6 +39,9 @@ std::optional<ApiError> read_page_query(const Target& target, uint32_t limit_max
     if (!id) return bad_parameter(name, fmt::format("must be the id of {}", noun));
     (name == "after" ? page->after : page->before) = key_of(*id);
   }
+  if (!page->after.empty() && !page->before.empty()) {
+    return bad_parameter("before", "may not stand beside `after`");
+  }
   return std::nullopt;
 }
 

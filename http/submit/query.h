@@ -20,7 +20,7 @@ struct PageQuery {
   std::string after;   ///< key of an entry, empty = not given
   std::string before;  ///< the same
 };
-/// `limit` from 1 to `limit_max`, `after` and `before` as ids of what is listed (`noun`).
+/// `limit` from 1 to `limit_max`, `after` or `before` as an id of what is listed (`noun`).
 [[nodiscard]] std::optional<ApiError> read_page_query(const Target& target, uint32_t limit_max,
                                                       std::string_view noun, PageQuery* page);
 

@@ -652,8 +652,9 @@ void ServerSession::log_note(const Action& action) {
     case Note::kTooManyErrors:
       log_end(SessionEnd::kTooManyErrors);
       return;
-    case Note::kRejected:
-      log_reject(action.bytes, machine_.stage());
+    case Note::kRejected:  // by the machine itself, which keeps no sender that it refuses
+      env_.counters.add(Counter::kCommandsRejected);
+      log_verdict("reject", action.bytes, machine_.stage(), machine_.in_transaction());
       return;
     case Note::kNonSmtpCommand:
     case Note::kBadAddress: {
@@ -696,6 +697,11 @@ void ServerSession::log_reject(std::string_view reply, std::string_view stage) {
 
 void ServerSession::log_verdict(std::string_view verb, std::string_view reply,
                                 std::string_view stage) {
+  log_verdict(verb, reply, stage, machine_.in_transaction() || stage == "MAIL");
+}
+
+void ServerSession::log_verdict(std::string_view verb, std::string_view reply,
+                                std::string_view stage, bool has_sender) {
   SmtpdVerdict verdict{.queue_id = id_,
                        .verb = verb,
                        .stage = stage,
@@ -704,7 +710,7 @@ void ServerSession::log_verdict(std::string_view verb, std::string_view reply,
                        .protocol = machine_.protocol(),
                        .helo = machine_.helo()};
   if (auth_.login()) verdict.sasl_username = auth_.login()->user;
-  if (machine_.in_transaction() || stage == "MAIL") verdict.sender = machine_.sender();
+  if (has_sender) verdict.sender = machine_.sender();
   if (stage == "RCPT" || stage == "VRFY") verdict.recipient = machine_.recipient().address;
   env_.log.write(origin(), verdict);
 }

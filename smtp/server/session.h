@@ -173,6 +173,8 @@ class ServerSession final : private rt::StopCallback {
   void log_note(const Action& action);
   void log_reject(std::string_view reply, std::string_view stage);
   void log_verdict(std::string_view verb, std::string_view reply, std::string_view stage);
+  void log_verdict(std::string_view verb, std::string_view reply, std::string_view stage,
+                   bool has_sender);
   void log_end(SessionEnd end);
   // session_transcript.cc
   void begin_transcript();

@@ -91,6 +91,7 @@ class Errors(ErrorApi):
         self.check(self.post([PLAIN], "/emails/batch", x_batch_validation="odd"), 422, "validation_error",
                    "x-batch-validation")
         self.check(self.ask("GET", "/emails?limit=0"), 422, "validation_error", "limit")
+        self.check(self.ask("GET", f"/emails?after={SOMEBODY}&before={SOMEBODY}"), 422, "validation_error", "before")
 
     def test_header_injection_in_every_field(self):
         for poison in ("a\r\nBcc: x@y.example", "a\nb", "a\rb", "a\0b"):
@@ -128,6 +129,20 @@ class Errors(ErrorApi):
         answer = self.post(lines, "/emails/batch", content_type="application/x-ndjson")
         self.check(answer, 400, "validation_error", "a")
         self.assertIn("line 2: ", answer[1]["message"])
+
+    def test_a_bad_line_among_good_ones(self):
+        """Permissive: a line that is no JSON is one email's problem, as one that is no email."""
+        good = json.dumps(PLAIN).encode()
+        lines = b"\n".join([b"{", good, b'{"a":1,"a":1}', b"", good, b"[]", b'{"from":']) + b"\n"
+        for body, encoding in ((lines, {}), (gzip.compress(lines), {"content_encoding": "gzip"})):
+            status, answer, _ = self.post(body, "/emails/batch", content_type="application/x-ndjson",
+                                          x_batch_validation="permissive", **encoding)
+            self.assertEqual((status, len(answer["data"])), (200, 2), answer)
+            self.assertEqual([error["index"] for error in answer["errors"]], [0, 2, 4, 5])  # empty lines count not
+            self.assertIn("line 1: ", answer["errors"][0]["message"])
+        status, answer, _ = self.post(b"{\n", "/emails/batch", content_type="application/x-ndjson",
+                                      x_batch_validation="permissive")
+        self.assertEqual((status, answer["data"], len(answer["errors"])), (200, [], 1))
 
     def test_gzip(self):
         whole = gzip.compress(json.dumps(PLAIN).encode())
@@ -235,7 +250,8 @@ class Keys(ErrorApi):
 
     def test_keys_and_scopes(self):
         for path in ("/emails", "/emails/batch"):
-            self.check(self.post(PLAIN, path), 401, "missing_api_key")
+            fields = self.check(self.post(PLAIN, path), 401, "missing_api_key")
+            self.assertEqual(fields["www-authenticate"], "Bearer")
             self.check(self.post(PLAIN, path, authorization="Bearer wrong"), 403, "invalid_api_key")
             self.check(self.post(PLAIN, path, authorization="Basic cmVfc2VuZDo="), 403, "invalid_api_key")
             self.check(self.post(PLAIN, path, authorization="Bearer re_read"), 401, "restricted_api_key")

@@ -206,6 +206,11 @@ class Submission(Scenario):
             client.command("DATA", 354)
             client.send(HEAD + b"half\r\n")
         small.wait_log("lost connection after DATA")
+        # A declared size is refused before there is a sender: the line names none.
+        with RawClient(small.port) as client:
+            client.command(f"MAIL FROM:<a@b.example> SIZE={1 << 40}", 552)
+        small.expect_log(r"NOQUEUE: reject: MAIL from .*: 552 5\.3\.4 Message size exceeds fixed limit; "
+                         r"proto=ESMTP helo=<client\.example>$")
         small.wait_queue()
         self.assertEqual(len(self.out.messages), 1)
 

@@ -45,19 +45,21 @@ struct Command {
 constexpr std::array kCommands = {
     Command{"serve", "", run_serve_command, "run the MTA in the foreground"},
     Command{"dev", "", run_dev_command, "try it: no configuration, no root, no DNS"},
-    Command{"control", "postfix", run_control_command, "start, stop, reload, drain, check, status"},
+    Command{"control", "postfix", run_control_command,
+            "start, stop, reload, flush, drain, check, status"},
     Command{"config", "postconf", run_config,
             "show, explain, check and edit main.cf and master.cf"},
-    Command{"map", "postmap", run_map_command, "query lookup tables"},
+    Command{"map", "postmap", run_map_command, "build, change and query lookup tables"},
     Command{"queue", "postqueue", run_queue_command, "list, show and change the queue"},
     Command{"sendmail", "sendmail", run_sendmail_command, "send the mail of programs on this host"},
     Command{"dkim", "", run_dkim_command, "make signing keys, show and check their DNS records"},
-    Command{"suppressions", "", run_suppressions_command, "addresses that get no mail"},
+    Command{"suppressions", "", run_suppressions_command,
+            "addresses that get no mail: list, add, remove, import"},
     Command{"doctor", "", run_doctor_command, "what stands between this host and good delivery"},
     Command{"top", "", run_top_command, "watch rates, queue, destinations and shards"},
     Command{"trace", "", run_trace_command,
             "follow a message or an address: where, why, what next"},
-    Command{"key", "", run_key_command, "make API keys and credentials"},
+    Command{"key", "", run_key_command, "make API keys and SMTP passwords"},
     Command{"links", "", run_links_command, "make the names this program answers to"},
 };
 
@@ -66,14 +68,41 @@ void print_help(std::FILE* out) {
              "barid - a sharded mail transfer agent\n\n"
              "usage: barid COMMAND [ARGUMENT...]\n\ncommands:\n");
   for (const Command& command : kCommands) {
-    fmt::print(out, "  {:<10} {}{}\n", command.name, command.summary,
+    fmt::print(out, "  {:<12} {}{}\n", command.name, command.summary,
                command.alias.empty() ? "" : fmt::format(" (also: {})", command.alias));
   }
   fmt::print(
       out,
-      "\n`barid COMMAND --help` explains each with examples. `mailq` is `barid queue list`.\n"
-      "Exit status: that of sysexits.h (0, 64 usage, 65 data, 69 unavailable, 78 "
-      "configuration).\n");
+      "\n`barid COMMAND --help`, or `barid help COMMAND`, explains each with examples. "
+      "Under the names\nof Postfix's programs (`barid links`) it behaves as they do: postfix, "
+      "postconf, postmap,\npostalias, newaliases, postqueue, mailq, postsuper, postcat, "
+      "qshape, sendmail.\n"
+      "Exit status: that of sysexits.h (0 done, 64 usage, 65 data, 69 unavailable, 70 bug, "
+      "75 try\nagain, 78 configuration).\n");
+}
+
+const Command* find_command(std::string_view name) {
+  const auto* command = std::find_if(kCommands.begin(), kCommands.end(),
+                                     [&](const Command& one) { return one.name == name; });
+  return command == kCommands.end() ? nullptr : command;
+}
+
+int refuse_command(std::string_view name) {
+  fmt::print(stderr, "barid: unknown command \"{}\"; `barid --help` lists them\n", name);
+  return EX_USAGE;
+}
+
+/// `barid help`, `barid help COMMAND`.
+int run_help(Arguments arguments) {
+  if (arguments.empty()) {
+    print_help(stdout);
+    return 0;
+  }
+  const std::string_view name = arguments.front();
+  const Command* command = find_command(name);
+  if (command == nullptr) return refuse_command(name);
+  constexpr std::array kHelp = {"--help"};
+  return command->run(kHelp, fmt::format("barid {}", name));
 }
 
 int run(int argc, char** argv) {
@@ -94,20 +123,15 @@ int run(int argc, char** argv) {
     return EX_USAGE;
   }
   const std::string_view word = arguments.front();
-  if (word == "--help" || word == "-h" || word == "help") {
-    print_help(stdout);
-    return 0;
-  }
+  if (word == "--help" || word == "-h") return run_help({});
+  if (word == "help") return run_help(arguments.subspan(1));
   if (word == "--version") {
     fmt::print("barid {}\n", BARID_VERSION);
     return 0;
   }
-  for (const Command& command : kCommands) {
-    if (command.name == word)
-      return command.run(arguments.subspan(1), fmt::format("barid {}", word));
-  }
-  fmt::print(stderr, "barid: unknown command \"{}\"; `barid --help` lists them\n", word);
-  return EX_USAGE;
+  const Command* command = find_command(word);
+  if (command == nullptr) return refuse_command(word);
+  return command->run(arguments.subspan(1), fmt::format("barid {}", word));
 }
 
 }  // namespace

@@ -40,6 +40,21 @@ using Arguments = std::span<const char* const>;
 
 constexpr size_t kOnceKeyBytes = 16;
 
+constexpr std::string_view kNewaliasesHelp = R"(newaliases - build the files of alias_database
+
+SYNOPSIS
+  newaliases [-C DIRECTORY]
+
+  The same as sendmail -bi: each table of alias_database is built from its text. A running server
+  takes up the new file by itself. One table: postalias hash:/etc/aliases
+
+EXIT STATUS
+  0   done            64  bad usage            78  configuration     else: a table was not built
+
+EXAMPLES
+  newaliases
+)";
+
 constexpr std::string_view kHelp = R"({0} - send the mail of programs on this host
 
 SYNOPSIS
@@ -390,7 +405,11 @@ int run(const SendmailOptions& options, std::string_view name) {
   using Mode = SendmailOptions::Mode;
   switch (options.mode) {
     case Mode::kHelp:
-      fmt::print(fmt::runtime(kHelp), name);
+      if (name == "newaliases") {
+        fmt::print("{}", kNewaliasesHelp);
+      } else {
+        fmt::print(fmt::runtime(kHelp), name);
+      }
       return 0;
     case Mode::kList:
       return run_other(run_queue_command, {"-p"}, options, "postqueue");
