@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 
+#include "core/base/assert.h"
 #include "shard/net/listener.h"
 #include "shard/net/stream.h"
 #include "shard/net/test_identity.h"
@@ -41,9 +42,11 @@ class TlsStreamTest : public ::testing::Test, public ConnectionHandler {
     client_context = TlsClientContext::create(client_options(), &error, &warnings);
     ASSERT_EQ(error, "");
     ASSERT_TRUE(listener.open(*SocketAddress::from_ip("127.0.0.1", 0)).ok());
-    connect();
+    ASSERT_TRUE(connect());
   }
   void TearDown() override {
+    // Also after a test that gave up half-way: nobody waits for a stream that goes.
+    static_cast<void>(finish());
     client.reset();
     server.reset();
     listener.close();
@@ -64,6 +67,16 @@ class TlsStreamTest : public ::testing::Test, public ConnectionHandler {
   void on_connection(int fd, const SocketAddress& peer) override {
     server.emplace(reactor, fd, peer);
   }
+  /// A server context, and streams, of these options.
+  [[nodiscard]] bool serve(const TlsServerOptions& options) {
+    client.reset();  // before the context that they use
+    server.reset();
+    std::string error;
+    std::vector<std::string> warnings;
+    server_context = TlsServerContext::create(options, &error, &warnings);
+    EXPECT_EQ(error, "");
+    return connect();
+  }
   bool run_until(const std::function<bool()>& done) {
     for (int turns = 0; turns < 1'000'000 && !done(); ++turns) {
       if (reactor.turn(Duration::zero()) || io.has_work()) continue;
@@ -72,29 +85,46 @@ class TlsStreamTest : public ::testing::Test, public ConnectionHandler {
     }
     return done();
   }
+  /// Runs all tasks to their end. Also where they would not end: they are interrupted then, since
+  /// what they write to belongs to the caller. False: that was needed.
+  /// `step`: how far the clock goes each time.
+  [[nodiscard]] bool finish(Duration step = Duration::zero()) {
+    const auto done = [this] { return scope.tasks_count() == 0; };
+    const auto stepped = [&] {
+      clock.advance(step);
+      return done();
+    };
+    if (run_until(stepped)) return true;
+    if (client) client->interrupt();
+    if (server) server->interrupt();
+    BARID_ASSERT(run_until(done));
+    return false;
+  }
   static Task<void> connect_into(rt::Reactor& reactor, SocketAddress address,
                                  std::optional<Stream>& out) {
     auto connected = co_await net::connect(reactor, address, nullptr, reactor.now() + 10s);
     if (connected.ok()) out.emplace(*std::move(connected));
   }
-  void connect() {
+  /// Fresh streams; false, and none, if that did not work.
+  [[nodiscard]] bool connect() {
     client.reset();
     server.reset();
     scope.spawn(connect_into(reactor, listener.local(), client));
-    ASSERT_TRUE(run_until([&] { return client.has_value() && server.has_value(); }));
+    return finish() && client && run_until([&] { return server.has_value(); });
   }
   static Task<void> shake(rt::Reactor& reactor, Stream& stream, Status& status) {
     status = co_await stream.handshake(reactor.now() + 10s);
   }
   /// Both ends shake hands; true if both say that it worked.
   bool secure(TlsClientPeer peer = {.server_name = "mx.example"}) {
+    if (!client || !server || !server_context || !client_context) return false;
     if (!server->start_tls_server(*server_context, tickets)) return false;
     if (!client->start_tls_client(*client_context, std::move(peer))) return false;
     Status at_client = Error{.code = Code::kTimeout};
     Status at_server = at_client;
     scope.spawn(shake(reactor, *client, at_client));
     scope.spawn(shake(reactor, *server, at_server));
-    EXPECT_TRUE(run_until([&] { return scope.tasks_count() == 0; }));
+    EXPECT_TRUE(finish());
     return at_client.ok() && at_server.ok();
   }
   static Task<void> read_all(rt::Reactor& reactor, Stream& stream, std::string& out, size_t total) {
@@ -122,7 +152,7 @@ class TlsStreamTest : public ::testing::Test, public ConnectionHandler {
     std::string got;
     scope.spawn(read_all(reactor, to, got, total));
     scope.spawn(send_all(reactor, from, std::move(vectors)));
-    EXPECT_TRUE(run_until([&] { return scope.tasks_count() == 0; }));
+    EXPECT_TRUE(finish());
     EXPECT_EQ(from.written_bytes(), total);
     return got;
   }
@@ -157,7 +187,7 @@ TEST_F(TlsStreamTest, CarriesWritesOfAnyShape) {
   server->write("end");
   std::string got;
   scope.spawn(read_all(reactor, *client, got, 100'003));
-  ASSERT_TRUE(run_until([&] { return scope.tasks_count() == 0; }));
+  ASSERT_TRUE(finish());
   EXPECT_EQ(got, expected.substr(0, 100'000) + "end");
 }
 
@@ -170,14 +200,14 @@ TEST_F(TlsStreamTest, AWriteThatIsCutShortTellsWhatLeftForSure) {
   ASSERT_TRUE(run_until([&] { return client->input().size() >= kInboxBytesMax; }));
   ASSERT_FALSE(server->written());
   scope.spawn(server->cancel_write());
-  ASSERT_TRUE(run_until([&] { return scope.tasks_count() == 0; }));
+  ASSERT_TRUE(finish());
   const size_t told = server->written_bytes();
   EXPECT_LT(told, big.size());
   EXPECT_EQ(told % TlsEngine::kRecordBytesMax, 0u);  // whole records
   server.reset();
   std::string got;
   scope.spawn(read_all(reactor, *client, got, big.size()));
-  ASSERT_TRUE(run_until([&] { return scope.tasks_count() == 0; }));
+  ASSERT_TRUE(finish());
   EXPECT_GE(got.size(), told);
   EXPECT_LT(got.size(), told + 2 * TlsEngine::kRecordBytesMax);
 }
@@ -197,7 +227,7 @@ TEST_F(TlsStreamTest, WordsAtOnceAfterTheHandshakeAndWithTheNoticeArrive) {
   server->end_writing("221 bye\r\n");
   std::string got;
   scope.spawn(read_all(reactor, *client, got, 100));  // ends with the notice
-  ASSERT_TRUE(run_until([&] { return scope.tasks_count() == 0; }));
+  ASSERT_TRUE(finish());
   EXPECT_EQ(got, "221 bye\r\n");
 }
 
@@ -218,7 +248,7 @@ TEST_F(TlsStreamTest, AHandshakeThatIsNoneFails) {
   Status status = Error{.code = Code::kTimeout};
   scope.spawn(shake(reactor, *server, status));
   client->write("EHLO client.example\r\n");
-  ASSERT_TRUE(run_until([&] { return scope.tasks_count() == 0; }));
+  ASSERT_TRUE(finish());
   EXPECT_EQ(status.error().code, Code::kRefused);
   EXPECT_NE(server->tls()->problem(), "");
 }
@@ -227,10 +257,7 @@ TEST_F(TlsStreamTest, AHandshakeHasADeadline) {
   ASSERT_TRUE(server->start_tls_server(*server_context, tickets));
   Status status;
   scope.spawn(shake(reactor, *server, status));
-  ASSERT_TRUE(run_until([&] {
-    clock.advance(1s);
-    return scope.tasks_count() == 0;
-  }));
+  ASSERT_TRUE(finish(1s));
   EXPECT_EQ(status.error().code, Code::kTimeout);
 }
 
@@ -240,7 +267,7 @@ TEST_F(TlsStreamTest, TheEndIsTold) {
   server->end_writing();
   std::string got;
   scope.spawn(read_all(reactor, *client, got, 1000));
-  ASSERT_TRUE(run_until([&] { return scope.tasks_count() == 0; }));
+  ASSERT_TRUE(finish());
   EXPECT_EQ(got, "221 bye");
   EXPECT_EQ(client->tls()->state(), TlsEngine::State::kEnded);
   EXPECT_FALSE(client->quiet());
@@ -254,11 +281,8 @@ TEST_F(TlsStreamTest, SessionsAreResumedWithAnyContextOfTheService) {
   ASSERT_TRUE(secure(peer));
   EXPECT_FALSE(server->tls()->facts().resumed);
   EXPECT_EQ(carry(*server, *client, {"250 ok"}), "250 ok");  // the ticket comes before it
-  std::string error;
-  std::vector<std::string> warnings;
   // As another shard, or a reload, would make it.
-  server_context = TlsServerContext::create(server_options(), &error, &warnings);
-  connect();
+  ASSERT_TRUE(serve(server_options()));
   ASSERT_TRUE(secure(peer));
   EXPECT_TRUE(server->tls()->facts().resumed);
   const TlsFacts facts = client->tls()->facts();
@@ -268,8 +292,7 @@ TEST_F(TlsStreamTest, SessionsAreResumedWithAnyContextOfTheService) {
 
   TlsServerOptions other = server_options();
   other.name = "submission/inet";
-  server_context = TlsServerContext::create(other, &error, &warnings);
-  connect();
+  ASSERT_TRUE(serve(other));
   ASSERT_TRUE(secure(peer));
   EXPECT_FALSE(server->tls()->facts().resumed);
 }
@@ -286,7 +309,7 @@ TEST_F(TlsStreamTest, WhatASessionProvedGrowsOld) {
   } rows[] = {{0min, false}, {25min, true}, {25min, true}, {25min, false}, {25min, true}};
   for (const auto& row : rows) {
     clock.jump_wall(row.pause);
-    connect();
+    ASSERT_TRUE(connect());
     ASSERT_TRUE(secure(peer));
     EXPECT_EQ(client->tls()->facts().resumed, row.resumed);
     EXPECT_EQ(carry(*server, *client, {"250 ok"}), "250 ok");  // the ticket comes before it
@@ -309,7 +332,7 @@ TEST_F(TlsStreamTest, WhatWasNotProvenIsNotResumed) {
                              .fingerprints = {"00:01"},
                              .session_key = std::to_string(i)};
     for (const bool second : {false, true}) {
-      connect();
+      ASSERT_TRUE(connect());
       ASSERT_TRUE(secure(peer));
       EXPECT_EQ(client->tls()->facts().resumed, second && rows[i].resumed) << i;
       EXPECT_EQ(carry(*server, *client, {"250 ok"}), "250 ok");
@@ -333,11 +356,7 @@ TEST_F(TlsStreamTest, OtherAuthoritiesEndTheSessionsOfClientCertificates) {
   for (const auto& row : rows) {
     options.client_certificate = row.client_certificate;
     options.authorities.file = row.authorities;
-    std::string error;
-    std::vector<std::string> warnings;
-    server_context = TlsServerContext::create(options, &error, &warnings);
-    ASSERT_EQ(error, "");
-    connect();
+    ASSERT_TRUE(serve(options));
     ASSERT_TRUE(secure(peer));
     EXPECT_EQ(server->tls()->facts().resumed, row.resumed) << row.authorities;
     EXPECT_EQ(carry(*server, *client, {"250 ok"}), "250 ok");
@@ -373,7 +392,7 @@ TEST_F(TlsStreamTest, CertificatesAreJudged) {
        "Untrusted"},
   };
   for (const Row& row : rows) {
-    connect();
+    ASSERT_TRUE(connect());
     ASSERT_TRUE(secure(row.peer));
     EXPECT_EQ(trust_word(client->tls()->facts()), row.word);
   }
@@ -397,13 +416,13 @@ TEST_F(TlsStreamTest, DaneRecordsDecideAlone) {
       {{.usage = 3, .selector = 0, .matching_type = 1, .data = key_digest}, false},
   };
   for (const Row& row : rows) {
-    connect();
+    ASSERT_TRUE(connect());
     // The name is another one: with usage 3 the key alone counts (RFC 7672 3.1.1).
     ASSERT_TRUE(
         secure({.server_name = "other.example", .proof = TlsProof::kDane, .tlsa = {row.record}}));
     EXPECT_EQ(client->tls()->facts().peer_verified(), row.verified);
   }
-  connect();
+  ASSERT_TRUE(connect());
   EXPECT_FALSE(client->start_tls_client(
       *client_context,
       {.server_name = "mx.example",
@@ -421,6 +440,8 @@ TEST_F(TlsStreamTest, TrustAnchorsTakeThePlaceOfAuthorities) {
   TlsClientOptions options = client_options();
   for (const bool has_authority : {true, false}) {
     if (!has_authority) options.authorities = {};
+    client.reset();
+    server.reset();
     std::string error;
     std::vector<std::string> warnings;
     client_context = TlsClientContext::create(options, &error, &warnings);
@@ -436,7 +457,7 @@ TEST_F(TlsStreamTest, TrustAnchorsTakeThePlaceOfAuthorities) {
                         {other, "mx.example", "Untrusted"},
                         {{}, "mx.example", has_authority ? "Verified" : "Untrusted"}};
     for (const Row& row : rows) {
-      connect();
+      ASSERT_TRUE(connect());
       ASSERT_TRUE(secure({.server_name = "mx.example",
                           .proof = TlsProof::kAuthority,
                           .names = {row.name},
@@ -515,14 +536,11 @@ TEST_F(TlsStreamTest, NamesChooseCertificates) {
   TlsServerOptions options = server_options();
   options.names = {{.table = "inline", .key = "other.example", .value = directory / "other.pem"},
                    {.table = "inline", .key = ".sub.example", .value = directory / "other.pem"}};
-  std::string error;
-  std::vector<std::string> warnings;
-  server_context = TlsServerContext::create(options, &error, &warnings);
-  ASSERT_EQ(error, "");
+  ASSERT_TRUE(serve(options));
   for (const auto& [asked, shown] :
        {std::pair{"mx.example", "mx.example"}, std::pair{"OTHER.example", "other.example"},
         std::pair{"a.sub.example", "other.example"}, std::pair{"", "mx.example"}}) {
-    connect();
+    ASSERT_TRUE(connect());
     ASSERT_TRUE(secure({.server_name = asked}));
     EXPECT_EQ(client->tls()->facts().peer_name, shown) << asked;
   }
