@@ -309,10 +309,11 @@ void ClientMachine::on_starttls(const Reply& reply) {
                 .diagnostic = said});
 }
 
-void ClientMachine::on_secured(sasl::Channel channel) {
+void ClientMachine::on_secured(sasl::Channel channel, std::string binding) {
   BARID_ASSERT(!secured_ && (phase_ == Phase::kSecuring || phase_ == Phase::kGreeting));
   secured_ = true;
   login_channel_ = channel;
+  login_binding_ = std::move(binding);
   if (phase_ == Phase::kGreeting) return;
   reader_ = ReplyReader();  // RFC 3207 4.2: what was heard in clear is forgotten
   capabilities_ = Capabilities();

@@ -200,7 +200,9 @@ class ClientMachine {
   /// on_tls_failed(). What came behind the 220 in clear is not looked at.
   [[nodiscard]] bool wants_handshake() const noexcept { return phase_ == Phase::kSecuring; }
   /// The connection is encrypted, and the server is who it has to be.
-  void on_secured(sasl::Channel channel = sasl::Channel::kEncrypted);
+  /// `binding`: what a login can be bound to (sasl::Client::choose), if it can.
+  void on_secured(sasl::Channel channel = sasl::Channel::kEncrypted, std::string binding = {});
+  [[nodiscard]] bool has_login() const noexcept { return login_ != nullptr; }
   /// It is not, or the server is somebody else (`text` says what, RFC 3463 4.7.5). Also before the
   /// greeting.
   void on_tls_failed(std::string_view text);
@@ -405,6 +407,7 @@ class ClientMachine {
 
   std::unique_ptr<sasl::Client> login_;  ///< null: none, or logged in
   sasl::Channel login_channel_ = sasl::Channel::kClear;
+  std::string login_binding_;
   std::optional<std::string> auth_waiting_;  ///< an initial response too long for its command
   std::string costly_challenge_;             ///< empty: no answer is being made elsewhere
 

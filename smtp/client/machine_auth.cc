@@ -13,7 +13,8 @@ constexpr size_t kAuthLineBytesMax = 510;
 /// True if the server is to be logged in at, and the exchange has begun or failed.
 bool ClientMachine::start_auth() {
   if (login_ == nullptr || !capabilities_.has(Feature::kAuth)) return false;
-  const std::string mechanism = login_->choose(capabilities_.auth_mechanisms, login_channel_);
+  const std::string mechanism =
+      login_->choose(capabilities_.auth_mechanisms, login_channel_, login_binding_);
   if (mechanism.empty()) {
     text_.assign("SASL authentication failed; cannot authenticate to server ");
     text_.append(options_.peer).append(": no mechanism available");

@@ -185,9 +185,14 @@ void ClientSession::judge_server() {
       tls_plan_.peer.proof == net::TlsProof::kNone || tls_plan_.advisory || facts->peer_verified();
   const bool trusted = facts->peer_trusted;
   const bool verified = facts->peer_verified() && tls_plan_.peer.proof != net::TlsProof::kNone;
+  // RFC 9266 4.2: before TLS 1.3 it binds only with an extension that the server may lack.
+  const bool binds = machine_.has_login() && facts->protocol == "TLSv1.3";
   tls_facts_ = std::move(facts);
   if (proven) {
-    return machine_.on_secured(verified ? sasl::Channel::kVerified : sasl::Channel::kEncrypted);
+    return machine_.on_secured(
+        verified ? sasl::Channel::kVerified : sasl::Channel::kEncrypted,
+        binds ? stream_.tls()->export_key(sasl::kBindingLabel, sasl::kBindingBytes)
+              : std::string());
   }
   machine_.on_tls_failed(trusted ? "Server certificate not verified"
                                  : "Server certificate not trusted");

@@ -15,8 +15,9 @@ namespace barid::sasl {
 namespace {
 
 // By preference.
-constexpr std::array<std::string_view, 4> kMechanisms = {"SCRAM-SHA-256", "CRAM-MD5", "PLAIN",
-                                                         "LOGIN"};
+constexpr std::string_view kScramPlus = "SCRAM-SHA-256-PLUS";
+constexpr std::array<std::string_view, 5> kMechanisms = {kScramPlus, "SCRAM-SHA-256", "CRAM-MD5",
+                                                         "PLAIN", "LOGIN"};
 constexpr int kStepsMax = 10;
 // The server names the count, and we do the work: half a microsecond each.
 constexpr uint64_t kScramIterationsMax = 50'000;
@@ -53,7 +54,7 @@ class GsaslClient final : public Client {
     library_.reset(library);
   }
 
-  std::string choose(std::string_view offered, Channel channel) override {
+  std::string choose(std::string_view offered, Channel channel, std::string_view binding) override {
     std::vector<std::string> names;
     for (std::string_view word; !(word = text::take_word(offered)).empty();) {
       std::string name;
@@ -63,11 +64,15 @@ class GsaslClient final : public Client {
     const SecurityOptions options = channel == Channel::kVerified    ? rules_.options_verified
                                     : channel == Channel::kEncrypted ? rules_.options_encrypted
                                                                      : rules_.options;
+    const auto offers = [&](std::string_view name) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    };
     for (const std::string_view mechanism : kMechanisms) {
-      if (std::find(names.begin(), names.end(), mechanism) == names.end()) continue;
+      if (!offers(mechanism) || (mechanism == kScramPlus && binding.empty())) continue;
       if (!mechanism_traits(mechanism).fits(options)) continue;
       if (rules_.mechanism_filter && !rules_.mechanism_filter->match(mechanism).yes()) continue;
-      if (!begin(mechanism)) continue;
+      // Only with -PLUS: GNU SASL cannot say that a client could have (RFC 5802 6, flag "y").
+      if (!begin(mechanism, mechanism == kScramPlus ? binding : std::string_view())) continue;
       return std::string(mechanism);
     }
     return {};
@@ -101,13 +106,18 @@ class GsaslClient final : public Client {
   }
 
  private:
-  bool begin(std::string_view mechanism) {
+  bool begin(std::string_view mechanism, std::string_view binding) {
     Gsasl_session* session = nullptr;
     const std::string name(mechanism);
     if (gsasl_client_start(library_.get(), name.c_str(), &session) != GSASL_OK) return false;
     session_.reset(session);
     gsasl_property_set(session, GSASL_AUTHID, credentials_.user.c_str());
     gsasl_property_set(session, GSASL_PASSWORD, credentials_.password.c_str());
+    if (!binding.empty()) {
+      std::string encoded;
+      text::append_base64(encoded, binding);
+      gsasl_property_set(session, GSASL_CB_TLS_EXPORTER, encoded.c_str());
+    }
     mechanism_ = name;
     return true;
   }

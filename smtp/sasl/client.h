@@ -1,5 +1,5 @@
 // The client's side of AUTH: one login at one server.
-// Source: RFC 4954 (AUTH), RFC 4616, 5802, 7677. GNU SASL conducts the exchanges.
+// Source: RFC 4954 (AUTH), RFC 4616, 5802, 7677, 9266. GNU SASL conducts the exchanges.
 // Layer:  smtp/sasl. One thread at a time. No I/O. SCRAM costs the server's iterations, once a
 //         connection: milliseconds at the usual 4,096; above 50,000 it is refused.
 #pragma once
@@ -31,7 +31,10 @@ class Client {
  public:
   virtual ~Client() = default;
   /// The best mechanism of those that a server names (blanks separate them); empty = none fits.
-  [[nodiscard]] virtual std::string choose(std::string_view offered, Channel channel) = 0;
+  /// `binding`: tls-exporter of the connection; empty = it cannot be bound to. With it,
+  /// SCRAM-SHA-256-PLUS finds out who sits between us and the server.
+  [[nodiscard]] virtual std::string choose(std::string_view offered, Channel channel,
+                                           std::string_view binding) = 0;
   /// After choose(): what goes with the AUTH command, base64; nullopt = nothing does.
   [[nodiscard]] virtual std::optional<std::string> initial_response() = 0;
   /// Whether respond() to this challenge takes longer than a shard has: half a millisecond.

@@ -1,5 +1,5 @@
 // The server's side of AUTH: what a session needs to know of whoever checks passwords.
-// Source: RFC 4954 (AUTH), RFC 4422 (SASL).
+// Source: RFC 4954 (AUTH), RFC 4422 (SASL), RFC 9266 (tls-exporter).
 // Layer:  smtp/sasl. Shard-owned.
 #pragma once
 
@@ -14,6 +14,10 @@
 #include "shard/runtime/task.h"
 
 namespace barid::sasl {
+
+/// tls-exporter: keying material of this label, of so many bytes.
+inline constexpr std::string_view kBindingLabel = "EXPORTER-Channel-Binding";
+inline constexpr size_t kBindingBytes = 32;
 
 /// Who wants to log in, and how it is connected. Owned strings: an exchange outlives a command.
 struct Peer {

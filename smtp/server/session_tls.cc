@@ -67,8 +67,6 @@ std::string_view ServerSession::refuse_tls() {
   return refusal_;
 }
 
-constexpr size_t kBindingBytes = 32;  // RFC 9266 2
-
 /// After STARTTLS, or before the banner. False ends the session.
 rt::Task<bool> ServerSession::start_tls() {
   const bool before_banner = settings_->tls.wrapper;
@@ -89,7 +87,7 @@ rt::Task<bool> ServerSession::start_tls() {
   machine_.on_secured();
   // RFC 9266 4.2: before TLS 1.3 it binds only with an extension that the client may lack.
   auth_.set_encrypted(auth_.enabled() && tls_->protocol == "TLSv1.3"
-                          ? stream_.tls()->export_key("EXPORTER-Channel-Binding", kBindingBytes)
+                          ? stream_.tls()->export_key(sasl::kBindingLabel, sasl::kBindingBytes)
                           : std::string());
   if (!before_banner) co_await offer_auth();
   co_return true;

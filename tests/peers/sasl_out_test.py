@@ -5,10 +5,14 @@ Method: Barid relays to Postfix, whose passwords a real Dovecot checks; scripted
 """
 
 import base64
+import contextlib
 import pathlib
 import smtplib
+import socket
+import ssl
 import subprocess
 import sys
+import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -82,6 +86,55 @@ class GsaslSession(SinkSession):
         self.answer("auth", argument, "235 2.7.0 welcome" if good else "535 5.7.8 wrong")
 
 
+class Between:
+    """Sits between a client and a server with TLS towards both, and may take words out of what the server offers."""
+
+    def __init__(self, identity, port, take=None):
+        self.port, self.take, self.logins = port, take, []
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(identity.certificate, identity.key)
+        self.outward = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.outward.check_hostname, self.outward.verify_mode = False, ssl.CERT_NONE
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.hop = f"[localhost]:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def close(self):
+        self.listener.close()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self.serve, args=self.listener.accept()[:1], daemon=True).start()
+
+    def serve(self, client):
+        with contextlib.suppress(OSError), client, socket.create_connection(("127.0.0.1", self.port), 30) as server:
+            ends = [client.makefile("rwb", buffering=0), server.makefile("rwb", buffering=0)]
+            while True:
+                self.pass_reply(ends[1], ends[0])
+                line = ends[0].readline()
+                if not line:
+                    return
+                if line.startswith(b"AUTH "):
+                    self.logins.append(line.split()[1].decode())
+                ends[1].write(line)
+                if line.strip() == b"STARTTLS":
+                    self.pass_reply(ends[1], ends[0])
+                    client = self.context.wrap_socket(client, server_side=True)
+                    server = self.outward.wrap_socket(server)
+                    ends = [client.makefile("rwb", buffering=0), server.makefile("rwb", buffering=0)]
+                    ends[1].write(ends[0].readline())
+
+    def pass_reply(self, server, client):
+        while True:
+            line = server.readline()
+            if not line:
+                raise ConnectionError
+            client.write(line.replace(self.take, b"") if self.take else line)
+            if line[3:4] != b"-":
+                return
+
+
 def thread_ticks(pid, name):
     """Processor time of a process's threads of that name, in ticks."""
     ticks = 0
@@ -133,6 +186,41 @@ class SaslOut(Scenario):
         name = self.client(server).submit()
         server.wait_log(rf"{name}: to=.*status=deferred \(SASL authentication failed")
         self.assertEqual(len(sink.messages), 10)
+
+    def test_who_sits_between_gets_no_login(self):
+        """TLS that proves nothing, and a man in the middle: SCRAM-SHA-256-PLUS finds him out."""
+        authority = Authority(self.directory / "ca")
+        identity, sink = authority.issue("localhost"), self.sink()
+        secret, line = sasl_in_test.Sasl.new_secret(self, "--smtp", "alice")
+        users = self.directory / "users"
+        users.write_text(line + "\n")
+        relay = self.barid("relay", relayhost=sink.relayhost, mynetworks="127.9.9.9/32", smtpd_sasl_auth_enable="yes",
+                           smtpd_sasl_type="passwd", smtpd_sasl_passwd_maps=f"texthash:{users}",
+                           smtpd_tls_security_level="may", smtpd_tls_cert_file=identity.certificate,
+                           smtpd_tls_key_file=identity.key, smtpd_tls_auth_only="yes")
+        quiet, loud = Between(identity, relay.port), Between(identity, relay.port, take=b"SCRAM-SHA-256-PLUS ")
+        self.addCleanup(quiet.close)
+        self.addCleanup(loud.close)
+        direct = f"[localhost]:{relay.port}"
+        table = self.directory / "passwords"
+        table.write_text("".join(f"{hop} alice:{secret}\n" for hop in (direct, quiet.hop, loud.hop)))
+        server = self.barid("sender", relayhost=direct, smtp_sasl_auth_enable="yes", smtp_tls_security_level="encrypt",
+                            smtp_sasl_password_maps=f"texthash:{table}", smtp_sasl_security_options="noplaintext",
+                            minimal_backoff_time="1h", maximal_backoff_time="1h")
+        self.client(server).submit()
+        sink.wait_messages(1)
+        relay.wait_log("sasl_method=SCRAM-SHA-256-PLUS, sasl_username=alice")
+        rows = ((quiet, None, "status=deferred \\(SASL authentication failed; server \\S+ said: 535"),
+                # He takes -PLUS out of the offer: who minds that says so.
+                (loud, "scram-sha-256-plus", "status=deferred \\(SASL authentication failed; .*: no mechanism available"))
+        for count, (between, mechanisms, end) in enumerate(rows, 1):
+            server.configure(relayhost=between.hop, smtp_sasl_mechanism_filter=mechanisms)
+            server.reload()
+            server.wait_log("reload -- configuration", count=count)
+            name = self.client(server).submit()
+            server.wait_log(rf"{name}: to=<.*{end}")
+        self.assertEqual((quiet.logins, loud.logins), (["SCRAM-SHA-256-PLUS"], []))
+        self.assertEqual(len(sink.messages), 1)
 
     def test_wrong_password_defers(self):
         sink = self.auth_sink()
