@@ -1,12 +1,13 @@
 // Goal: signatures are those of the RFCs' examples and verify; who is not to be signed is not; a
-// key that cannot be had defers; one signature a turn. Method: published messages and keys, real
-// key files, a reactor whose turns are counted.
+// key that cannot be had defers; one signature a turn, also when RSA finds no room in the pool.
+// Method: published messages and keys, real key files, a reactor whose turns are counted.
 #include "policy/dkim_signer.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "core/crypto/digest.h"
@@ -203,6 +204,11 @@ class DkimSignerTest : public ::testing::Test {
     Signing signing = co_await signer_.sign(envelope_, std::move(content));
     out->emplace(std::move(signing));
   }
+  static rt::Task<void> digest_into(DkimSigner& signer, crypto::PrivateKey key, std::string digest,
+                                    std::optional<std::string>* out) {
+    std::string made = co_await signer.sign_digest(std::move(key), std::move(digest));
+    out->emplace(std::move(made));
+  }
   Signing sign(std::string_view text) {
     std::optional<Signing> signing;
     scope_.spawn(into(content(text), &signing));
@@ -325,6 +331,28 @@ TEST_F(DkimSignerTest, OneSignatureATurn) {
   EXPECT_EQ(made, 12u);
 }
 
+TEST_F(DkimSignerTest, OneRsaSignatureATurnWhereThePoolHasNoRoom) {
+  rt::InlineOffload full(shard_.reactor, 0);
+  DkimSigner signer(shard_.reactor, full, counters_);
+  const auto key = crypto::PrivateKey::generate(crypto::KeyType::kRsa, 1024);
+  std::vector<std::optional<std::string>> signatures(5);
+  for (auto& signature : signatures) {
+    scope_.spawn(digest_into(signer, *key, crypto::sha256({"a"}), &signature));
+  }
+  const auto made = [&] {
+    return std::count_if(signatures.begin(), signatures.end(),
+                         [](const auto& one) { return one.has_value(); });
+  };
+  for (int turns = 0; scope_.tasks_count() > 0; ++turns) {
+    ASSERT_LT(turns, 50);
+    const auto before = made();
+    shard_.turn();
+    EXPECT_LE(made() - before, 1);
+  }
+  EXPECT_EQ(made(), 5);
+  EXPECT_EQ(full.counters().rejected, 5u);
+}
+
 TEST_F(DkimSignerTest, RsaSignsOnThePoolAndOnTheShardWhenThatIsFull) {
   const std::string message = "From: a@b.example\r\n\r\nbody\r\n";
   set("inline:{ { * = selector=r key=" + new_key("rsa", crypto::KeyType::kRsa) + " } }");
@@ -338,11 +366,7 @@ TEST_F(DkimSignerTest, RsaSignsOnThePoolAndOnTheShardWhenThatIsFull) {
   std::optional<std::string> signature;
   const auto key = crypto::PrivateKey::generate(crypto::KeyType::kRsa, 2048);
   const std::string digest = crypto::sha256({message});
-  scope_.spawn([](DkimSigner& by, crypto::PrivateKey with, std::string what,
-                  std::optional<std::string>* out) -> rt::Task<void> {
-    std::string made = co_await by.sign_digest(std::move(with), std::move(what));
-    out->emplace(std::move(made));
-  }(signer, *key, digest, &signature));
+  scope_.spawn(digest_into(signer, *key, digest, &signature));
   ASSERT_TRUE(shard_.run_until([&] { return signature.has_value(); }));
   EXPECT_EQ(full.counters().rejected, 1u);
   EXPECT_EQ(*signature, key->sign(digest)) << "RSA with this padding has one signature a text";

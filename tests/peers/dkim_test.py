@@ -243,6 +243,52 @@ class Dkim(Scenario):
         message = sink.wait_messages(1)[0]
         self.assertIn(b"DKIM-Signature: v=1; a=ed25519-sha256;", message.content)
 
+    def test_missing_key_and_the_mail_goes_as_configured(self):
+        """dkim_failure_action = send: without a signature, and the log says so; with its key, signed again."""
+        sink = self.sink()
+        key = self.directory / "signed.example.late.pem"
+        server = self.barid(relayhost=sink.relayhost, dkim_failure_action="send",
+                            dkim_signing_maps=self.signing_table(f"selector=late key={key}"))
+        client = self.client(server)
+        name = client.submit(CORPUS["plain"])
+        self.assertNotIn(b"DKIM-Signature", sink.wait_messages(1)[0].content)
+        server.wait_log(rf"warning: {name}: DKIM: signed.example: open {key}: No such file or directory")
+        self.new_key("late", "rsa2048")
+        before = len(sink.messages)
+
+        def signed():
+            client.submit(CORPUS["plain"])
+            nonlocal before
+            before += 1
+            return b"DKIM-Signature: v=1; a=rsa-sha256;" in sink.wait_messages(before)[-1].content
+
+        wait_until(signed, "mail is signed once the key is there", every=0.2)
+
+    def test_mail_of_local_programs_is_signed(self):
+        """`barid sendmail` of this host: its bytes on the wire verify; as configured they are not signed."""
+        need_verifiers(self)
+        sink = self.sink()
+        rule = f"selector=r1 key={self.new_key('r1', 'rsa2048')}, selector=e1 key={self.new_key('e1', 'ed25519')}"
+        server = self.barid(relayhost=sink.relayhost, dkim_signing_maps=self.signing_table(rule))
+        text = "From: me@signed.example\nTo: you@sink.example\nSubject: by a program\n\nbody  \n\n.\nmore\n\n\n"
+
+        def send():
+            done = subprocess.run([BARID, "sendmail", "-C", server.directory, "-i", "-f", "me@signed.example", "you@sink.example"],
+                                  input=text.encode(), capture_output=True, timeout=PATIENCE)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+        send()
+        path = self.directory / "local.eml"
+        path.write_bytes(sink.wait_messages(1)[0].content)
+        for tool, command, _ in TOOLS[:2]:
+            found = verdicts(run([*command, self.records_file(), path]))
+            self.assert_all_pass(tool, found, {"local": path}, 2)
+        server.configure(dkim_signing_sources="mynetworks, authenticated, http, notices")
+        server.reload()
+        server.wait_log("reload -- configuration")
+        send()
+        self.assertNotIn(b"DKIM-Signature", sink.wait_messages(2)[1].content)
+
     def test_bad_configuration_is_named(self):
         key = pathlib.Path(self.new_key("s", "rsa2048"))
         rubbish = self.directory / "rubbish"

@@ -190,6 +190,44 @@ class Sasl(Scenario):
                          (553, "5.7.1 <b@own.example>: Sender address rejected: not owned by user alice"))
         server.wait_log(r"reject: RCPT from .* sasl_username=<alice>")
 
+    def test_each_rule_about_senders_and_logins(self):
+        """Whoever owns no sender, is not logged in, or sends as nobody's address: a row a case, a rule a column."""
+        right, other = self.new_secret("--smtp", "alice"), self.new_secret("--smtp", "bob")
+        server = self.server(
+            smtpd_sasl_passwd_maps=self.table("both", right[1], other[1]), mynetworks="127.0.0.0/8",
+            smtpd_sender_login_maps=self.table("owners", "a@own.example alice, carol", "@all.example bob"))
+        owned = "5.7.1 <{}>: Sender address rejected: not owned by user {}"
+        absent = "5.7.1 <{}>: Sender address rejected: not logged in"
+        rules = ("reject_sender_login_mismatch", "reject_authenticated_sender_login_mismatch",
+                 "reject_unauthenticated_sender_login_mismatch", "reject_known_sender_login_mismatch")
+        rows = (  # login, sender, the answer of each rule (none: accepted)
+            ("alice", "a@own.example", (None, None, None, None)),
+            ("alice", "A@Own.Example", (None, None, None, None)),
+            ("bob", "any@all.example", (None, None, None, None)),
+            ("bob", "a@own.example", (owned, owned, None, owned)),
+            ("alice", "nobody@free.example", (owned, owned, None, None)),
+            ("alice", "", (None, None, None, None)),
+            (None, "a@own.example", (absent, None, absent, absent)),
+            (None, "nobody@free.example", (None, None, None, None)),
+            (None, "", (None, None, None, None)))
+        passwords = {"alice": right[0], "bob": other[0]}
+        for count, rule in enumerate(rules, 1):
+            server.configure(smtpd_sender_restrictions=rule)
+            server.reload()
+            server.wait_log("reload -- configuration", count=count)
+            for login, sender, answers in rows:
+                with self.subTest(rule=rule, login=login, sender=sender):
+                    client = self.client(server)
+                    if login:
+                        client.command(f"AUTH PLAIN {plain(login, passwords[login])}", 235)
+                    client.command(f"MAIL FROM:<{sender}>", 250)
+                    code, text = client.command("RCPT TO:<x@sink.example>")
+                    wanted = answers[count - 1]
+                    if wanted is None:
+                        self.assertEqual(code, 250, text)
+                    else:
+                        self.assertEqual((code, text), (553, wanted.format(sender, login)))
+
     def test_secrets_stay_secret(self):
         """Neither log, configuration listing, metrics, nor /proc/PID/cmdline has a password that went in or out."""
         relay = self.sink()
