@@ -31,7 +31,7 @@ void SmtpService::close_listeners() {
 Admission SmtpService::admit(const net::SocketAddress& peer) {
   const std::string& host = settings_->protocol.hostname;
   Admission admission{.log_pid = log_pids_.fetch_add(1) + 1};
-  if (draining_ || env_.stop.requested()) {
+  if (env_.stop.requested()) {
     admission.refusal = "421 4.3.2 Service shutting down";
     return admission;
   }

@@ -25,9 +25,8 @@ class SmtpService final : private net::ConnectionHandler {
   /// New sessions get `settings`; those under way keep theirs.
   void reload(std::shared_ptr<const ServerSettings> settings) { settings_ = std::move(settings); }
 
-  /// Turns new connections away with 421 (drain), or lets them in again.
-  void set_draining(bool draining) noexcept { draining_ = draining; }
-  /// Stops listening. Sessions go on until the shard's StopSource is asked and they end.
+  /// Stops listening. Sessions go on until the shard's StopSource is asked and they end; with it
+  /// new connections are turned away with 421.
   void close_listeners();
   rt::Task<Code> join(MonoTime deadline) { return sessions_.join(deadline); }
 
@@ -47,7 +46,6 @@ class SmtpService final : private net::ConnectionHandler {
   std::atomic<uint32_t>& log_pids_;
   rt::Scope sessions_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
-  bool draining_ = false;
 };
 
 }  // namespace barid::smtp

@@ -16,6 +16,7 @@ constexpr size_t kBccMax = 100;  // of one message; the rest of what tables ask 
 constexpr size_t kPrependedBytesMax = 64 * 1024;
 constexpr size_t kBacklogBytesMax = 64 * 1024;  // replies a client does not read; then it waits too
 
+constexpr std::string_view kShuttingDown = "421 4.3.2 Service shutting down";
 constexpr std::string_view kDiscardMaps = "smtpd_discard_ehlo_keyword_address_maps";
 
 struct Discarded {
@@ -162,7 +163,8 @@ ServerSession::ServerSession(const ServerEnv& env, std::shared_ptr<const ServerS
       refusal_(std::move(admission.refusal)),
       client_key_(std::move(admission.client_key)),
       log_pid_(admission.log_pid),
-      uid_(admission.uid) {}
+      uid_(admission.uid),
+      cut_off_(env.cut, *this) {}
 
 LogClient ServerSession::client() const noexcept {
   return LogClient{.name = machine_.client().name, .address = machine_.client().address};
@@ -176,6 +178,12 @@ LogOrigin ServerSession::origin() const noexcept {
 void ServerSession::on_stop() {
   stopping_ = true;
   if (!machine_.in_transaction()) stream_.interrupt();
+}
+
+/// Time is over: its transaction is abandoned, and the client is told.
+void ServerSession::CutOff::on_stop() {
+  session_.stopping_ = session_.cut_ = true;
+  session_.stream_.interrupt();
 }
 
 rt::Task<void> ServerSession::run() {
@@ -304,7 +312,7 @@ MonoTime ServerSession::read_deadline(bool answered) {
 }
 
 rt::Task<bool> ServerSession::read_more() {
-  if (stopping_ && !machine_.in_transaction()) {
+  if (stopping_ && (cut_ || !machine_.in_transaction())) {
     machine_.on_shutdown();
     co_return true;
   }
@@ -429,6 +437,7 @@ void ServerSession::identify() {
 
 std::string_view ServerSession::check_sender() {
   changes_.reset();
+  if (stopping_) return kShuttingDown;  // the client sent on without waiting for replies
   if (exceeds_rate(ClientEvent::kMessage)) return refusal_;
   const std::string_view full = env_.queue.refuse_mail(machine_.declared_size());
   if (full.empty()) return check(policy::CheckPoint::kMail, "MAIL");

@@ -108,7 +108,8 @@ struct ServerEnv {
   Log& log;
   Counters& counters;
   Timings& timings;
-  rt::StopSource& stop;
+  rt::StopSource& stop;  ///< sessions end when their transaction is over
+  rt::StopSource& cut;   ///< sessions end with 421, whatever they are at
   ClientTable& clients;
   net::TlsTicketKeys& tickets;
   uint32_t& handshakes_count;             ///< under way on this shard
@@ -138,6 +139,16 @@ class ServerSession final : private rt::StopCallback {
   rt::Task<void> run();
 
  private:
+  class CutOff final : public rt::StopCallback {
+   public:
+    CutOff(rt::StopSource& source, ServerSession& session)
+        : StopCallback(source), session_(session) {}
+    void on_stop() override;
+
+   private:
+    ServerSession& session_;
+  };
+
   void on_stop() override;
   rt::Task<void> converse();
   rt::Task<bool> perform(const Action& action);
@@ -212,6 +223,8 @@ class ServerSession final : private rt::StopCallback {
   WallTime arrival_{};
   MonoTime request_end_{};  ///< with request_deadline: by when the request must be complete
   bool stopping_ = false;
+  bool cut_ = false;
+  CutOff cut_off_;
 };
 
 }  // namespace barid::smtp

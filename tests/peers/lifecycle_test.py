@@ -13,12 +13,13 @@ import resource
 import shutil
 import socket
 import stat
+import subprocess
 import sys
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from barid_harness import RawClient, Scenario, free_port, wait_until  # noqa: E402
+from barid_harness import BARID, PATIENCE, RawClient, Scenario, free_port, wait_until  # noqa: E402
 
 
 def nowhere():
@@ -205,6 +206,41 @@ class Restart(Scenario):
         out.wait_messages(2)
         server.wait_queue()
         self.assertEqual(sorted(m.body.splitlines()[2] for m in out.messages), [b"on its way out", b"open"])
+
+    def test_a_client_that_does_not_end_its_transaction_is_told(self):
+        for begun in ("envelope", "content"):
+            with self.subTest(begun):
+                server = self.barid(begun, relayhost=nowhere(), shutdown_timeout="1s")
+                client = self.client(server)
+                client.envelope()
+                if begun == "content":
+                    client.command("DATA", 354)
+                    client.send(b"Subject: x\r\n\r\nhalf\r\n")
+                server.process.terminate()
+                self.assertRegex("{} {}".format(*client.reply()), r"^421 4\.3\.2 .*shutting down$")
+                self.assertEqual(server.process.wait(10), 0)
+                server.start()
+                self.assertEqual(server.queue(), [])
+
+    def test_drain_ends_open_sessions(self):
+        """An idle one at once, others after their transaction, also those that send on unasked."""
+        out = self.sink()
+        server = self.barid(relayhost=out.relayhost)
+        idle, busy, hasty = (self.client(server) for _ in range(3))
+        busy.envelope()
+        hasty.envelope()
+        hasty.command("DATA", 354)
+        done = subprocess.run([BARID, "control", "-c", str(server.directory), "drain"], timeout=PATIENCE)
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex("{} {}".format(*idle.reply()), r"^421 4\.3\.2 .*shutting down$")
+        busy.command("DATA", 354)
+        for client, more in ((busy, b""), (hasty, b"MAIL FROM:<another@client.example>\r\n")):
+            client.send(b"Subject: x\r\n\r\nopen\r\n.\r\n" + more)
+            client.expect(250)
+            self.assertRegex("{} {}".format(*client.reply()), r"^421 4\.3\.2 .*shutting down$")
+            self.assertEqual(client.reply()[0], 0)
+        out.wait_messages(2)
+        self.assertIsNone(server.process.poll())
 
     def test_idle_sessions_do_not_hold_up_the_end(self):
         server = self.barid(relayhost=nowhere())

@@ -89,6 +89,7 @@ struct SimMta::Node final : schedule::GovernorHost,
                  .counters = counters,
                  .timings = timings,
                  .stop = stop,
+                 .cut = cut,
                  .clients = owner.clients_,
                  .tickets = tickets,
                  .handshakes_count = handshakes_count},
@@ -155,6 +156,7 @@ struct SimMta::Node final : schedule::GovernorHost,
   Timings timings{};
   QueueNotices notices;
   rt::StopSource stop;
+  rt::StopSource cut;
   std::vector<std::unique_ptr<SimStore>> stores;
   schedule::QueueManager queue;
   std::vector<std::unique_ptr<queue::Partition>> partitions;

@@ -54,8 +54,7 @@ void AdminApi::add_routes(http::Router& router) {
 }
 
 rt::Task<void> AdminApi::drain(http::Exchange& exchange) {
-  for (Shard* shard : shards_)
-    shard->post([](Shard::Inside& one) { shard_set_draining(one, true); });
+  for (Shard* shard : shards_) shard->post([](Shard::Inside& one) { shard_drain(one); });
   co_await exchange.answer({.body = "{\"draining\":true}\n"});
 }
 

@@ -478,7 +478,7 @@ void Server::serve_signals() {
       reload();
     } else if (info.ssi_signo == SIGUSR1) {
       for (const std::unique_ptr<Shard>& shard : shards_) {
-        shard->post([](Shard::Inside& inside) { shard_set_draining(inside, true); });
+        shard->post([](Shard::Inside& inside) { shard_drain(inside); });
       }
     } else {
       return;

@@ -144,6 +144,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   std::string open_service(const ListenSettings& listen);
   void apply_services(const std::vector<ListenSettings>& listeners);
   rt::Task<void> stop();
+  rt::Task<void> end_sessions(MonoTime deadline);
   bool flush_domain(std::string_view domain) override;
   bool start_flush(const std::string& domain);
   void start_reporter(TlsReportSettings settings);
@@ -160,6 +161,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   policy::DkimSigner signer;
   Log log;
   rt::StopSource sessions_stop;
+  rt::StopSource sessions_cut;
   CurrentRouter router;
   QueueNotices notices;
   SevenBitConverter converter;
@@ -313,6 +315,7 @@ std::string Shard::Inside::open_service(const ListenSettings& listen) {
                             .counters = counters,
                             .timings = timings,
                             .stop = sessions_stop,
+                            .cut = sessions_cut,
                             .clients = shard.commons_.clients,
                             .tickets = shard.commons_.tickets,
                             .handshakes_count = handshakes_count,
@@ -483,19 +486,26 @@ void Shard::Inside::start_reporter(TlsReportSettings settings) {
   guests.push_back(std::move(made));
 }
 
+/// Those in a transaction may finish it until `deadline`, and are told then that it is over.
+rt::Task<void> Shard::Inside::end_sessions(MonoTime deadline) {
+  constexpr Duration kFarewell = std::chrono::seconds(1);
+  sessions_stop.request();
+  for (auto& [name, service] : services) {
+    Code code = co_await service->join(deadline);
+    if (code == Code::kOk) continue;
+    log.write({}, LogNote{.severity = LogSeverity::kWarning,
+                          .text = "sessions still open at the end of shutdown_timeout"});
+    sessions_cut.request();
+    code = co_await service->join(reactor.now() + kFarewell);
+    if (code != Code::kOk) ended_cleanly = false;
+  }
+}
+
 rt::Task<void> Shard::Inside::stop() {
   stopping = true;
   const MonoTime deadline = reactor.now() + shard.commons_.process.shutdown_timeout;
   for (auto& [name, service] : services) service->close_listeners();
-  sessions_stop.request();
-  for (auto& [name, service] : services) {
-    const Code code = co_await service->join(deadline);
-    if (code != Code::kOk) {
-      ended_cleanly = false;
-      log.write({}, LogNote{.severity = LogSeverity::kWarning,
-                            .text = "sessions still open at the end of shutdown_timeout"});
-    }
-  }
+  co_await end_sessions(deadline);
   bool guests_ended = true;
   for (const std::unique_ptr<ShardGuest>& guest : guests)
     guests_ended = co_await guest->close(deadline) && guests_ended;
@@ -565,9 +575,9 @@ void shard_reload(Shard::Inside& inside, ShardSettings settings) {
   if (inside.http != nullptr) inside.http->reload(std::move(settings.http_listeners));
 }
 
-void shard_set_draining(Shard::Inside& inside, bool draining) {
-  inside.draining = draining;
-  for (auto& [name, service] : inside.services) service->set_draining(draining);
+void shard_drain(Shard::Inside& inside) {
+  inside.draining = true;
+  inside.sessions_stop.request();
 }
 
 void shard_stop(Shard::Inside& inside) {

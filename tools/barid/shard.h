@@ -116,7 +116,8 @@ struct ShardStatus {
 
 // Actions for post(); each runs on the shard's thread.
 void shard_reload(Shard::Inside& inside, ShardSettings settings);
-void shard_set_draining(Shard::Inside& inside, bool draining);
+/// No new mail: sessions end as they do at shard_stop(), deliveries go on. For good.
+void shard_drain(Shard::Inside& inside);
 /// Starts the orderly end: no new mail, open transactions finish, everything is stored, then run()
 /// returns.
 void shard_stop(Shard::Inside& inside);
