@@ -288,6 +288,7 @@ void GovernorLink::on_message(uint16_t from, const rt::ShardMessage& message) {
       lent_.erase(message.words[0]);
       return;
     case Kind::kRevive:
+      ++revivals_count_;
       governor_.revive_all(reactor_.now());
       break;
     case Kind::kGrant:

@@ -84,6 +84,8 @@ class GovernorLink final : private Governor::Orders,
   void mark(SiteShare& share);
   /// Every dead site of every shard is forgotten.
   void revive_all();
+  /// How often that was done, on whatever shard, as far as this one knows.
+  [[nodiscard]] uint64_t revivals_count() const noexcept { return revivals_count_; }
 
   /// Sites whose home this shard is.
   [[nodiscard]] const Governor& governor() const noexcept { return governor_; }
@@ -157,6 +159,7 @@ class GovernorLink final : private Governor::Orders,
   std::vector<std::deque<rt::ShardMessage>> unsent_;  // the mesh was full
   absl::flat_hash_map<uint64_t, std::unique_ptr<Lent>> lent_;
   uint64_t messages_sent_ = 0;
+  uint64_t revivals_count_ = 0;
   bool settling_ = false;
 };
 

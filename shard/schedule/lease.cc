@@ -118,6 +118,11 @@ void Lease::put_back(Job job) {
 }
 
 void Lease::suspend(Job job, const SiteTrouble& why, WallTime until) {
+  suspend_one(std::move(job), why, until);
+  dispatcher_.suspend_waiting(site_, why, until);
+}
+
+void Lease::suspend_one(Job job, const SiteTrouble& why, WallTime until) {
   BARID_ASSERT(running_ > 0);
   --running_;
   Destination& destination = *job.destination;
@@ -126,8 +131,9 @@ void Lease::suspend(Job job, const SiteTrouble& why, WallTime until) {
   uncount(job);
   dispatcher_.check_low(destination);
   dispatcher_.sink_.on_job_suspended(std::move(job), why, until);
-  dispatcher_.suspend_waiting(site_, why, until);
 }
+
+uint64_t Lease::revivals_count() const noexcept { return dispatcher_.link().revivals_count(); }
 
 bool Lease::pass(Job& job, const Route& route) {
   if (job.passed || !dispatcher_.has_transport(route.transport)) return false;

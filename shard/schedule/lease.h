@@ -65,6 +65,10 @@ class Lease {
   /// Nothing of the site can be sent before `until`, though its health is fine: the job, and all
   /// that waits, is deferred without an attempt.
   void suspend(Job job, const SiteTrouble& why, WallTime until);
+  /// The same of this job alone.
+  void suspend_one(Job job, const SiteTrouble& why, WallTime until);
+  /// How often a flush gave all that was taken for dead another chance.
+  [[nodiscard]] uint64_t revivals_count() const noexcept;
   /// Gives the job to another transport (best_mx_transport), once in its life. False if it may not:
   /// the transport is not registered, or the job was passed on before.
   [[nodiscard]] bool pass(Job& job, const Route& route);

@@ -16,6 +16,7 @@ SmtpAgent::~SmtpAgent() = default;
 
 void SmtpAgent::set_settings(ClientSettings settings) {
   settings_ = std::make_shared<const ClientSettings>(std::move(settings));
+  broken_promises_.clear();
 }
 
 rt::Task<void> SmtpAgent::deliver(schedule::Lease& lease) {

@@ -21,6 +21,7 @@
 #include "policy/egress_pools.h"
 #include "policy/warmup_counts.h"
 #include "shard/schedule/dispatcher.h"
+#include "smtp/client/broken_promises.h"
 #include "smtp/client/session.h"
 #include "smtp/client/settings.h"
 #include "smtp/client/sts_policies.h"
@@ -84,6 +85,7 @@ class SmtpAgent final : public schedule::Agent {
   std::shared_ptr<const ClientSettings> settings_;
   policy::EgressTurns turns_;
   std::map<std::string, MonoTime> broken_tls_;  ///< address and port: until when
+  BrokenPromises broken_promises_;
 };
 
 }  // namespace barid::smtp

@@ -193,8 +193,11 @@ rt::Task<void> DeliveryRun::work_through_destinations() {
   egress_spent_ = false;
   other_policy_ = false;
   in_clear_ = false;
+  broke_promise_ = false;
   const std::string nexthop = pending_.front()->work->job.route().nexthop;
+  nexthop_ = nexthop;
   session_key_ = pending_.front()->work->tls_key;
+  if (wait_for_promise()) co_return;
   dns::ParsedDestinations parsed = dns::parse_destinations(nexthop, settings_->destination);
   if (!parsed.error.empty()) {
     fail_pending(Outcome{.dsn = {4, 3, 5},
@@ -241,7 +244,7 @@ void DeliveryRun::finish_route(RouteEnd end) {
   }
   bool some_failed = session_failure_.dsn.klass != 0;
   if (egress_spent_ && !some_failed) {
-    suspend_pending();
+    suspend_for_warmup();
     some_failed = true;
     if (pending_.empty()) return;
   }
@@ -263,22 +266,33 @@ void DeliveryRun::finish_route(RouteEnd end) {
 
 /// Every address that may be used has sent what its warm-up plan allows today: the rest waits for
 /// tomorrow, without an attempt.
-void DeliveryRun::suspend_pending() {
+void DeliveryRun::suspend_for_warmup() {
   const WallTime until = policy::start_of(policy::day_of(env_.reactor.wall_now()) + 1);
   const schedule::SiteTrouble why{
       .dsn = {4, 4, 5},
       .text = fmt::format("warm-up of egress pool \"{}\": today's messages to {} are sent",
                           lease_.pool(), hosts_of(lease_.site_key()))};
+  suspend_pending(why, until, /*others_too=*/true);
+  session_failure_ = Outcome{.dsn = why.dsn, .text = why.text, .relay = "none"};
+}
+
+/// Those none of whose recipients was tried wait without an attempt; `others_too`: so does all that
+/// waits for the site.
+void DeliveryRun::suspend_pending(const schedule::SiteTrouble& why, WallTime until,
+                                  bool others_too) {
   std::erase_if(pending_, [&](const std::unique_ptr<Flight>& flight) {
     Work* const work = flight->work;
     const bool whole = work->unreported == work->job.recipients.size() &&
                        flight->recipients.size() == work->job.recipients.size();
     if (!flight->last.empty() || !whole) return false;
-    lease_.suspend(std::move(work->job), why, until);
+    if (others_too) {
+      lease_.suspend(std::move(work->job), why, until);
+    } else {
+      lease_.suspend_one(std::move(work->job), why, until);
+    }
     std::erase_if(works_, [&](const auto& candidate) { return candidate.get() == work; });
     return true;
   });
-  session_failure_ = Outcome{.dsn = why.dsn, .text = why.text, .relay = "none"};
 }
 
 /// We are the best MX of what is pending, and another transport knows what to do with such mail.
@@ -328,9 +342,11 @@ rt::Task<void> DeliveryRun::work_through_hops(const dns::Destination& destinatio
     if (session->machine().established()) ++sessions_count;
     const ClientMachine& machine = session->machine();
     session_completed_ |= machine.established() && machine.failure_text().empty();
+    if (machine.established()) agent_.broken_promises_.note_success(promise_key());
     session_broke_ |= !machine.failure_text().empty();
     if (!machine.failure_text().empty()) {
       const bool permanent = machine.failure_dsn().klass == 5;
+      broke_promise_ = is_mandatory(session->tls_plan().level);
       session_failure_ =
           Outcome{.disposition = permanent ? Disposition::kFailed : Disposition::kDeferred,
                   .dsn = machine.failure_dsn(),
@@ -357,7 +373,7 @@ rt::Task<void> DeliveryRun::work_through_hops(const dns::Destination& destinatio
 /// that is this mail's own (a policy of its domain): others share the servers (RFC 8461 4.1).
 void DeliveryRun::tell_hop_failure(const Outcome& outcome) {
   const bool by_tls = outcome.dsn == DsnCode{4, 7, 4} || outcome.dsn == DsnCode{4, 7, 5};
-  if (by_tls && !session_key_.empty()) return;
+  if (by_tls && !session_key_.empty()) return note_broken_promise(outcome);
   lease_.hop_failed({.dsn = outcome.dsn, .text = outcome.text});
 }
 
@@ -403,7 +419,10 @@ rt::Task<std::unique_ptr<ClientSession>> DeliveryRun::open_session(
   login_applies_ = login.client != nullptr;
   TlsPlan tls;
   const bool planned = co_await plan_tls(destination, route, hop, &tls);
-  if (!planned) co_return nullptr;
+  if (!planned) {
+    broke_promise_ = true;
+    co_return nullptr;
+  }
   const net::SocketAddress* source = egress.source->address();
   const MonoTime started = env_.reactor.now();
   const MonoTime deadline = started + settings_->timeouts.connect;

@@ -99,6 +99,9 @@ class DeliveryRun final : private ClientSink, private schedule::LeaseHolder {
   void set_aside_others();
   bool note_broken_tls(const ClientSession& session, const dns::RouteHop& hop);
   void log_tls(ClientSession& session);
+  [[nodiscard]] std::string promise_key() const;
+  [[nodiscard]] bool wait_for_promise();
+  void note_broken_promise(const Outcome& outcome);
 
   // delivery_report.cc
   [[nodiscard]] static TlsReporting reporting_of(const dns::Destination& destination,
@@ -120,7 +123,8 @@ class DeliveryRun final : private ClientSink, private schedule::LeaseHolder {
   void bring_back_next_servers();
   void finish_reported();
   rt::Task<void> part_with(std::unique_ptr<ClientSession> session);
-  void suspend_pending();
+  void suspend_pending(const schedule::SiteTrouble& why, WallTime until, bool others_too);
+  void suspend_for_warmup();
   void pass_pending(std::string_view transport);
   void fail_pending(const Outcome& outcome, bool some_failed);
   void report(Work& work, uint32_t recipient, Outcome outcome);
@@ -145,6 +149,8 @@ class DeliveryRun final : private ClientSink, private schedule::LeaseHolder {
   bool in_clear_ = false;       // the next connection is without TLS: the last handshake failed
   bool other_policy_ = false;   // what is pending needs another promise than the session keeps
   std::string session_key_;     // the promise that the session in use keeps
+  std::string nexthop_;         // whose mail the route in use is for
+  bool broke_promise_ = false;  // the last failure was of a promise, not of TLS that need not be
   bool given_up_ = false;       // the process ends: nothing is written any more
   bool egress_spent_ = false;   // for want of warm-up messages some server was not tried
   Outcome session_failure_;     // why the last connection gave nothing

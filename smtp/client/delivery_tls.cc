@@ -53,7 +53,7 @@ bool DeliveryRun::may_go_in_clear(const Flight& flight) const {
   if (message.envelope.origin == MailOrigin::kTlsReport) return true;
   const Duration age = env_.reactor.wall_now() - message.arrival;
   const Duration active = env_.reactor.now() - message.activated;
-  return age - active >= settings_->tls.plaintext_after;
+  return age - active >= settings_->tls.backoff;
 }
 
 bool DeliveryRun::some_may_go_in_clear() const {
@@ -228,6 +228,40 @@ bool DeliveryRun::note_broken_tls(const ClientSession& session, const dns::Route
         env_.reactor.now() + SmtpAgent::kBrokenTlsMemory;
   }
   return !login_applies_ && some_may_go_in_clear();
+}
+
+/// Names a next hop and what its mail needs.
+std::string DeliveryRun::promise_key() const { return nexthop_ + '\n' + session_key_; }
+
+/// True if the servers of what is pending broke its promise lately: it waits without an attempt.
+bool DeliveryRun::wait_for_promise() {
+  const MonoTime now = env_.reactor.now();
+  const BrokenPromises::Broken* broken =
+      agent_.broken_promises_.find(promise_key(), now, lease_.revivals_count());
+  if (broken == nullptr) return false;
+  const schedule::SiteTrouble why{.dsn = broken->dsn, .text = broken->text};
+  const auto rest = std::chrono::ceil<WallTime::duration>(broken->until - now);
+  set_aside_others();
+  suspend_pending(why, env_.reactor.wall_now() + rest, /*others_too=*/false);
+  fail_pending(
+      Outcome{
+          .dsn = why.dsn, .text = "delivery temporarily suspended: " + why.text, .relay = "none"},
+      /*some_failed=*/false);
+  bring_back_next_servers();
+  return true;
+}
+
+/// No server kept the promise that this mail needs: what else needs it waits a while. At level may
+/// nothing was promised, and mail that has waited goes in clear.
+void DeliveryRun::note_broken_promise(const Outcome& outcome) {
+  if (!broke_promise_) return;
+  const MonoTime now = env_.reactor.now();
+  agent_.broken_promises_.note_failure(promise_key(),
+                                       {.until = now + settings_->tls.backoff,
+                                        .revival = lease_.revivals_count(),
+                                        .dsn = outcome.dsn,
+                                        .text = outcome.text},
+                                       now);
 }
 
 /// What a finished handshake, or an offer that was not taken up, puts into log and counters.

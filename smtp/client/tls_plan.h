@@ -37,8 +37,10 @@ struct ClientTls {
   bool report = false;                           ///< smtp_tlsrpt_enable
   bool report_resumed = false;                   ///< smtp_tlsrpt_skip_reused_handshakes = no
   Duration timeout = std::chrono::seconds(300);  ///< smtp_starttls_timeout
-  Duration plaintext_after = std::chrono::seconds(300);  ///< minimal_backoff_time
-  std::vector<std::string> files;                        ///< what the context was made of
+  /// minimal_backoff_time: mail that has waited so long may go in clear (level may); mail whose
+  /// promise was broken is not tried for so long.
+  Duration backoff = std::chrono::seconds(300);
+  std::vector<std::string> files;  ///< what the context was made of
 };
 
 /// Whose report a connection counts for (RFC 8460), and under which policy.

@@ -17,7 +17,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from barid_harness import BENCH, RawClient, Scenario, free_port, listening, wait_until  # noqa: E402
+from barid_harness import BARID, BENCH, RawClient, Scenario, free_port, listening, wait_until  # noqa: E402
 from signed_zone import need_name_servers, serve_zones, zone_text  # noqa: E402
 from tls_support import Authority, Identity, TlsSink, openssl, start_resolver  # noqa: E402
 
@@ -570,6 +570,8 @@ class MtaSts(Outgoing):
         for count, (fault, (identity, reason)) in enumerate(rows.items(), 1):
             with self.subTest(fault):
                 self.bad.context.load_cert_chain(identity.certificate, identity.key)
+                self.server.reload()  # what it found out about mail hosts is forgotten
+                self.server.wait_log("reload -- configuration", count=count)
                 outcome = self.attempt("strict")
                 if reason:
                     self.assertEqual(outcome, ("deferred", "4.7.5", reason))
@@ -577,6 +579,29 @@ class MtaSts(Outgoing):
                     self.assertEqual(outcome[0], "sent", outcome)
                 self.assertEqual(self.attempt("testing")[0], "sent")
                 self.assertTrue(self.bad.wait_messages(1)[-1].secured, self.server.log()[-3000:])
+
+    def test_a_broken_promise_costs_few_connections(self):
+        """Its mail waits without an attempt, that of others does not; a flush tries again."""
+        reason = "Server certificate not verified"
+        for _ in range(3):
+            self.assertEqual(self.attempt("strict"), ("deferred", "4.7.5", reason))
+        sessions = len(self.bad.sessions)
+        for _ in range(10):
+            self.assertEqual(self.attempt("strict"), ("deferred", "4.7.5", f"delivery temporarily suspended: {reason}"))
+        self.assertEqual(len(self.bad.sessions), sessions)
+        self.assertEqual(self.attempt("free")[0], "sent")
+        sessions = len(self.bad.sessions)
+        flush = [BARID, "queue", "-c", self.server.directory, "flush", "--all"]
+        self.assertEqual(subprocess.run(flush, capture_output=True, timeout=60).returncode, 0)
+        wait_until(lambda: len(self.bad.sessions) > sessions, "the flush is tried")
+        good = self.authority.issue("mx.bad.example", self.directory / "good")
+        self.bad.context.load_cert_chain(good.certificate, good.key)
+
+        def all_there():
+            subprocess.run(flush, capture_output=True, timeout=60)
+            return len(self.bad.messages) == 14
+
+        wait_until(all_there, "all 13, and that of the other domain", every=0.5)
 
     def test_a_policy_outlives_its_host_until_it_expires(self):
         self.assertEqual(self.attempt("other")[0], "deferred")

@@ -188,7 +188,7 @@ smtp::ClientTls client_tls(const config::Configuration& configuration,
   tls.note_offer = scope.get_bool(name("note_starttls_offer"));
   tls.log_level = static_cast<uint32_t>(scope.get_int(name("loglevel")));
   tls.timeout = scope.get_time(prefix + "_starttls_timeout");
-  tls.plaintext_after = configuration.get_time("minimal_backoff_time");
+  tls.backoff = configuration.get_time("minimal_backoff_time");
   if (problems->errors.size() == errors_before) make_context(scope, prefix, &tls, problems);
   for (const auto& [file, anchors] : tls.rules.anchors) tls.files.push_back(file);
   return tls;
