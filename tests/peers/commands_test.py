@@ -47,6 +47,24 @@ class Help(unittest.TestCase):
         for name in commands():
             self.assertIn(f"| `barid {name}", table)
 
+    def test_what_is_wrong_is_said_in_one_form(self):
+        rows = [(["serve", "--nosuch"], "--nosuch"), (["serve", "word"], "word"), (["dev", "--smtp-port", "x"], "x"),
+                (["dev", "--http-port"], "--http-port"), (["doctor", "--nosuch"], "--nosuch"),
+                (["key"], "subcommand"), (["key", "nosuch"], 'unexpected "nosuch"'), (["key", "new", "--x"], "--x"),
+                (["dkim", "nosuch"], 'unexpected "nosuch"'), (["dkim", "new", "--domain", "a.example"], "--selector"),
+                (["suppressions", "--nosuch"], "--nosuch"), (["control", "nosuch"], "nosuch"),
+                (["config", "--nosuch"], "--nosuch"), (["map", "--nosuch"], "--nosuch"), (["queue", "nosuch"], "nosuch"),
+                (["sendmail", "-Z"], "Z"), (["top", "--nosuch"], "--nosuch"), (["trace", "--nosuch"], "--nosuch"),
+                (["links"], "directory")]
+        self.assertEqual({arguments[0] for arguments, _ in rows}, set(commands()))
+        for arguments, named in rows:
+            with self.subTest(arguments=arguments):
+                status, text, complaint = run(*arguments)
+                self.assertEqual((status, text), (64, ""))
+                self.assertTrue(complaint.startswith(f"barid {arguments[0]}"), complaint)
+                self.assertIn(": fatal: ", complaint)
+                self.assertIn(named, complaint)
+
     def test_unknown(self):
         for arguments in (["nosuch"], ["help", "nosuch"]):
             status, text, complaint = run(*arguments)

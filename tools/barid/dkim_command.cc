@@ -17,6 +17,7 @@
 #include "dns/name.h"
 #include "policy/dkim_keys.h"
 #include "tools/barid/command_dns.h"
+#include "tools/barid/command_line.h"
 #include "tools/barid/commands.h"
 #include "tools/barid/control_client.h"
 #include "tools/barid/dkim_check.h"
@@ -255,11 +256,7 @@ int run_dkim_command(std::span<const char* const> arguments, std::string_view na
       "--key /etc/barid/dkim/example.com.s2026.pem");
   app.require_subcommand(1);
   app.footer(kFooter);
-  try {
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : EX_USAGE;
-  }
+  if (const std::optional<int> ended = read_command_line(app, arguments)) return *ended;
   if (make->parsed()) return make_key(options, name);
   if (!options.key_path.empty()) {
     if (const std::string wrong = check_names(&options); !wrong.empty()) {

@@ -7,6 +7,7 @@
 
 #include "core/config/listing.h"
 #include "core/text/json.h"
+#include "tools/barid/command_line.h"
 #include "tools/barid/commands.h"
 #include "tools/barid/control_client.h"
 #include "tools/barid/doctor.h"
@@ -59,11 +60,7 @@ int run_doctor_command(std::span<const char* const> arguments, std::string_view 
   app.add_option("--probe", options.probe, "HOST[:PORT] to connect to, instead of a domain's MX");
   app.add_flag("--json", json, "one object a finding");
   app.footer(kFooter);
-  try {
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : EX_USAGE;
-  }
+  if (const std::optional<int> ended = read_command_line(app, arguments)) return *ended;
   for (const std::string& text : addresses) {
     const auto address = lookup::IpAddress::parse(text);
     if (!address) {

@@ -12,6 +12,7 @@
 #include "core/text/base64.h"
 #include "core/text/json.h"
 #include "http/submit/api_key_new.h"
+#include "tools/barid/command_line.h"
 #include "tools/barid/commands.h"
 
 namespace barid::tools {
@@ -106,12 +107,7 @@ int run_key_command(Arguments arguments, std::string_view name) {
       "  (main.cf: http_api_key_maps = texthash:/etc/barid/keys)\n"
       "exit status: 0, 64 usage");
   create->footer(app.get_footer());
-  std::vector<std::string> words(arguments.rbegin(), arguments.rend());  // CLI11 wants that order
-  try {
-    app.parse(words);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : EX_USAGE;
-  }
+  if (const std::optional<int> ended = read_command_line(app, arguments)) return *ended;
   const std::string command = fmt::format("{} new", name);
   if (create->count("--smtp") > 0) return new_smtp_password(options, command);
   return new_api_key(options, command);

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 
+#include "tools/barid/command_line.h"
 #include "tools/barid/commands.h"
 #include "tools/barid/config_command.h"
 #include "tools/barid/dev_mailbox.h"
@@ -15,19 +16,6 @@ namespace barid::tools {
 namespace {
 
 using Arguments = std::span<const char* const>;
-
-/// Parses with CLI11; returns a status to end with, or -1 to go on.
-int parse(CLI::App& app, Arguments arguments) {
-  std::vector<std::string> words(arguments.rbegin(),
-                                 arguments.rend());  // CLI11 wants them reversed
-  try {
-    app.parse(words);
-  } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? 0 : EX_USAGE;
-  }
-  return -1;
-}
 
 config::LoadOptions load_options(const std::string& directory,
                                  const std::vector<config::NameAndValue>& overrides) {
@@ -52,7 +40,7 @@ int run_serve_command(Arguments arguments, std::string_view name) {
   app.footer(
       "examples:\n  barid serve -c /etc/barid\n  BARID_SHARD_COUNT=4 barid serve\n"
       "exit status: 0 after an orderly end, 69 queue or listener unavailable, 78 configuration");
-  if (const int status = parse(app, arguments); status >= 0) return status;
+  if (const std::optional<int> ended = read_command_line(app, arguments)) return *ended;
   std::vector<config::NameAndValue> overrides;
   for (const std::string& text : overrides_text) {
     const size_t equals = text.find('=');
@@ -83,7 +71,7 @@ int run_dev_command(Arguments arguments, std::string_view name) {
   app.add_option("--mailbox-port", mailbox_port, "port of the built-in mailbox on 127.0.0.1")
       ->capture_default_str();
   app.footer("example:\n  barid dev --smtp-port 2526 --data /tmp/barid");
-  if (const int status = parse(app, arguments); status >= 0) return status;
+  if (const std::optional<int> ended = read_command_line(app, arguments)) return *ended;
   std::error_code error;
   std::filesystem::create_directories(data, error);
   if (error) {

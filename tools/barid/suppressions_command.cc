@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "http/submit/json.h"
+#include "tools/barid/command_line.h"
 #include "tools/barid/commands.h"
 #include "tools/barid/control_client.h"
 #include "tools/barid/progress.h"
@@ -170,12 +171,7 @@ int run_suppressions_command(Arguments arguments, std::string_view name) {
       "  barid suppressions export --tenant acme >list && barid suppressions import list\n"
       "long work shows how far it is on a terminal\n"
       "exit status: 0, 64 usage, 65 no address, 66 no file, 69 no server, 75 interrupted");
-  std::vector<std::string> words(arguments.rbegin(), arguments.rend());  // CLI11 wants that order
-  try {
-    app.parse(words);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : EX_USAGE;
-  }
+  if (const std::optional<int> ended = read_command_line(app, arguments)) return *ended;
   const config::LoadResult loaded =
       load_client_configuration(options.directory, /*check_values=*/false);
   if (!loaded.ok()) {
