@@ -136,6 +136,9 @@ class Reader {
 
   void read_content() {
     Composition& composition = email_.composition;
+    if (find("template") != nullptr) {  // without it the mail would say something else
+      return fail(invalid("template", "there are no templates here: send `html` or `text`"));
+    }
     if (const JsonValue* raw = find("raw"); raw != nullptr) {
       refuse_beside_raw();
       auto decoded = raw->is_string() ? text::decode_base64(raw->text) : std::nullopt;
@@ -257,6 +260,9 @@ class Reader {
       const auto moment = at->is_string() ? parse_moment(at->text, now_) : std::nullopt;
       if (!moment || *moment <= now_) {
         return fail(invalid("expires_at", "must be an ISO 8601 date in the future"));
+      }
+      if (email_.scheduled_at && *moment <= *email_.scheduled_at) {
+        return fail(invalid("expires_at", "must be after `scheduled_at`"));
       }
       email_.expires_at = *moment;
     }

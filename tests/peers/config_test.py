@@ -51,6 +51,9 @@ REFUSED = [
     ("reject_code = 700", "invalid reject_code parameter value 700 > 599"),
     ("my destination = x", 'missing \'=\' after attribute name: "my destination = x"'),
     ("retry_schedule = 1m soon", "parameter retry_schedule: bad time value or unit: soon"),
+    ("fbl_address = nobody", 'fbl_address: "nobody" is no address: need one such as bounces@example.org'),
+    ("return_path_addresses = a@b.example, @b.example", 'return_path_addresses: "@b.example" is no address'),
+    ("default_verp_delimiters = +", 'default_verp_delimiters: "+": need two characters, such as +='),
     ("smtp_tls_security_level = maybe", 'smtp_tls_security_level: "maybe" is none of none, may, encrypt'),
 ]
 
@@ -134,6 +137,14 @@ class BadConfiguration(Scenario):
                 self.assertIn(f"warning: {server.directory}/main.cf, line 7: ", said)
                 self.assertIn(says, said)
                 self.assertEqual(said.count("line 7: "), 1, said)
+
+    def test_a_key_instead_of_its_digest(self):
+        server = self.barid(start=False, http_api_key_maps="inline:{{my-secret=tenant=a scopes=send}}",
+                            services=[f"127.0.0.1:{free_port()} inet n - n - - httpd"])
+        server.configure()
+        done = self.check(server)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("entry 1: what it is looked up by is no SHA-256 of a key in lower-case hexadecimal", done.stderr)
 
     def test_master_cf_is_refused(self):
         for lines, says in MASTER_REFUSED:

@@ -75,6 +75,8 @@ class Errors(ErrorApi):
             ("validation_error", "priority", {**PLAIN, "priority": 10}),
             ("validation_error", "scheduled_at", {**PLAIN, "scheduled_at": "soon"}),
             ("validation_error", "expires_at", {**PLAIN, "expires_at": "2001-01-01T00:00:00Z"}),
+            ("validation_error", "expires_at", {**PLAIN, "expires_at": "in 1 hour", "scheduled_at": "in 2 hours"}),
+            ("validation_error", "template", {**PLAIN, "text": None, "template": {"id": "welcome"}}),
             ("validation_error", "stream", {**PLAIN, "stream": "x"}),
             ("validation_error", "pool", {**PLAIN, "pool": "nosuch"}),
             ("validation_error", "html", {**PLAIN, "text": None, "html": "x", "raw": "QTogYg0KDQp4DQo="}),

@@ -217,6 +217,7 @@ ShardSettings build_shard_settings(const Configuration& configuration, uint16_t 
   }
   for (TransportSettings& transport : settings.transports) transport.client.pools = pools;
   check_routes(configuration, context, problems);
+  check_feedback(configuration, problems);
   check_pools(configuration, *pools, *settings.site_rules, settings.transports, problems);
   if (const std::string relayhost = configuration.get("relayhost"); !relayhost.empty()) {
     const std::string error = dns::parse_destinations(relayhost, {}).error;

@@ -83,4 +83,21 @@ void check_routes(const Configuration& configuration, const lookup::OpenContext&
   check("sender_dependent_relayhost_maps", destination_error);
 }
 
+void check_feedback(const Configuration& configuration, Problems* problems) {
+  const ConfigurationScope scope = configuration.global();
+  for (const std::string_view name : {"return_path_addresses", "fbl_address"}) {
+    for (const std::string& address : scope.get_list(name)) {
+      const size_t at = address.rfind('@');
+      if (at != std::string::npos && at > 0 && at + 1 < address.size()) continue;
+      problems->errors.push_back(
+          fmt::format("{}\"{}\" is no address: need one such as bounces@example.org",
+                      scope.start_of(name), address));
+    }
+  }
+  const std::string delimiters = scope.get("default_verp_delimiters");
+  if (delimiters.size() == 2) return;
+  problems->errors.push_back(fmt::format("{}\"{}\": need two characters, such as +=",
+                                         scope.start_of("default_verp_delimiters"), delimiters));
+}
+
 }  // namespace barid::tools

@@ -52,6 +52,10 @@ std::string tracking_base_url(const ConfigurationScope& scope, Problems* problem
   return url;
 }
 
+bool is_key_digest(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 }  // namespace
 
 /// Who may write the table makes keys.
@@ -62,8 +66,15 @@ void check_api_keys(const ConfigurationScope& scope, const lookup::OpenContext& 
   for (const std::string& spec : scope.get_list(kMaps)) {
     const auto table = lookup::open_table(spec, {.read_file = context.read_file});
     size_t number = 0;
-    static_cast<void>(table->for_each_entry([&](std::string_view, std::string_view value) {
+    static_cast<void>(table->for_each_entry([&](std::string_view key, std::string_view value) {
       ++number;
+      if (!is_key_digest(key)) {  // not shown: it may be the secret itself
+        problems->warnings.push_back(
+            fmt::format("{}{}: {}: entry {}: what it is looked up by is no SHA-256 of a key in "
+                        "lower-case hexadecimal, so that no key finds it (`barid key new` makes "
+                        "one)",
+                        scope.place_of(kMaps), kMaps, table->name(), number));
+      }
       if (http::parse_key_entry(value)) return;
       problems->errors.push_back(
           fmt::format("{}{}: {}: entry {}: not tenant=NAME scopes=send,read,admin [rate=N/s] "

@@ -134,6 +134,8 @@ void check_pools(const config::Configuration& configuration, const policy::Egres
 /// Transports that parameters and tables name must be there, destinations in tables must parse.
 void check_routes(const config::Configuration& configuration, const lookup::OpenContext& context,
                   Problems* problems);
+/// Where bounces and complaints come back: addresses, and what VERP puts them together with.
+void check_feedback(const config::Configuration& configuration, Problems* problems);
 
 // settings.cc
 [[nodiscard]] dns::UnboundOptions dns_options(const config::Configuration& configuration,
