@@ -240,7 +240,8 @@ std::unique_ptr<Table> open_secret_rules(const TypeEntry& entry, std::string_vie
 }  // namespace
 
 bool holds_secrets(std::string_view parameter) noexcept {
-  return parameter.ends_with("sasl_password_maps") || parameter.ends_with("sasl_passwd_maps");
+  return parameter.ends_with("sasl_password_maps") || parameter.ends_with("sasl_passwd_maps") ||
+         parameter == "http_access_key_maps";
 }
 
 std::string without_values(std::string_view spec) {

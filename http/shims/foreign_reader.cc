@@ -130,4 +130,30 @@ std::string mailbox_text(std::string_view name, std::string_view address) {
   return out.append("\" <").append(address) + '>';
 }
 
+std::vector<std::string_view> split_addresses(std::string_view list) {
+  std::vector<std::string_view> items;
+  bool quoted = false;
+  bool bracketed = false;
+  size_t begin = 0;
+  const auto end_item = [&](size_t end) {
+    const std::string_view item = text::trim(list.substr(begin, end - begin));
+    if (!item.empty()) items.push_back(item);
+    begin = end + 1;
+  };
+  for (size_t i = 0; i < list.size(); ++i) {
+    const char c = list[i];
+    if (quoted && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (!quoted && (c == '<' || c == '>')) {
+      bracketed = c == '<';
+    } else if (!quoted && !bracketed && c == ',') {
+      end_item(i);
+    }
+  }
+  end_item(list.size());
+  return items;
+}
+
 }  // namespace barid::http

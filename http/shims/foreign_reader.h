@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "http/message.h"
 #include "http/submit/json.h"
@@ -55,5 +56,8 @@ class ForeignReader {
 void put(JsonValue& object, std::string_view name, JsonValue value);
 /// `Name <address>`, with whatever the name has.
 [[nodiscard]] std::string mailbox_text(std::string_view name, std::string_view address);
+
+/// The items of a list of addresses: commas inside quotes and brackets divide nothing.
+[[nodiscard]] std::vector<std::string_view> split_addresses(std::string_view list);
 
 }  // namespace barid::http

@@ -3,6 +3,7 @@
 #include "core/text/ascii.h"
 #include "http/shims/postmark.h"
 #include "http/shims/sendgrid.h"
+#include "http/shims/ses.h"
 
 namespace barid::http {
 namespace {
@@ -25,6 +26,9 @@ void ShimApi::add_routes(Router& router) {
   router.set_error_form(postmark_error);
   router.add(Method::kPost, "/email", handler<&ShimApi::postmark>(*this));
   router.add(Method::kPost, "/email/batch", handler<&ShimApi::postmark_batch>(*this));
+  router.set_error_form(ses_error);
+  router.add(Method::kPost, "/v2/email/outbound-emails", handler<&ShimApi::ses>(*this));
+  router.add(Method::kPost, "/v2/email/outbound-bulk-emails", handler<&ShimApi::ses_bulk>(*this));
   router.set_error_form(error_response);
 }
 
@@ -42,6 +46,16 @@ rt::Task<void> ShimApi::sendgrid(Exchange& exchange) {
 rt::Task<void> ShimApi::postmark(Exchange& exchange) {
   take_key(exchange.request(), "x-postmark-server-token");
   return emails_.create_foreign(exchange, postmark_dialect());
+}
+
+rt::Task<void> ShimApi::ses(Exchange& exchange) {
+  exchange.add_field("x-amzn-requestid", exchange.request().request_id);
+  return emails_.create_foreign(exchange, ses_dialect());
+}
+
+rt::Task<void> ShimApi::ses_bulk(Exchange& exchange) {
+  exchange.add_field("x-amzn-requestid", exchange.request().request_id);
+  return emails_.create_foreign(exchange, ses_bulk_dialect());
 }
 
 rt::Task<void> ShimApi::postmark_batch(Exchange& exchange) {

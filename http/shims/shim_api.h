@@ -20,6 +20,8 @@ class ShimApi {
   rt::Task<void> sendgrid(Exchange& exchange);
   rt::Task<void> postmark(Exchange& exchange);
   rt::Task<void> postmark_batch(Exchange& exchange);
+  rt::Task<void> ses(Exchange& exchange);
+  rt::Task<void> ses_bulk(Exchange& exchange);
 
   EmailApi& emails_;
 };

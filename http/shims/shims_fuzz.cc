@@ -5,6 +5,7 @@
 #include "core/base/assert.h"
 #include "http/shims/postmark.h"
 #include "http/shims/sendgrid.h"
+#include "http/shims/ses.h"
 #include "http/submit/email_request.h"
 
 using namespace barid;
@@ -43,5 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   check(sendgrid_dialect(), sendgrid_error, *body);
   check(postmark_dialect(), postmark_error, *body);
   check(postmark_batch_dialect(), postmark_error, *body);
+  check(ses_dialect(), ses_error, *body);
+  check(ses_bulk_dialect(), ses_error, *body);
   return 0;
 }

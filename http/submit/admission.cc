@@ -7,7 +7,8 @@
 namespace barid::http {
 
 rt::Task<bool> Admission::admit(Exchange& exchange, Scope scope, Principal* principal) {
-  ApiKeys::Answer answer = keys_->authorize(exchange.request().field("authorization"), scope);
+  ApiKeys::Answer answer =
+      keys_->authorize(exchange.request(), scope, exchange.reactor().wall_now());
   if (!answer.principal) {
     co_await exchange.refuse(std::move(answer.error));
     co_return false;

@@ -12,22 +12,17 @@ namespace {
 
 /// So that a leaked one is recognised by those who search for secrets.
 constexpr std::string_view kPrefix = "barid_";
+/// Of ids that are no secret: RFC 4648 6, as those of AWS.
+constexpr std::string_view kAccessIdAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+constexpr size_t kAccessIdChars = 15;
 
 /// A value of the entry is one word.
 bool is_word(std::string_view text) noexcept {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c != '\x7f'; });
 }
 
-}  // namespace
-
-std::string api_key_digest(std::string_view key) {
-  std::string digest;
-  text::append_hex(digest, crypto::sha256({key}));
-  return digest;
-}
-
-NewApiKey make_api_key(const ApiKeyWish& wish, std::string_view random) {
-  BARID_ASSERT(random.size() == kApiKeyRandomBytes);
+/// What the wish says as words of a table; or the problem with it.
+NewApiKey entry_of(const ApiKeyWish& wish) {
   for (const std::string* value :
        {&wish.tenant, &wish.scopes, &wish.rate, &wish.message_rate, &wish.from_domains}) {
     if (!is_word(*value)) return {.problem = "\"" + *value + "\" may not contain blanks"};
@@ -49,11 +44,41 @@ NewApiKey make_api_key(const ApiKeyWish& wish, std::string_view random) {
   if (!parse_key_entry(entry)) {
     return {.problem = "--from \"" + wish.from_domains + "\" is no list of domains"};
   }
-  NewApiKey made{.key = std::string(kPrefix)};
+  return {.line = std::move(entry)};
+}
+
+}  // namespace
+
+std::string api_key_digest(std::string_view key) {
+  std::string digest;
+  text::append_hex(digest, crypto::sha256({key}));
+  return digest;
+}
+
+NewApiKey make_api_key(const ApiKeyWish& wish, std::string_view random) {
+  BARID_ASSERT(random.size() == kApiKeyRandomBytes);
+  NewApiKey made = entry_of(wish);
+  if (!made.problem.empty()) return made;
+  made.key = kPrefix;
   text::append_base64(made.key, random);
   std::replace(made.key.begin(), made.key.end(), '+', '-');  // RFC 4648 5: safe in URLs and shells
   std::replace(made.key.begin(), made.key.end(), '/', '_');
-  made.line = api_key_digest(made.key) + ' ' + entry;
+  made.line = api_key_digest(made.key) + ' ' + made.line;
+  return made;
+}
+
+NewApiKey make_access_key(const ApiKeyWish& wish, std::string_view random) {
+  BARID_ASSERT(random.size() == kAccessKeyRandomBytes);
+  NewApiKey made = entry_of(wish);
+  if (!made.problem.empty()) return made;
+  std::string id = "BARID";
+  for (const char c : random.substr(0, kAccessIdChars)) {
+    id += kAccessIdAlphabet[static_cast<uint8_t>(c) % kAccessIdAlphabet.size()];
+  }
+  std::string secret;
+  text::append_base64(secret, random.substr(kAccessIdChars));
+  made.key = id + ' ' + secret;
+  made.line = id + " secret=" + secret + ' ' + made.line;
   return made;
 }
 

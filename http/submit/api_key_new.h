@@ -27,6 +27,12 @@ inline constexpr size_t kApiKeyRandomBytes = 24;  // 192 bits
 /// `random`: kApiKeyRandomBytes of it that nobody can guess.
 [[nodiscard]] NewApiKey make_api_key(const ApiKeyWish& wish, std::string_view random);
 
+inline constexpr size_t kAccessKeyRandomBytes = 40;
+
+/// The same for programs that sign: `key` is "ID SECRET", the line belongs into a table of
+/// http_access_key_maps, and holds the secret. `random`: kAccessKeyRandomBytes of it.
+[[nodiscard]] NewApiKey make_access_key(const ApiKeyWish& wish, std::string_view random);
+
 /// The form of a key in the table: SHA-256 in lower-case hexadecimal.
 [[nodiscard]] std::string api_key_digest(std::string_view key);
 

@@ -5,11 +5,13 @@
 #include "core/crypto/digest.h"
 #include "core/text/ascii.h"
 #include "core/text/base64.h"
+#include "http/submit/signature_v4.h"
 
 namespace barid::http {
 namespace {
 
 constexpr size_t kKeyBytesMax = 512;
+constexpr size_t kAccessSecretBytesMin = 16;
 
 std::string_view scope_name(Scope scope) noexcept {
   return scope == kScopeSend ? "send" : scope == kScopeRead ? "read" : "admin";
@@ -51,9 +53,8 @@ bool read_rate(std::string_view rate, uint32_t* number) {
   return parsed.ec == std::errc() && parsed.ptr == end && *number > 0;
 }
 
-}  // namespace
-
-std::optional<Principal> parse_key_entry(std::string_view value) {
+/// `secret`: null where an entry has none.
+std::optional<Principal> parse_entry(std::string_view value, std::string* secret) {
   Principal principal;
   principal.scopes = kScopeSend;
   for (std::string_view word = text::take_word(value); !word.empty();
@@ -74,6 +75,8 @@ std::optional<Principal> parse_key_entry(std::string_view value) {
     } else if (name == "from") {
       principal.from_domains = split_list(what);
       good = !principal.from_domains.empty();
+    } else if (name == "secret" && secret != nullptr) {
+      *secret = what;
     } else {
       good = false;
     }
@@ -82,8 +85,53 @@ std::optional<Principal> parse_key_entry(std::string_view value) {
   return principal;
 }
 
-ApiKeys::Answer ApiKeys::authorize(std::string_view authorization, Scope scope) const {
+ApiError unreadable_tables() {
+  return {.status = 503,
+          .name = "service_unavailable",
+          .message = "API keys cannot be looked up now.",
+          .retry_after_seconds = 5};
+}
+
+ApiError malformed_entry() {
+  return {.status = 503,
+          .name = "service_unavailable",
+          .message = "The entry of this API key is malformed.",
+          .retry_after_seconds = 60};
+}
+
+ApiError invalid_signature(std::string message) {
+  return {.status = 403, .name = "invalid_signature", .message = std::move(message)};
+}
+
+}  // namespace
+
+std::optional<Principal> parse_key_entry(std::string_view value) {
+  return parse_entry(value, nullptr);
+}
+
+std::optional<AccessKey> parse_access_key_entry(std::string_view value) {
+  AccessKey key;
+  std::optional<Principal> principal = parse_entry(value, &key.secret);
+  if (!principal || key.secret.size() < kAccessSecretBytesMin) return std::nullopt;
+  key.principal = *std::move(principal);
+  return key;
+}
+
+ApiKeys::Answer ApiKeys::authorize(const Request& request, Scope scope, WallTime now) const {
   if (!needs_key()) return {.principal = Principal{}};
+  const std::string_view authorization = request.field("authorization");
+  Answer answer = authorization.starts_with(kSignatureV4Scheme) ? find_signer(request, now)
+                                                                : find_key(authorization);
+  if (answer.principal && (answer.principal->scopes & scope) == 0) {
+    return {.error = {.status = 401,
+                      .name = "restricted_api_key",
+                      .message = "This API key does not have the scope `" +
+                                 std::string(scope_name(scope)) + "`."}};
+  }
+  return answer;
+}
+
+ApiKeys::Answer ApiKeys::find_key(std::string_view authorization) const {
   constexpr std::string_view kBearer = "Bearer ";
   if (authorization.empty()) {
     return {.error = {.status = 401,
@@ -99,28 +147,34 @@ ApiKeys::Answer ApiKeys::authorize(std::string_view authorization, Scope scope) 
   std::string digest;
   text::append_hex(digest, crypto::sha256({key}));
   const lookup::LookupResult found = tables_.find(digest);
-  if (found.is_temporary()) {
-    return {.error = {.status = 503,
-                      .name = "service_unavailable",
-                      .message = "API keys cannot be looked up now.",
-                      .retry_after_seconds = 5}};
-  }
+  if (found.is_temporary()) return {.error = unreadable_tables()};
   if (!found.is_found()) return {.error = invalid};
   std::optional<Principal> principal = parse_key_entry(found.value());
-  if (!principal) {
-    return {.error = {.status = 503,
-                      .name = "service_unavailable",
-                      .message = "The entry of this API key is malformed.",
-                      .retry_after_seconds = 60}};
-  }
+  if (!principal) return {.error = malformed_entry()};
   principal->key_digest = std::move(digest);
-  if ((principal->scopes & scope) == 0) {
-    return {.error = {.status = 401,
-                      .name = "restricted_api_key",
-                      .message = "This API key does not have the scope `" +
-                                 std::string(scope_name(scope)) + "`."}};
-  }
   return {.principal = std::move(principal)};
+}
+
+/// The id in the signature says which secret; only who has it can have signed.
+ApiKeys::Answer ApiKeys::find_signer(const Request& request, WallTime now) const {
+  std::string problem;
+  const auto claim = parse_signature_v4(request.field("authorization"), &problem);
+  if (!claim) return {.error = invalid_signature(std::move(problem))};
+  const lookup::LookupResult found = access_keys_.find(claim->access_key);
+  if (found.is_temporary()) return {.error = unreadable_tables()};
+  if (!found.is_found()) {
+    return {.error = {.status = 403, .name = "invalid_api_key", .message = "API key is invalid."}};
+  }
+  std::optional<AccessKey> key = parse_access_key_entry(found.value());
+  if (!key) return {.error = malformed_entry()};
+  problem = signature_v4_problem(*claim, request, now);
+  if (!problem.empty()) return {.error = invalid_signature(std::move(problem))};
+  if (!crypto::equal_secrets(sign_v4(*claim, request, key->secret), claim->signature)) {
+    return {.error = invalid_signature("The signature does not match: another secret, or something "
+                                       "was changed on the way.")};
+  }
+  text::append_hex(key->principal.key_digest, crypto::sha256({"access key ", claim->access_key}));
+  return {.principal = std::move(key->principal)};
 }
 
 }  // namespace barid::http

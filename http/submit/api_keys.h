@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/time.h"
 #include "core/lookup/table_list.h"
 #include "http/message.h"
 
@@ -28,22 +29,37 @@ struct Principal {
 /// malformed.
 [[nodiscard]] std::optional<Principal> parse_key_entry(std::string_view value);
 
+/// An access key of programs that sign their requests.
+struct AccessKey {
+  Principal principal;
+  std::string secret;
+};
+/// The same with `secret=SECRET` among its words.
+[[nodiscard]] std::optional<AccessKey> parse_access_key_entry(std::string_view value);
+
 class ApiKeys {
  public:
   /// `open`: while no table is configured, every key and none will do.
-  ApiKeys(lookup::TableList tables, bool open) : tables_(std::move(tables)), open_(open) {}
+  ApiKeys(lookup::TableList tables, bool open, lookup::TableList access_keys = {})
+      : tables_(std::move(tables)), access_keys_(std::move(access_keys)), open_(open) {}
 
-  [[nodiscard]] bool needs_key() const noexcept { return !open_ || !tables_.empty(); }
+  [[nodiscard]] bool needs_key() const noexcept {
+    return !open_ || !tables_.empty() || !access_keys_.empty();
+  }
 
   struct Answer {
     std::optional<Principal> principal;
     ApiError error;  ///< if there is none
   };
-  /// From the Authorization field. `scope`: what the call needs.
-  [[nodiscard]] Answer authorize(std::string_view authorization, Scope scope) const;
+  /// `scope`: what the call needs. `request` still has its whole body: a signature covers it.
+  [[nodiscard]] Answer authorize(const Request& request, Scope scope, WallTime now) const;
 
  private:
+  [[nodiscard]] Answer find_key(std::string_view authorization) const;
+  [[nodiscard]] Answer find_signer(const Request& request, WallTime now) const;
+
   lookup::TableList tables_;
+  lookup::TableList access_keys_;
   bool open_;
 };
 

@@ -146,6 +146,7 @@ class Reader {
       RawMessage message = prepare_raw(*decoded);
       if (!message.problem.empty()) return fail(invalid("raw", message.problem));
       email_.raw = std::move(message.text);
+      email_.raw_from_domain = std::move(message.from_domain);
       composition.subject = std::move(message.subject);
       composition.message_id = std::move(message.message_id);
       return;

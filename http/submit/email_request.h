@@ -31,6 +31,7 @@ struct EmailRequest {
   Composition composition;
   std::vector<Mailbox> bcc;
   std::optional<std::string> raw;  ///< a whole message instead of the composition's content
+  std::string raw_from_domain;     ///< of its From field
   std::vector<MergeRecipient> recipients;
   std::string tags = "[]";      ///< JSON
   std::string metadata = "{}";  ///< JSON

@@ -242,7 +242,13 @@ std::optional<ApiError> EmailApi::read(JsonValue value, const Principal& princip
   std::string domain;
   text::append_lower(domain, request.composition.from.domain);
   const auto& allowed = principal.from_domains;
-  if (std::find(allowed.begin(), allowed.end(), domain) != allowed.end()) return std::nullopt;
+  const auto is_allowed = [&](const std::string& one) {
+    return std::find(allowed.begin(), allowed.end(), one) != allowed.end();
+  };
+  if (is_allowed(domain)) {
+    if (!request.raw || is_allowed(request.raw_from_domain)) return std::nullopt;
+    domain = request.raw_from_domain;  // a whole message says for itself who it is from
+  }
   return ApiError{.status = 403,
                   .name = "validation_error",
                   .message = fmt::format("The {} domain is not one that this API key may "

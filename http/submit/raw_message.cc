@@ -1,5 +1,8 @@
 #include "http/submit/raw_message.h"
 
+#include <utility>
+
+#include "core/mail/header_fields.h"
 #include "core/mail/header_find.h"
 #include "core/text/ascii.h"
 #include "core/text/utf8.h"
@@ -30,6 +33,7 @@ RawMessage prepare_raw(std::string_view bytes) {
   bool in_header = true;
   bool dropping = false;
   bool any_field = false;
+  bool any_from = false;
   while (!bytes.empty()) {
     const size_t feed = bytes.find('\n');
     std::string_view line = bytes.substr(0, feed);
@@ -55,6 +59,10 @@ RawMessage prepare_raw(std::string_view bytes) {
         any_field = true;
         dropping = is_named(line, "Bcc") || is_named(line, "Return-Path");
         if (dropping) continue;
+        if (is_named(line, "From") && std::exchange(any_from, true)) {
+          message.problem = "there are two From fields";
+          return message;
+        }
       }
     }
     message.text += line;
@@ -66,6 +74,7 @@ RawMessage prepare_raw(std::string_view bytes) {
   }
   if (in_header) message.text += "\r\n";
   message.subject = find_header(message.text, "Subject");
+  message.from_domain = first_domain(find_header(message.text, "From"));
   message.message_id = find_header(message.text, "Message-ID");
   if (message.message_id.starts_with('<') && message.message_id.ends_with('>')) {
     message.message_id = message.message_id.substr(1, message.message_id.size() - 2);

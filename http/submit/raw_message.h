@@ -12,7 +12,8 @@ struct RawMessage {
   std::string problem;  ///< why it cannot be sent; empty = it can
   std::string text;     ///< CR LF lines, without Bcc
   std::string subject;
-  std::string message_id;  ///< without brackets; empty = it has none
+  std::string from_domain;  ///< of the first address in From, lower case; empty = there is none
+  std::string message_id;   ///< without brackets; empty = it has none
 };
 
 [[nodiscard]] RawMessage prepare_raw(std::string_view bytes);

@@ -203,6 +203,14 @@ TEST(RawMessage, Prepared) {
   }
 }
 
+TEST(RawMessage, SaysWhomItIsFrom) {
+  EXPECT_EQ(prepare_raw("From: A <a@X.example>\r\n\r\nx").from_domain, "x.example");
+  EXPECT_EQ(prepare_raw("To: a@x.example\r\n\r\nx").from_domain, "");
+  EXPECT_EQ(
+      prepare_raw("From: a@x.example\r\nTo: b@x.example\r\nfrom : c@y.example\r\n\r\n").problem,
+      "there are two From fields");
+}
+
 TEST(ApiKeys, Entries) {
   const auto full =
       parse_key_entry("tenant=acme scopes=send,read rate=5/s from=A.example,b.example");
@@ -218,6 +226,14 @@ TEST(ApiKeys, Entries) {
   }
 }
 
+ApiKeys::Answer authorize(const ApiKeys& keys, std::string_view authorization, Scope scope) {
+  Request request;
+  if (!authorization.empty()) {
+    request.fields.push_back({.name = "Authorization", .value = std::string(authorization)});
+  }
+  return keys.authorize(request, scope, wall_from_micros(0));
+}
+
 TEST(ApiKeys, Authorization) {
   std::string digest;
   text::append_hex(digest, crypto::sha256({"re_secret"}));
@@ -228,19 +244,19 @@ TEST(ApiKeys, Authorization) {
       "http_api_key_maps",
       "inline:{ {" + digest + " = tenant=t scopes=send} {" + broken + " = tenant} }", context);
   const ApiKeys keys(std::move(tables), true);
-  EXPECT_EQ(keys.authorize("", kScopeSend).error.name, "missing_api_key");
-  EXPECT_EQ(keys.authorize("", kScopeSend).error.status, 401);
-  EXPECT_EQ(keys.authorize("Bearer wrong", kScopeSend).error.status, 403);
-  EXPECT_EQ(keys.authorize("Basic x", kScopeSend).error.name, "invalid_api_key");
-  const ApiKeys::Answer good = keys.authorize("Bearer re_secret", kScopeSend);
+  EXPECT_EQ(authorize(keys, "", kScopeSend).error.name, "missing_api_key");
+  EXPECT_EQ(authorize(keys, "", kScopeSend).error.status, 401);
+  EXPECT_EQ(authorize(keys, "Bearer wrong", kScopeSend).error.status, 403);
+  EXPECT_EQ(authorize(keys, "Basic x", kScopeSend).error.name, "invalid_api_key");
+  const ApiKeys::Answer good = authorize(keys, "Bearer re_secret", kScopeSend);
   ASSERT_TRUE(good.principal.has_value());
   EXPECT_EQ(good.principal->tenant, "t");
-  EXPECT_EQ(keys.authorize("Bearer re_secret", kScopeRead).error.name, "restricted_api_key");
-  EXPECT_EQ(keys.authorize("Bearer re_broken", kScopeSend).error.status, 503);
+  EXPECT_EQ(authorize(keys, "Bearer re_secret", kScopeRead).error.name, "restricted_api_key");
+  EXPECT_EQ(authorize(keys, "Bearer re_broken", kScopeSend).error.status, 503);
   const ApiKeys open({}, true);
-  EXPECT_TRUE(open.authorize("", kScopeAdmin).principal.has_value());
+  EXPECT_TRUE(authorize(open, "", kScopeAdmin).principal.has_value());
   const ApiKeys closed({}, false);
-  EXPECT_FALSE(closed.authorize("Bearer any", kScopeSend).principal.has_value());
+  EXPECT_FALSE(authorize(closed, "Bearer any", kScopeSend).principal.has_value());
 }
 
 TEST(EmailId, HoldsTheQueueId) {

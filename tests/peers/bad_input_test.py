@@ -14,7 +14,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from barid_harness import BARID, Scenario, wait_until  # noqa: E402
+from barid_harness import BARID, Scenario, free_port, wait_until  # noqa: E402
 from tls_in_test import TlsClient  # noqa: E402
 from tls_support import Authority, openssl  # noqa: E402
 
@@ -58,6 +58,7 @@ class BadInput(Scenario):
             "smtpd_sasl_auth_enable": "yes", "smtpd_sasl_type": "passwd",
             "smtpd_sasl_passwd_maps": f"texthash:{self.file('users', user)}",
             "http_api_key_maps": f"texthash:{self.file('keys', key)}",
+            "http_access_key_maps": f"texthash:{self.file('access', f'someid secret={SECRET * 3} tenant=x')}",
             "smtp_sasl_auth_enable": "yes",
             "smtp_sasl_password_maps": f"texthash:{self.file('passwords', 'relay.example carol:' + SECRET)}",
             "smtp_tls_policy_maps": f"texthash:{self.file('policy', 'strict.example secure')}",
@@ -115,10 +116,11 @@ class BadInput(Scenario):
         yield entry("smtpd_sasl_passwd_maps", "bob", f"$6${SECRET} tenant", "neither a SCRAM-SHA-256 nor")
         yield entry("smtp_sasl_password_maps", "relay.example", f":{SECRET}", "not user:password")
         yield "smtp_sasl_password_maps", f"inline:{{ relay.example=:{SECRET} }}", "inline:(hidden): relay.example: not user:password"
+        yield entry("http_access_key_maps", "someid", f"tenant=x secret={SECRET * 3} color=blue", "not secret=SECRET tenant=NAME")
         # Of keys the table has hashes, which name nobody: the entry's number does.
         yield ("http_api_key_maps", table("bad-keys", f"{'ab' * 32} tenant=x scopes={SECRET}\n"),
                f"http_api_key_maps: texthash:{self.directory}/bad-keys: entry 1: not tenant=NAME scopes=")
-        for parameter in ("smtpd_sasl_passwd_maps", "smtp_sasl_password_maps", "http_api_key_maps"):
+        for parameter in ("smtpd_sasl_passwd_maps", "smtp_sasl_password_maps", "http_api_key_maps", "http_access_key_maps"):
             open_file = self.good[parameter].removeprefix("texthash:")
             loose = self.file(f"open-{parameter}", pathlib.Path(open_file).read_text(), 0o622)
             yield parameter, f"texthash:{loose}", f"{parameter}: {loose}: everybody may write to it"
@@ -162,6 +164,11 @@ class BadInput(Scenario):
         yield from self.tables()
         yield from self.parameters()
 
+    @staticmethod
+    def serve_http(server):
+        """What only its services read is read too."""
+        server.services.append(f"127.0.0.1:{free_port()} inet n - n - - httpd")
+
     def still_works(self, server):
         """TLS with the certificate, the login, the signature: as before."""
         count = len(self.out.messages)
@@ -172,7 +179,9 @@ class BadInput(Scenario):
         self.assertIn(b"\r\nDKIM-Signature: ", b"\r\n" + self.out.wait_messages(count + 1)[-1].content)
 
     def test_at_reload(self):
-        server = self.barid(**self.good)
+        server = self.barid(start=False, **self.good)
+        self.serve_http(server)
+        server.start()
         self.still_works(server)
         for parameter, value, complaint in self.rows():
             with self.subTest(parameter=parameter, complaint=complaint):
@@ -194,6 +203,7 @@ class BadInput(Scenario):
 
     def test_at_start(self):
         server = self.barid(start=False)
+        self.serve_http(server)
         for parameter, value, complaint in self.rows():
             with self.subTest(parameter=parameter, complaint=complaint):
                 server.main.update(self.good)

@@ -24,6 +24,12 @@ ABSENT = "01a213c0-bd7a-80ae-9681-0000930841b6"
 SENDGRID = {"from": {"email": "ann@client.example"}, "subject": "x", "content": [{"type": "text/plain", "value": "x"}],
             "personalizations": [{"to": [{"email": "bob@sink.example"}]}] * 2}
 POSTMARK = {"From": "ann@client.example", "To": "bob@sink.example", "Subject": "x", "TextBody": "x"}
+SES_BULK = {"FromEmailAddress": "ann@client.example", "DefaultContent": {"Template": {
+    "TemplateContent": {"Subject": "x", "Text": "x"}}}, "BulkEmailEntries": [
+        {"Destination": {"ToAddresses": ["bob@sink.example"]}}, {"Destination": {}}]}
+SES = {"FromEmailAddress": "ann@client.example", "Destination": {"ToAddresses": ["bob@sink.example"]},
+       "Content": {"Simple": {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "x"}}}}}
+SES_CALL, SES_BULK_CALL = "/v2/email/outbound-emails", "/v2/email/outbound-bulk-emails"
 TOKEN, NO_TOKEN = {"x_postmark_server_token": "re_admin"}, {"x_postmark_server_token": "none"}
 
 
@@ -99,6 +105,8 @@ class Description(HttpApi):
         self.call("POST", "/v3/mail/send", 202, SENDGRID)
         self.call("POST", "/email", 200, POSTMARK, key=TOKEN)
         self.call("POST", "/email/batch", 200, [POSTMARK, {}], key=TOKEN)
+        self.call("POST", SES_CALL, 200, SES)
+        self.call("POST", SES_BULK_CALL, 200, SES_BULK)
         for path in ("/livez", "/readyz", "/startupz", "/metrics", "/openapi.json"):
             self.call("GET", path, 200)
 
@@ -138,6 +146,12 @@ class Description(HttpApi):
         self.call("POST", "/email", 415, b"<a/>", key=TOKEN, content_type="text/xml")
         self.call("POST", "/email", 422, {}, key=TOKEN)
         self.call("POST", "/email/batch", 422, {}, key=TOKEN)
+        self.call("POST", SES_CALL, 400, {**SES, "EndpointId": "x"})
+        self.call("POST", SES_CALL, 403, SES, key=none)
+        self.call("POST", SES_CALL, 403, SES, key={"authorization": "AWS4-HMAC-SHA256 x"})
+        self.call("POST", SES_CALL, 404, {**SES, "ConfigurationSetName": "none"})
+        self.call("POST", SES_CALL, 413, b"x" * 35000)
+        self.call("POST", SES_BULK_CALL, 400, {**SES_BULK, "BulkEmailEntries": []})
         answers = [self.ask("POST", "/emails", PLAIN, **slow) for _ in range(5)]
         limited = next(a for a in answers if a[0] == 429)
         self.answers.append({"method": "POST", "path": "/emails", "status": 429,
@@ -148,6 +162,7 @@ class Description(HttpApi):
         self.call("POST", "/emails", 503, PLAIN)
         self.call("POST", "/v3/mail/send", 503, SENDGRID)
         self.call("POST", "/email", 503, POSTMARK, key=TOKEN)
+        self.call("POST", SES_CALL, 503, SES)
 
     def test_the_server_answers_as_it_says(self):
         self.out.script = lambda stage, argument, session: \

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Goal: programs written for SendGrid and Postmark work when they are pointed here: what they send
+"""Goal: programs written for SendGrid, Postmark and Amazon SES work when they are pointed here: what they send
 arrives as they meant it, and they are told in their own words what is wrong.
-Method: the npm packages @sendgrid/mail and postmark, raw requests, the real program, a scripted sink.
+Method: the npm packages @sendgrid/mail, postmark and @aws-sdk/client-sesv2, raw requests, the real
+program, a scripted sink.
 """
 
 import email
@@ -12,10 +13,11 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from barid_harness import wait_until  # noqa: E402
+from barid_harness import BARID, wait_until  # noqa: E402
 from http_harness import ALL_BYTES, NODE_DIRECTORY, HttpApi  # noqa: E402
 
 SENDGRID = {"from": {"email": "ann@client.example"}, "subject": "plain",
@@ -119,6 +121,81 @@ class Shims(HttpApi):
         self.out.wait_messages(3)
         self.server.wait_queue()
         self.assertEqual(len(self.out.messages), 3)
+
+
+class SimpleEmailService(Shims):
+    """Its programs sign each request: their key is made as an operator makes it."""
+
+    test_sendgrid = test_postmark = test_idempotency = None
+
+    def setUp(self):
+        self.home = tempfile.TemporaryDirectory()
+        self.addCleanup(self.home.cleanup)
+        made = json.loads(subprocess.run(
+            [BARID, "key", "new", "--access-key", "--tenant", "one", "--scope", "send,read", "--from",
+             "client.example", "--json"], capture_output=True, text=True, check=True, timeout=30).stdout)
+        self.key_id, self.secret = made["key"].split(" ")
+        self.table = pathlib.Path(self.home.name, "access-keys")
+        self.table.write_text(made["line"] + "\n")
+        self.table.chmod(0o600)
+        digest = hashlib.sha256(b"re_read").hexdigest()
+        self.options = {"message_size_limit": "100000", "http_access_key_maps": f"texthash:{self.table}",
+                        "http_api_key_maps": "inline:{ {%s = tenant=one scopes=send,read} }" % digest}
+        super().setUp()
+
+    def ask(self, method, path, body=None, **headers):
+        return super().ask(method, path, body, **{"authorization": "Bearer re_read", **headers})
+
+    def test_ses(self):
+        steps = self.run_client("ses.js", "@aws-sdk/client-sesv2", ENDPOINT=f"http://127.0.0.1:{self.http_port}",
+                                KEY_ID=self.key_id, SECRET=self.secret)
+        self.assertEqual({name: (step["status"], step.get("error")) for name, step in steps.items()}, {
+            "send": (200, None), "raw": (200, None), "template": (200, None), "bulk": (200, None),
+            "kept": (400, "BadRequestException"), "list": (400, "BadRequestException"),
+            "address": (400, "BadRequestException"), "set": (404, "NotFoundException"),
+            "sender": (400, "MessageRejected"), "raw-sender": (400, "MessageRejected"),
+            "large": (413, "RequestEntityTooLargeException"), "secret": (403, "InvalidSignatureException"),
+            "unknown": (403, "UnrecognizedClientException")})
+        for step, named in (("kept", "Content.Template.TemplateName"), ("list", "ListManagementOptions"),
+                            ("address", "Destination.ToAddresses"), ("set", "ConfigurationSetName"),
+                            ("sender", "other.example"), ("raw-sender", "other.example"), ("secret", "does not match")):
+            self.assertIn(named, steps[step]["said"])
+        self.assertTrue(all(step["request"] for step in steps.values()))
+        results = steps["bulk"]["answer"]["BulkEmailEntryResults"]
+        self.assertEqual([one["Status"] for one in results], ["SUCCESS", "INVALID_PARAMETER"])
+        self.assertIn("{{name}} has no value", results[1]["Error"])
+        self.out.wait_messages(4)
+        self.check_content(["bob@sink.example", "carl@sink.example", "secret@sink.example"])
+        self.check_state(steps["send"]["answer"]["MessageId"], {"name": "order", "value": "7"}, {})
+        taken, whole = self.parsed("r1@sink.example")
+        self.assertEqual((taken.sender, sorted(taken.recipients)),
+                         ("ann@client.example", ["r1@sink.example", "r2@sink.example"]))
+        self.assertEqual((whole["subject"], whole["bcc"], whole.get_content().strip()), ("raw", None, "as it is"))
+        _, rendered = self.parsed("t1@sink.example")
+        self.assertEqual((rendered["subject"], rendered.get_content().strip()), ("T <b>", "<p><b></p>"))
+        _, one = self.parsed("b1@sink.example")
+        self.assertEqual((one["subject"], one["x-own"], one.get_content().strip()), ("Hello One", "1", "Dear One, hi"))
+        self.wait_state(results[0]["MessageId"], "delivered")
+        self.server.wait_queue()
+        self.assertEqual(len(self.out.messages), 4)
+
+    def test_what_is_no_signed_call(self):
+        body = {"FromEmailAddress": "ann@client.example", "Destination": {"ToAddresses": ["bob@sink.example"]},
+                "Content": {"Simple": {"Subject": {"Data": "s"}, "Body": {"Text": {"Data": "x"}}}}}
+        path = "/v2/email/outbound-emails"
+        for status, name, fields in (
+                (403, "MissingAuthenticationTokenException", {"authorization": ""}),
+                (403, "InvalidSignatureException", {"authorization": "AWS4-HMAC-SHA256 Credential=x"}),
+                (403, "UnrecognizedClientException", {"authorization": "Bearer none"}),
+                (400, "BadRequestException", {"content_type": "text/xml"})):
+            with self.subTest(name=name):
+                got, answer, headers = self.post(body, path, **fields)
+                self.assertEqual((got, headers["x-amzn-errortype"], sorted(answer)), (status, name, ["message"]))
+        first = self.post(body, path, idempotency_key="k")  # a key as others use it will do
+        self.assertEqual((first[0], sorted(first[1])), (200, ["MessageId"]))
+        self.assertEqual(self.post(body, path, idempotency_key="k")[1], first[1])
+        self.assertEqual(self.post({**body, "EmailTags": []}, path, idempotency_key="k")[2]["x-amzn-errortype"],
+                         "ConflictException")
 
 
 class Refusals(HttpApi):

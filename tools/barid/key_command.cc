@@ -23,6 +23,7 @@ using Arguments = std::span<const char* const>;
 struct KeyOptions {
   http::ApiKeyWish api;
   std::string smtp_user;
+  bool access_key = false;
   bool json = false;
 };
 
@@ -49,6 +50,23 @@ int new_api_key(const KeyOptions& options, std::string_view name) {
     fmt::print(stderr,
                "The first line is the key, shown only now. The second belongs into a table of "
                "http_api_key_maps.\n");
+  }
+  return 0;
+}
+
+/// For programs that sign: an id that anybody may see, and a secret that both sides need.
+int new_access_key(const KeyOptions& options, std::string_view name) {
+  const http::NewApiKey made =
+      http::make_access_key(options.api, crypto::random_bytes(http::kAccessKeyRandomBytes));
+  if (!made.problem.empty()) {
+    fmt::print(stderr, "{}: fatal: {}\n", name, made.problem);
+    return EX_USAGE;
+  }
+  print_secret(made.key, made.line, options.json);
+  if (!options.json) {
+    fmt::print(stderr,
+               "The first line is access key id and secret access key. The second belongs into a "
+               "table of http_access_key_maps; it has the secret in it: chmod 600.\n");
   }
   return 0;
 }
@@ -97,6 +115,8 @@ int run_key_command(Arguments arguments, std::string_view name) {
                      "domains that From may have, comma-separated; without: any");
   create->add_option("--smtp", options.smtp_user,
                      "a password for this user of SMTP AUTH, instead of an API key");
+  create->add_flag("--access-key", options.access_key,
+                   "access key id and secret for programs that sign (SES), instead of an API key");
   create->add_flag("--json", options.json, "one object: {\"key\": …, \"line\": …}");
   app.require_subcommand(1);
   app.footer(
@@ -104,12 +124,14 @@ int run_key_command(Arguments arguments, std::string_view name) {
       "  barid key new --tenant acme --scope send,read --rate 50/s\n"
       "  barid key new --tenant acme --from mail.example 2>/dev/null | tail -1 >>/etc/barid/keys\n"
       "  barid key new --smtp newsletter --tenant acme\n"
+      "  barid key new --tenant acme --access-key\n"
       "  (main.cf: http_api_key_maps = texthash:/etc/barid/keys)\n"
       "exit status: 0, 64 usage");
   create->footer(app.get_footer());
   if (const std::optional<int> ended = read_command_line(app, arguments)) return *ended;
   const std::string command = fmt::format("{} new", name);
   if (create->count("--smtp") > 0) return new_smtp_password(options, command);
+  if (options.access_key) return new_access_key(options, command);
   return new_api_key(options, command);
 }
 

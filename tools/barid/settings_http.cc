@@ -84,6 +84,28 @@ void check_api_keys(const ConfigurationScope& scope, const lookup::OpenContext& 
   }
 }
 
+namespace {
+
+/// Secrets are in the clear there: a signature cannot be checked with a hash of them.
+void check_access_keys(const ConfigurationScope& scope, const lookup::OpenContext& context,
+                       Problems* problems) {
+  constexpr std::string_view kMaps = "http_access_key_maps";
+  check_secret_tables(scope, std::string(kMaps), problems);
+  for (const std::string& spec : scope.get_list(kMaps)) {
+    const auto table =
+        lookup::open_table(spec, {.read_file = context.read_file, .secret_values = true});
+    static_cast<void>(table->for_each_entry([&](std::string_view key, std::string_view value) {
+      if (http::parse_access_key_entry(value)) return;
+      problems->errors.push_back(fmt::format(
+          "{}{}: {}: {}: not secret=SECRET tenant=NAME scopes=send,read,admin [rate=N/s] "
+          "(`barid key new --access-key` makes one)",
+          scope.place_of(kMaps), kMaps, table->name(), key));
+    }));
+  }
+}
+
+}  // namespace
+
 http::AddressPolicy webhook_policy(const config::Configuration& configuration, Problems* problems) {
   std::string problem;
   http::AddressPolicy policy =
@@ -137,8 +159,10 @@ std::vector<HttpListenSettings> http_listeners(const config::Configuration& conf
     listen.api.tracking_base_url = tracking_base_url(scope, problems);
     listen.keys = std::make_unique<const http::ApiKeys>(
         lookup::TableList("http_api_key_maps", scope.get("http_api_key_maps"), context),
-        listen.private_host);
+        listen.private_host,
+        lookup::TableList("http_access_key_maps", scope.get("http_access_key_maps"), context));
     check_api_keys(scope, context, problems);
+    check_access_keys(scope, context, problems);
     listen.webhook_policy = webhook_policy(configuration, problems);
     listeners.push_back(std::move(listen));
   }
