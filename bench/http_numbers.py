@@ -2,13 +2,14 @@
 """What the HTTP door costs beside the SMTP door, in one run on one machine.
 
 Each round starts a fresh server for each way in and sends as fast as the server accepts, 5 KB a
-message, 50 connections, to a relay that never greets: SMTP with pipelining, POST /emails, POST
-/emails/batch. Then single POSTs at half the rate that was reached, whose time is compared with
+message, to a relay that never greets: SMTP with pipelining and POST /emails over 50 connections, a
+message each under way; POST /emails/batch of 100 over 4, for 400 messages under way. Then single POSTs at half the rate that was reached, whose time is compared with
 what fdatasync takes on the same disk. Last the same mail with and without a dead webhook for which
 100,000 events wait (webhook_backlog.py). Prints one line of JSON a measurement, then the verdict; the
 exit code is 1 if a goal is missed.
 
-    bench/http_numbers.py [--build release] [--rounds 3] [--seconds 5] [--directory DIR] [--without backlog]
+    bench/http_numbers.py [--build release] [--rounds 3] [--seconds 5] [--sessions 50] [--batch-sessions 4]
+                          [--directory DIR] [--without backlog]
 """
 
 import argparse
@@ -116,7 +117,7 @@ class Server:
         before = self.cpu_seconds()
         output = subprocess.run(
             [self.binary("barid-bench"), "source", f"127.0.0.1:{port}", "--size", "5k", "--json",
-             "--sessions", str(self.options.sessions),
+             "--sessions", str(self.options.batch_sessions if way == "batch" else self.options.sessions),
              *WAYS[way], *more], stdout=subprocess.PIPE, check=True, text=True).stdout
         report = json.loads(output)
         report["server_cpu"] = (self.cpu_seconds() - before) * 1e6 / max(1, report["accepted"])
@@ -167,6 +168,7 @@ def main():
     parser.add_argument("--build", default="release")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sessions", type=int, default=50, help="connections (default 50)")
+    parser.add_argument("--batch-sessions", type=int, default=4, help="connections that send batches (default 4)")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--directory", default=None, help="on the disk to be measured (default: the temporary directory)")
     parser.add_argument("--without", choices=["backlog"], default=None, help="leave this part out")

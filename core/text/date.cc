@@ -31,10 +31,10 @@ constexpr CivilDate civil_from_days(int64_t days) noexcept {
           .day = day_of_year - (153 * month_index + 2) / 5 + 1};
 }
 
-void append_padded(std::string& out, int64_t value, int digits) {
-  int64_t divisor = 1;
-  for (int i = 1; i < digits; ++i) divisor *= 10;
-  for (; divisor > 0; divisor /= 10) out.push_back(static_cast<char>('0' + value / divisor % 10));
+/// Two digits; divisors known here cost multiplications.
+void append_two(std::string& out, int64_t value) {
+  const char digits[2] = {static_cast<char>('0' + value / 10), static_cast<char>('0' + value % 10)};
+  out.append(digits, sizeof digits);
 }
 
 }  // namespace
@@ -59,18 +59,19 @@ void append_date(std::string& out, int64_t unix_seconds, ZoneOffset zone) {
   out.push_back(' ');
   out.append(kMonths.substr(static_cast<size_t>(date.month - 1) * 3, 3));
   out.push_back(' ');
-  append_padded(out, date.year, 4);
+  append_two(out, date.year / 100);
+  append_two(out, date.year % 100);
   out.push_back(' ');
-  append_padded(out, second / 3600, 2);
+  append_two(out, second / 3600);
   out.push_back(':');
-  append_padded(out, second / 60 % 60, 2);
+  append_two(out, second / 60 % 60);
   out.push_back(':');
-  append_padded(out, second % 60, 2);
+  append_two(out, second % 60);
 
   const int32_t east = zone.minutes_east < 0 ? -zone.minutes_east : zone.minutes_east;
   out.append(zone.minutes_east < 0 ? " -" : " +");
-  append_padded(out, east / 60, 2);
-  append_padded(out, east % 60, 2);
+  append_two(out, east / 60);
+  append_two(out, east % 60);
   if (!zone.name.empty()) {
     out.append(" (").append(zone.name).push_back(')');
   }

@@ -19,6 +19,7 @@
 #include "http/submit/email_record.h"
 #include "http/submit/fate_recorder.h"
 #include "http/submit/foreign.h"
+#include "http/submit/json_items.h"
 #include "http/submit/ledger.h"
 #include "http/submit/suppression.h"
 #include "shard/runtime/offload.h"
@@ -111,6 +112,11 @@ class EmailApi {
     std::string record;
     size_t index = 0;  ///< in its batch
   };
+  /// What came of a request of many: emails ready for the queue, and those that are refused.
+  struct Batch {
+    std::vector<Email> emails;
+    std::vector<BatchProblem> problems;
+  };
   /// What a request with an Idempotency-Key goes by.
   struct Idempotency {
     std::string key;     ///< digest of tenant and key; empty = none was given
@@ -159,13 +165,21 @@ class EmailApi {
                             const Idempotency& idempotency);
   rt::Task<void> submit_batch(Exchange& exchange, const Principal& principal,
                               const Idempotency& idempotency);
+  rt::Task<std::optional<ApiError>> read_batch(JsonItems& items, const net::SocketAddress& peer,
+                                               const Principal& principal, bool permissive,
+                                               Batch* batch);
   [[nodiscard]] static std::string batch_answer(const std::vector<Email>& emails,
                                                 const std::vector<BatchProblem>* problems);
   rt::Task<void> store_and_answer(Exchange& exchange, std::vector<Email> emails, std::string answer,
                                   const Principal& principal, const Idempotency& idempotency);
   [[nodiscard]] std::optional<ApiError> read(JsonValue value, const Principal& principal,
                                              Email* email);
-  /// Addresses of the emails that get no mail; false: it could not be found out.
+  /// Adds to `maybe` those recipients that the list could name; false: it names none of them.
+  bool may_be_suppressed(const Email& email, const Principal& principal, AddressSet* maybe) const;
+  /// Those of `maybe` that get no mail; false: it could not be found out.
+  rt::Task<bool> keep_suppressed(AddressSet maybe, const Principal& principal,
+                                 AddressSet* suppressed);
+  /// The same for all recipients of the emails.
   rt::Task<bool> find_suppressed(const std::vector<Email>& emails, const Principal& principal,
                                  AddressSet* suppressed);
   /// `composed_bytes`: of all messages of the request so far; it has a bound.

@@ -1,15 +1,43 @@
-// Property: any body is read without a crash, and read again as it was written; what is accepted
-// becomes CR LF lines whose header has no field that the request did not ask for.
+// Property: any body is read without a crash, and read again as it was written, as a whole and in
+// parts; what is accepted becomes CR LF lines whose header has no field that the request did not
+// ask for.
 #include <cstdint>
 
 #include "core/base/assert.h"
 #include "http/submit/email_request.h"
+#include "http/submit/json_items.h"
 
 using namespace barid;
 using namespace barid::http;
 
+namespace {
+
+/// What an array's items are does not depend on how they are read.
+void check_items(std::string_view text, const std::optional<JsonValue>& whole) {
+  const auto items = array_items(std::string(text));
+  const std::vector<JsonValue> expected = whole ? whole->list() : std::vector<JsonValue>();
+  JsonItems::Step step{};
+  JsonValue item;
+  for (size_t i = 0; (step = items->next(&item)) == JsonItems::Step::kItem; ++i) {
+    if (!whole) continue;
+    std::string one, other;
+    append_json(one, item);
+    append_json(other, expected.at(i));
+    BARID_ASSERT(one == other);
+  }
+  const bool is_array =
+      whole && (whole->kind == JsonValue::Kind::kArray || whole->kind == JsonValue::Kind::kBytes);
+  if (is_array) BARID_ASSERT(step == JsonItems::Step::kEnd);
+  if (whole && !is_array) BARID_ASSERT(step == JsonItems::Step::kNotArray);
+  if (!whole) BARID_ASSERT(step == JsonItems::Step::kProblem);
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const auto whole = parse_json({reinterpret_cast<const char*>(data), size});
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const auto whole = parse_json(text);
+  check_items(text, whole);
   if (!whole) return 0;
   std::string written;
   append_json(written, *whole);

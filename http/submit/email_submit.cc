@@ -10,54 +10,25 @@
 #include "http/submit/email_id.h"
 #include "http/submit/event_record.h"
 #include "http/submit/idempotency.h"
+#include "http/submit/json_items.h"
 #include "http/submit/merge.h"
 
 namespace barid::http {
 namespace {
 
 constexpr size_t kYieldEvery = 64;
+constexpr size_t kReceivedBytes = 256;  // of a usual Received field, at most
 /// A copy for each of a thousand recipients makes much of a small request.
 constexpr uint64_t kComposedBytesMax = uint64_t{256} << 20;
 constexpr std::string_view kVerpDelimiters = "+=";
 /// Places of suppressed recipients: beyond those of any message.
 constexpr uint32_t kSuppressedIndex = 0x8000;
 
-/// One document a line. Beyond `max` nothing is read: the caller says so. A line that is no JSON is
-/// the body's error, or with `problems` (permissive) one of them, and null in the array.
-std::optional<ApiError> parse_lines(Content& body, size_t max, JsonValue* array,
-                                    std::vector<BatchProblem>* problems) {
-  array->kind = JsonValue::Kind::kArray;
-  JsonReader reader;
-  bool any = false;
-  std::optional<ApiError> error;
-  const auto end_line = [&] {
-    if (!std::exchange(any, false) || error || array->items.size() > max) return;
-    const size_t index = array->items.size();
-    if (reader.finish()) {
-      array->items.push_back(reader.take());
-      return;
-    }
-    ApiError problem = malformed_body(reader.problem(), fmt::format("line {}: ", index + 1));
-    if (problems != nullptr) {
-      array->items.emplace_back();
-      problems->push_back({.index = index, .error = std::move(problem)});
-    } else {
-      error = std::move(problem);
-    }
-  };
-  body.drain([&](std::string_view span) {
-    while (!span.empty() && !error) {
-      const size_t feed = span.find('\n');
-      const std::string_view piece = span.substr(0, feed);
-      if (piece.find_first_not_of(" \t\r") != std::string_view::npos) any = true;
-      if (any) reader.add(piece);
-      if (feed == std::string_view::npos) return;
-      end_line();
-      span.remove_prefix(feed + 1);
-    }
-  });
-  end_line();
-  return error;
+std::string drain(Content& body) {
+  std::string text;
+  text.reserve(body.size());
+  body.drain([&text](std::string_view span) { text += span; });
+  return text;
 }
 
 struct BatchForm {
@@ -158,66 +129,81 @@ rt::Task<void> EmailApi::submit_batch(Exchange& exchange, const Principal& princ
     co_await exchange.refuse(*std::move(refusal));
     co_return;
   }
-  JsonValue array;
-  std::vector<BatchProblem> problems;
-  std::optional<ApiError> error = form.lines
-                                      ? parse_lines(*exchange.request().body, settings_.batch_max,
-                                                    &array, form.permissive ? &problems : nullptr)
-                                      : parse_body(exchange.request(), &array);
-  if (!error && (array.kind != JsonValue::Kind::kArray || array.items.empty() ||
-                 array.items.size() > settings_.batch_max)) {
-    error = ApiError{.status = 422,
-                     .name = "validation_error",
-                     .message = fmt::format("The body must be an array of 1 to {} emails.",
-                                            settings_.batch_max)};
-  }
-  std::vector<Email> emails;
-  if (!error) emails.reserve(array.items.size());
-  const size_t malformed_count = problems.size();
-  size_t malformed = 0;
-  for (size_t i = 0; i < array.items.size() && !error; ++i) {
-    if (i % kYieldEvery == kYieldEvery - 1) co_await rt::yield(env_.reactor);
-    if (malformed < malformed_count && problems[malformed].index == i) {
-      ++malformed;
-      continue;
-    }
-    Email email;
-    std::optional<ApiError> problem = read(std::move(array.items[i]), principal, &email);
-    if (!problem) {
-      email.index = i;
-      emails.push_back(std::move(email));
-    } else {
-      problems.push_back({.index = i, .error = *std::move(problem)});
-    }
-    if (!form.permissive && !problems.empty()) break;
-  }
-  AddressSet suppressed;
-  if (!error) {
-    const bool known = co_await find_suppressed(emails, principal, &suppressed);
-    if (!known) error = busy("The suppression list cannot be read now.");
-  }
-  uint64_t composed_bytes = 0;
-  for (size_t i = 0; i < emails.size() && !error; ++i) {
-    if (!form.permissive && !problems.empty()) break;
-    if (i % kYieldEvery == kYieldEvery - 1) co_await rt::yield(env_.reactor);
-    if (auto problem =
-            prepare(principal, exchange.peer(), suppressed, &composed_bytes, &emails[i])) {
-      problems.push_back({.index = emails[i].index, .error = *std::move(problem)});
-    }
-  }
-  if (!form.permissive && !problems.empty() && !error) {
-    error = std::move(problems.front().error);
-    prefix_param(*error, problems.front().index);
-  }
-  std::erase_if(emails, [](const Email& email) { return email.record.empty(); });
-  std::sort(problems.begin(), problems.end(),
-            [](const BatchProblem& a, const BatchProblem& b) { return a.index < b.index; });
+  const std::unique_ptr<JsonItems> items = form.lines
+                                               ? line_items(drain(*exchange.request().body))
+                                               : array_items(drain(*exchange.request().body));
+  Batch batch;
+  std::optional<ApiError> error =
+      co_await read_batch(*items, exchange.peer(), principal, form.permissive, &batch);
   if (error) {
     co_await exchange.refuse(*std::move(error));
     co_return;
   }
-  std::string answer = batch_answer(emails, form.permissive ? &problems : nullptr);
-  co_await store_and_answer(exchange, std::move(emails), std::move(answer), principal, idempotency);
+  std::string answer = batch_answer(batch.emails, form.permissive ? &batch.problems : nullptr);
+  co_await store_and_answer(exchange, std::move(batch.emails), std::move(answer), principal,
+                            idempotency);
+}
+
+/// Each email is composed while it is in the processor's cache; those with an address that may be
+/// suppressed wait for the look at the list. After an item that is refused the others are read all
+/// the same: that the body is no JSON comes before what its emails lack.
+rt::Task<std::optional<ApiError>> EmailApi::read_batch(JsonItems& items,
+                                                       const net::SocketAddress& peer,
+                                                       const Principal& principal, bool permissive,
+                                                       Batch* batch) {
+  const ApiError wrong_count{
+      .status = 422,
+      .name = "validation_error",
+      .message = fmt::format("The body must be an array of 1 to {} emails.", settings_.batch_max)};
+  uint64_t composed_bytes = 0;
+  AddressSet maybe;
+  size_t count = 0;
+  JsonValue item;
+  JsonItems::Step step{};
+  for (;;) {
+    step = items.next(&item);
+    const bool malformed = step == JsonItems::Step::kBadLine;
+    if (!malformed && step != JsonItems::Step::kItem) break;
+    const size_t index = count++;
+    if (count > settings_.batch_max) co_return wrong_count;
+    if (index % kYieldEvery == kYieldEvery - 1) co_await rt::yield(env_.reactor);
+    if (malformed) {
+      ApiError error = malformed_body(items.problem(), fmt::format("line {}: ", count));
+      if (!permissive) co_return error;
+      batch->problems.push_back({.index = index, .error = std::move(error)});
+      continue;
+    }
+    if (!permissive && !batch->problems.empty()) continue;
+    Email email;
+    email.index = index;
+    std::optional<ApiError> problem = read(std::move(item), principal, &email);
+    if (!problem && !may_be_suppressed(email, principal, &maybe)) {
+      problem = prepare(principal, peer, {}, &composed_bytes, &email);
+    }
+    if (problem) {
+      batch->problems.push_back({.index = index, .error = *std::move(problem)});
+    } else {
+      batch->emails.push_back(std::move(email));
+    }
+  }
+  if (step == JsonItems::Step::kProblem) co_return malformed_body(items.problem());
+  if (step == JsonItems::Step::kNotArray || count == 0) co_return wrong_count;
+  AddressSet suppressed;
+  const bool known = co_await keep_suppressed(std::move(maybe), principal, &suppressed);
+  if (!known) co_return busy("The suppression list cannot be read now.");
+  for (Email& email : batch->emails) {
+    if (!email.record.empty()) continue;
+    if (auto problem = prepare(principal, peer, suppressed, &composed_bytes, &email)) {
+      batch->problems.push_back({.index = email.index, .error = *std::move(problem)});
+    }
+  }
+  std::erase_if(batch->emails, [](const Email& email) { return email.record.empty(); });
+  std::sort(batch->problems.begin(), batch->problems.end(),
+            [](const BatchProblem& a, const BatchProblem& b) { return a.index < b.index; });
+  if (permissive || batch->problems.empty()) co_return std::nullopt;
+  ApiError error = std::move(batch->problems.front().error);
+  prefix_param(error, batch->problems.front().index);
+  co_return error;
 }
 
 // --- one email
@@ -257,18 +243,30 @@ std::optional<ApiError> EmailApi::read(JsonValue value, const Principal& princip
                   .param = "from"};
 }
 
+bool EmailApi::may_be_suppressed(const Email& email, const Principal& principal,
+                                 AddressSet* maybe) const {
+  bool any = false;
+  for (const Mailbox& mailbox : all_recipients(email.request)) {
+    std::string address = lower(mailbox);
+    if (!env_.suppressions.maybe(principal.tenant, address)) continue;
+    maybe->insert(std::move(address));
+    any = true;
+  }
+  return any;
+}
+
 rt::Task<bool> EmailApi::find_suppressed(const std::vector<Email>& emails,
                                          const Principal& principal, AddressSet* suppressed) {
   AddressSet maybe;
-  for (const Email& email : emails) {
-    for (const Mailbox& mailbox : all_recipients(email.request)) {
-      std::string address = lower(mailbox);
-      if (env_.suppressions.maybe(principal.tenant, address)) maybe.insert(std::move(address));
-    }
-  }
+  for (const Email& email : emails) may_be_suppressed(email, principal, &maybe);
+  return keep_suppressed(std::move(maybe), principal, suppressed);
+}
+
+rt::Task<bool> EmailApi::keep_suppressed(AddressSet maybe, const Principal& principal,
+                                         AddressSet* suppressed) {
   if (maybe.empty()) co_return true;
   auto call = [stores = env_.stores.all(), tenant = principal.tenant,
-               maybe]() -> Result<AddressSet> {
+               maybe = std::move(maybe)]() -> Result<AddressSet> {
     AddressSet found;
     for (const std::string& address : maybe) {
       BARID_TRY(const std::optional<Suppression> entry, find_suppression(stores, tenant, address));
@@ -440,9 +438,13 @@ std::optional<ApiError> EmailApi::add_message(const Composition& composition,
 
 void EmailApi::append_received(Content& content, QueueId id,
                                const std::vector<Mailbox>& recipients) const {
-  std::string field = fmt::format("Received: by {} ({}) with HTTP id {}", settings_.hostname,
-                                  settings_.mail_name, id.text());
-  if (recipients.size() == 1) field += fmt::format("\r\n\tfor <{}>", recipients[0].address());
+  std::string field;
+  field.reserve(kReceivedBytes);
+  field.append("Received: by ").append(settings_.hostname).append(" (").append(settings_.mail_name);
+  field.append(") with HTTP id ").append(id.text());
+  if (recipients.size() == 1) {
+    field.append("\r\n\tfor <").append(recipients[0].address()).append(">");
+  }
   field += "; ";
   text::append_date(field, unix_seconds(env_.reactor.wall_now()));
   field += "\r\n";

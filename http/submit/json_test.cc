@@ -2,6 +2,7 @@
 // Method: rows of JSON.
 #include <gtest/gtest.h>
 
+#include "http/submit/json_items.h"
 #include "http/submit/json_reader.h"
 
 namespace barid::http {
@@ -176,6 +177,95 @@ TEST(Json, OneDocumentAfterTheOther) {
   reader.add("[\"b\"]");
   ASSERT_TRUE(reader.finish());
   EXPECT_EQ(reader.take().items.at(0).text, "b");
+}
+
+/// All items as JSON, one a line, and how it ended.
+std::string walk(JsonItems& items) {
+  std::string out;
+  for (;;) {
+    JsonValue item;
+    switch (items.next(&item)) {
+      case JsonItems::Step::kItem:
+        append_json(out, item);
+        out += '\n';
+        continue;
+      case JsonItems::Step::kEnd:
+        return out + "end";
+      case JsonItems::Step::kNotArray:
+        return out + "no array";
+      case JsonItems::Step::kBadLine:
+        out += "bad " + items.problem().param + ": " + items.problem().text + '\n';
+        continue;
+      case JsonItems::Step::kProblem:
+        return out + "! " + items.problem().param + ": " + items.problem().text;
+    }
+  }
+}
+
+TEST(JsonItems, ArrayInParts) {
+  struct Row {
+    std::string_view written, items;
+  };
+  for (const Row& row : {
+           Row{"[]", "end"},
+           Row{R"( [ {"a":"\u00e9"} , [1,[2,"x"]],3,null,"t",[255] ] )",
+               "{\"a\":\"\u00e9\"}\n[1,[2,\"x\"]]\n3\nnull\n\"t\"\n[255]\nend"},
+           Row{"{\"a\":[1]}", "no array"},
+           Row{"7", "no array"},
+           Row{"{\"a\":}", "! a: a comma, colon, quote or bracket is missing or out of place"},
+           Row{"", "! : the document is incomplete"},
+           Row{"[1,", "! : the document is incomplete"},
+           Row{"[1,2", "! : the document is incomplete"},
+           Row{"[1 2]", "1\n! 1: a comma, colon, quote or bracket is missing or out of place"},
+           Row{"[1][2]", "1\n! : something follows the document"},
+           Row{R"([{"a":1},{"a":1,"a":2}])", "{\"a\":1}\n! 1.a: it stands twice"},
+           Row{R"([1,{"s":["\ud800"]}])", "1\n! 1.s.0: a bad escape in a string"},
+       }) {
+    const auto items = array_items(std::string(row.written));
+    EXPECT_EQ(walk(*items), row.items) << row.written;
+  }
+}
+
+TEST(JsonItems, BoundsAreThoseOfTheWholeDocument) {
+  const auto nested = [](size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  EXPECT_TRUE(walk(*array_items(nested(kJsonDepthMax))).ends_with("end"));
+  EXPECT_TRUE(walk(*array_items(nested(kJsonDepthMax + 1))).ends_with("nested too deep"));
+  std::string many = "[";
+  for (size_t i = 0; i < kJsonNodesMax; ++i) many += "[],";
+  many.back() = ']';
+  EXPECT_TRUE(walk(*array_items(many)).ends_with("too many values"));
+}
+
+TEST(JsonItems, ManyAtOnceOnAThread) {
+  const auto first = array_items("[1,{\"a\":\"b\"},3]"), second = array_items("[\"x\",\"y\"]");
+  JsonValue one, two;
+  for (const char* item : {"x", "y"}) {
+    EXPECT_EQ(first->next(&one), JsonItems::Step::kItem);
+    EXPECT_EQ(second->next(&two), JsonItems::Step::kItem);
+    EXPECT_EQ(two.text, item);
+    EXPECT_TRUE(parse("{\"other\":[\"requests\",\"between\"]}").has_value());
+  }
+  EXPECT_EQ(json_text(one, "a"), "b");
+  EXPECT_EQ(walk(*first), "3\nend");
+  EXPECT_EQ(walk(*second), "end");
+}
+
+TEST(JsonItems, Lines) {
+  struct Row {
+    std::string_view written, items;
+  };
+  for (const Row& row : {
+           Row{"", "end"},
+           Row{"\n \r\n", "end"},
+           Row{"{\"a\":1}\r\n\n[2]\n\"x\"", "{\"a\":1}\n[2]\n\"x\"\nend"},
+           Row{"1\n\n{\"a\":{\"b\":1,\"b\":2}}\n3", "1\nbad a.b: it stands twice\n3\nend"},
+           Row{"[1,\n[2]", "bad : the document is incomplete\n[2]\nend"},
+       }) {
+    const auto items = line_items(std::string(row.written));
+    EXPECT_EQ(walk(*items), row.items) << row.written;
+  }
 }
 
 }  // namespace
