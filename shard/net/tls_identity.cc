@@ -34,6 +34,7 @@ std::string library_reason(std::string_view otherwise) {
 struct Pair {
   Key key;
   std::vector<Certificate> chain;
+  std::string place;  // parameter and file of what was read last
 };
 
 /// Objects of one PEM text, in order.
@@ -176,15 +177,17 @@ std::string use_chain_file(SSL_CTX* context, const std::string& parameter, const
     if (certificate) {
       if (!pair->key) return place + ": a certificate stands before its private key";
       pair->chain.push_back(std::move(certificate));
+      pair->place = place;
       continue;
     }
     if (pair->key) {
-      if (pair->chain.empty()) return place + ": a private key has no certificate behind it";
-      if (std::string problem = install(context, *pair, place, warnings); !problem.empty())
+      if (pair->chain.empty()) return pair->place + ": a private key has no certificate behind it";
+      if (std::string problem = install(context, *pair, pair->place, warnings); !problem.empty())
         return problem;
       pair->chain.clear();
     }
     pair->key = std::move(key);
+    pair->place = place;
   }
   if (!reader.error.empty()) return fmt::format("{}: {}", place, reader.error);
   return {};
@@ -204,8 +207,8 @@ std::string use_identity(ssl_ctx_st* context, const TlsIdentity& identity,
     const std::string place =
         fmt::format("{}: {}", identity.chain_parameter, identity.chain_files.back());
     if (!pair.key) return place + ": holds no private key";
-    if (pair.chain.empty()) return place + ": a private key has no certificate behind it";
-    return install(context, pair, place, warnings);
+    if (pair.chain.empty()) return pair.place + ": a private key has no certificate behind it";
+    return install(context, pair, pair.place, warnings);
   }
   for (const TlsKeyPair& files : identity.pairs) {
     Pair pair;

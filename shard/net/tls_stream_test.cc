@@ -531,6 +531,42 @@ TEST_F(TlsStreamTest, AKeyOfAnotherCertificateIsRefused) {
                        ": the private key does not belong to the certificate");
 }
 
+TEST_F(TlsStreamTest, OfSeveralChainFilesTheBadOneIsNamed) {
+  const auto text_of = [](const std::string& path) {
+    std::string text(10'000, '\0');
+    std::FILE* const file = std::fopen(path.c_str(), "r");
+    text.resize(std::fread(text.data(), 1, text.size(), file));
+    std::fclose(file);
+    return text;
+  };
+  const std::string other = directory / "other.pem";
+  make_identity(other, "other.example");
+  const std::string first = text_of(pem());
+  const std::string second = text_of(other);
+  const size_t certificate = first.find("-----BEGIN CERTIFICATE");
+  ASSERT_LT(first.find("PRIVATE KEY"), certificate);
+  const auto write = [](const std::string& path, const std::string& text) {
+    std::FILE* const file = std::fopen(path.c_str(), "w");
+    std::fwrite(text.data(), 1, text.size(), file);
+    std::fclose(file);
+  };
+  const struct {
+    std::string content;  // of the first file
+    std::string reason;
+  } rows[] = {{first.substr(0, certificate) + second.substr(second.find("-----BEGIN CERTIFICATE")),
+               "the private key does not belong to the certificate"},
+              {first.substr(0, certificate), "a private key has no certificate behind it"}};
+  for (const auto& row : rows) {
+    write(pem(), row.content);
+    TlsServerOptions options = server_options();
+    options.identity.chain_files = {pem(), other};
+    std::string error;
+    std::vector<std::string> warnings;
+    EXPECT_EQ(TlsServerContext::create(options, &error, &warnings), nullptr);
+    EXPECT_EQ(error, "smtpd_tls_chain_files: " + pem() + ": " + row.reason);
+  }
+}
+
 TEST_F(TlsStreamTest, NamesChooseCertificates) {
   make_identity(directory / "other.pem", "other.example");
   TlsServerOptions options = server_options();

@@ -180,6 +180,20 @@ class Doctor(Scenario):
             self.assertTrue(finding["advice"], finding)
         self.assertEqual(findings["dkim", "absent.example"]["status"], "warning")
 
+    def test_where_dns_does_not_answer_nothing_is_to_be_published(self):
+        self.configure(free_port(), self.good["table"])  # nobody listens there
+        code, findings, said = self.examine("--address", "9.9.9.10", "--probe", f"127.0.0.1:{free_port()}")
+        self.assertEqual(code, 69, said)
+        for check, subject in (("helo", "mx.good.example"), ("ptr", "9.9.9.10"), ("spf", "good.example"),
+                               ("dkim", "s1._domainkey.good.example"), ("dmarc", "good.example"), ("mx", "good.example")):
+            finding = findings[check, subject]
+            self.assertEqual(finding["status"], "failed", finding)
+            self.assertIn("DNS does not tell", finding["text"])
+            self.assertIn("why DNS does not answer", finding["advice"])
+        code, out, said = self.barid_command("dkim", "-c", self.directory, "check")
+        self.assertEqual((code, said), (75, ""))
+        self.assertRegex(out, r"\Aunknown  s1\._domainkey\.good\.example: DNS does not tell: \w+\n\Z")
+
     def test_what_is_wrong_with_the_machine(self):
         old = self.authority.issue("old.example", days=("-days", "-1")).certificate
         soon = self.authority.issue("soon.example", days=("-days", "5")).certificate

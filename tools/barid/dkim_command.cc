@@ -197,11 +197,21 @@ int check_keys(const std::vector<policy::DkimRule>& rules, const Options& option
     const std::string record_name = dkim::key_record_name(rule.selector, rule.domain);
     const policy::DkimKey key = policy::load_dkim_key(rule.key_path);
     DkimVerdict verdict{.good = false, .warning = false, .text = key.problem};
+    bool silent = false;
     if (key.key) {
-      verdict = judge_dkim_record(*key.key, rule, dns.query(record_name, dns::RecordType::kTxt));
+      const dns::Answer answer = dns.query(record_name, dns::RecordType::kTxt);
+      verdict = judge_dkim_record(*key.key, rule, answer);
+      silent = dns::is_temporary(answer.status);
     }
-    if (!verdict.good) status = EX_DATAERR;
-    const std::string_view word = !verdict.good ? "bad" : verdict.warning ? "warning" : "ok";
+    if (silent) {
+      if (status == 0) status = EX_TEMPFAIL;
+    } else if (!verdict.good) {
+      status = EX_DATAERR;
+    }
+    const std::string_view word = silent            ? "unknown"
+                                  : !verdict.good   ? "bad"
+                                  : verdict.warning ? "warning"
+                                                    : "ok";
     if (options.json) {
       using text::json_string;
       fmt::print(
@@ -212,7 +222,7 @@ int check_keys(const std::vector<policy::DkimRule>& rules, const Options& option
     } else {
       fmt::print("{:<8} {}: {}\n", word, record_name, verdict.text);
     }
-    if (verdict.good || !key.key || options.json) continue;
+    if (verdict.good || silent || !key.key || options.json) continue;
     fmt::print("         it should be: {}\n", dkim::zone_line(record_name, key_record(*key.key)));
   }
   return status;
@@ -254,6 +264,7 @@ int run_dkim_command(std::span<const char* const> arguments, std::string_view na
       "examples:\n  barid dkim check --json\n  barid dkim check --domain example.com --selector "
       "s2026 "
       "--key /etc/barid/dkim/example.com.s2026.pem");
+  app.add_option("-c,--config", options.directory, "the same, before the word");
   app.require_subcommand(1);
   app.footer(kFooter);
   if (const std::optional<int> ended = read_command_line(app, arguments)) return *ended;

@@ -25,6 +25,15 @@ using dns::RecordType;
 
 constexpr size_t kDomainsMax = 200;
 
+constexpr std::string_view kSilenceAdvice =
+    "find out why DNS does not answer (dns_forwarders, /etc/resolv.conf), then look again";
+
+/// An answer that says neither yes nor no is no reason to publish anything. Empty: it says so.
+std::string silence_of(const dns::Answer& answer) {
+  if (!dns::is_temporary(answer.status)) return {};
+  return fmt::format("DNS does not tell: {}", dns::answer_status_name(answer.status));
+}
+
 std::string reverse_name(const lookup::IpAddress& address) {
   std::string name;
   if (!address.is_v6) {
@@ -59,7 +68,10 @@ void examine_reverse(const DoctorEnv& env, const lookup::IpAddress& address) {
   finding.advice = fmt::format("let the PTR record of {} be {}, and {} have that address",
                                address.text(), helo, helo);
   const dns::Answer answer = env.dns.query(reverse_name(address), RecordType::kPtr);
-  if (answer.names.empty()) {
+  if (std::string silence = silence_of(answer); !silence.empty()) {
+    finding.text = std::move(silence);
+    finding.advice = kSilenceAdvice;
+  } else if (answer.names.empty()) {
     finding.text = fmt::format("it has no PTR record ({})", dns::answer_status_name(answer.status));
   } else if (std::none_of(answer.names.begin(), answer.names.end(), [&](const std::string& name) {
                return text::equals_ignore_case(dns::normalise_name(name), helo);
@@ -128,7 +140,8 @@ void examine_spf(const DoctorEnv& env, const std::string& domain) {
                                verdict.problem.empty() ? "" : ": " + verdict.problem);
     if (verdict.result != SpfResult::kPass) {
       finding.health = Health::kFailed;
-      finding.advice = verdict.result == SpfResult::kNone
+      finding.advice = verdict.result == SpfResult::kTemporary ? std::string(kSilenceAdvice)
+                       : verdict.result == SpfResult::kNone
                            ? fmt::format("publish the TXT record \"v=spf1 {}:{} -all\"",
                                          address.is_v6 ? "ip6" : "ip4", address.text())
                            : fmt::format("let the SPF record include {}:{}",
@@ -157,20 +170,28 @@ void examine_dkim(const DoctorEnv& env, const std::string& domain,
       finding.text = key.problem;
       finding.advice = "without its key, mail of the domain waits";
     } else {
-      const DkimVerdict verdict =
-          judge_dkim_record(*key.key, rule, env.dns.query(name, RecordType::kTxt));
+      const dns::Answer answer = env.dns.query(name, RecordType::kTxt);
+      const DkimVerdict verdict = judge_dkim_record(*key.key, rule, answer);
       finding.text = verdict.text;
       if (verdict.good) finding.health = verdict.warning ? Health::kWarning : Health::kOk;
-      if (!verdict.good) finding.advice = "publish: " + dkim::zone_line(name, key_record(*key.key));
+      if (!verdict.good) {
+        finding.advice = silence_of(answer).empty()
+                             ? "publish: " + dkim::zone_line(name, key_record(*key.key))
+                             : std::string(kSilenceAdvice);
+      }
     }
     env.add(std::move(finding));
   }
 }
 
-/// The record of the domain, or of the nearest one above it that has one.
-std::string find_dmarc(const DoctorEnv& env, std::string domain, std::string* at) {
+/// The record of the domain, or of the nearest one above it that has one. `*silence`: DNS did not
+/// tell of one of them.
+std::string find_dmarc(const DoctorEnv& env, std::string domain, std::string* at,
+                       std::string* silence) {
   for (int i = 0; i < 5 && domain.find('.') != std::string::npos; ++i) {
-    for (const std::string& text : env.dns.query("_dmarc." + domain, RecordType::kTxt).texts) {
+    const dns::Answer answer = env.dns.query("_dmarc." + domain, RecordType::kTxt);
+    if (silence->empty()) *silence = silence_of(answer);
+    for (const std::string& text : answer.texts) {
       if (!text::starts_with_ignore_case(text, "v=DMARC1")) continue;
       *at = domain;
       return text;
@@ -195,14 +216,17 @@ std::string alignment_problem(const std::string& domain, const std::vector<polic
 void examine_dmarc(const DoctorEnv& env, const std::string& domain,
                    const std::vector<policy::DkimRule>& rules) {
   std::string at;
-  const std::string record = find_dmarc(env, domain, &at);
+  std::string silence;
+  const std::string record = find_dmarc(env, domain, &at, &silence);
   Finding finding{
       .check = "dmarc", .subject = domain, .health = Health::kOk, .text = {}, .advice = {}};
   if (record.empty()) {
     finding.health = Health::kFailed;
-    finding.text = "there is no DMARC record";
+    finding.text = silence.empty() ? "there is no DMARC record" : silence;
     finding.advice =
-        fmt::format("publish _dmarc.{}. IN TXT \"v=DMARC1; p=none; rua=mailto:…\"", domain);
+        silence.empty()
+            ? fmt::format("publish _dmarc.{}. IN TXT \"v=DMARC1; p=none; rua=mailto:…\"", domain)
+            : std::string(kSilenceAdvice);
     env.add(std::move(finding));
     return;
   }
@@ -264,6 +288,13 @@ void examine_sts_policy(const DoctorEnv& env, const std::string& domain,
 
 void examine_mail_hosts(const DoctorEnv& env, const std::string& domain) {
   const dns::Answer mx = env.dns.query(domain, RecordType::kMx);
+  if (std::string silence = silence_of(mx); !silence.empty()) {
+    return env.add({.check = "mx",
+                    .subject = domain,
+                    .health = Health::kFailed,
+                    .text = std::move(silence),
+                    .advice = std::string(kSilenceAdvice)});
+  }
   const bool receives = !mx.mx.empty() && !mx.mx.front().host.empty();
   env.add({.check = "mx",
            .subject = domain,
@@ -272,6 +303,13 @@ void examine_mail_hosts(const DoctorEnv& env, const std::string& domain) {
            .advice = receives ? "" : "without, replies and bounces find no way back"});
   if (!receives) return;
   const dns::Answer sts = env.dns.query("_mta-sts." + domain, RecordType::kTxt);
+  if (std::string silence = silence_of(sts); !silence.empty()) {
+    return env.add({.check = "mta-sts",
+                    .subject = domain,
+                    .health = Health::kFailed,
+                    .text = std::move(silence),
+                    .advice = std::string(kSilenceAdvice)});
+  }
   size_t count = 0;
   for (const std::string& text : sts.texts) count += text.starts_with("v=STSv1") ? 1 : 0;
   env.add({.check = "mta-sts",
@@ -349,17 +387,25 @@ std::vector<lookup::IpAddress> sending_addresses(const DoctorEnv& env) {
 void examine_names(const DoctorEnv& env) {
   const std::string helo = env.configuration.get("smtp_helo_name");
   const bool full = dns::is_host_name(helo) && helo.find('.') != std::string::npos;
-  const bool found =
-      full && (env.dns.query(helo, RecordType::kA).status == dns::AnswerStatus::kOk ||
-               env.dns.query(helo, RecordType::kAaaa).status == dns::AnswerStatus::kOk);
-  env.add(
-      {.check = "helo",
-       .subject = helo,
-       .health = found ? Health::kOk : Health::kFailed,
-       .text = !full    ? "it is no fully qualified host name"
-               : !found ? "DNS has no address of it"
-                        : "DNS has an address of it",
-       .advice = found ? "" : "set myhostname to the name that DNS and PTR have for this host"});
+  bool found = false;
+  std::string silence;
+  for (const RecordType type : {RecordType::kA, RecordType::kAaaa}) {
+    if (!full || found) break;
+    const dns::Answer answer = env.dns.query(helo, type);
+    found = answer.status == dns::AnswerStatus::kOk;
+    if (silence.empty()) silence = silence_of(answer);
+  }
+  env.add({.check = "helo",
+           .subject = helo,
+           .health = found ? Health::kOk : Health::kFailed,
+           .text = !full             ? "it is no fully qualified host name"
+                   : found           ? "DNS has an address of it"
+                   : silence.empty() ? "DNS has no address of it"
+                                     : silence,
+           .advice = found ? std::string()
+                     : silence.empty()
+                         ? "set myhostname to the name that DNS and PTR have for this host"
+                         : std::string(kSilenceAdvice)});
   const std::vector<lookup::IpAddress> addresses = sending_addresses(env);
   if (addresses.empty()) {
     env.add({.check = "ptr",
