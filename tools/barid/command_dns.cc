@@ -1,5 +1,6 @@
 #include "tools/barid/command_dns.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "shard/runtime/clock.h"
@@ -8,6 +9,9 @@
 #include "shard/runtime/scope.h"
 
 namespace barid::tools {
+namespace {
+constexpr Duration kPatienceAfterSilence = std::chrono::seconds(2);
+}  // namespace
 
 struct CommandDns::Inside {
   explicit Inside(std::unique_ptr<rt::Io> backend)
@@ -53,9 +57,11 @@ CommandDns::~CommandDns() {
 dns::Answer CommandDns::query(const std::string& name, dns::RecordType type, Duration patience) {
   if (!problem_.empty()) return dns::answer_of(dns::AnswerStatus::kServFail);
   std::optional<dns::Answer> answer;
+  if (was_silent_) patience = std::min(patience, kPatienceAfterSilence);
   inside_->reactor.refresh_clock();
   inside_->scope.spawn(inside_->ask(name, type, inside_->reactor.now() + patience, &answer));
   inside_->run();
+  was_silent_ = answer->status == dns::AnswerStatus::kTimeout;
   return std::move(*answer);
 }
 

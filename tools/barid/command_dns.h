@@ -16,7 +16,8 @@ class CommandDns {
   ~CommandDns();
 
   [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
-  /// At most `patience`.
+  /// At most `patience`; less once a question found no answer, so that a command ends in good time
+  /// where there is no DNS.
   [[nodiscard]] dns::Answer query(const std::string& name, dns::RecordType type,
                                   Duration patience = std::chrono::seconds(10));
 
@@ -24,6 +25,7 @@ class CommandDns {
   struct Inside;
   std::unique_ptr<Inside> inside_;
   std::string problem_;
+  bool was_silent_ = false;
 };
 
 }  // namespace barid::tools

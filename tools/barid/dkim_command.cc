@@ -33,7 +33,7 @@ constexpr const char* kFooter =
   barid dkim check --json          whether DNS serves them
   barid dkim check --domain example.com --selector s2026 --key /etc/barid/dkim/example.com.s2026.pem
 exit status: 0 done, all records right; 64 bad usage; 65 a key or record is not right; 73 a key file
-  cannot be made; 78 configuration)";
+  cannot be made; 75 DNS does not tell; 78 configuration)";
 
 struct Options {
   std::string directory;  // of main.cf
