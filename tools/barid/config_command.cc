@@ -72,8 +72,11 @@ class ConfigCommand {
   }
 
   int show_tables() {
-    for (const std::string_view type : lookup::table_types())
-      context_.print(fmt::format("{}\n", type));
+    const bool json = context_.options().style.json;
+    for (const std::string_view type : lookup::table_types()) {
+      context_.print(json ? fmt::format("{{\"type\": \"{}\"}}\n", type)
+                          : fmt::format("{}\n", type));
+    }
     return 0;
   }
 
@@ -255,34 +258,68 @@ class ConfigCommand {
 
   void explain_parameter(const Configuration* configuration, const std::string& name,
                          const Parameter& rules) {
+    std::string default_text(rules.default_value);
+    if (configuration != nullptr) default_text = configuration->default_of(name).value_or("");
+    const Setting* found = nullptr;
+    if (!context_.options().defaults && configuration != nullptr) {
+      const auto setting = configuration->settings().find(name);
+      if (setting != configuration->settings().end()) found = &setting->second;
+    }
+    const std::string set_to = found == nullptr ? "" : without_secrets(name, found->value);
+    if (context_.options().style.json) {
+      std::string out = fmt::format("{{\"name\": {}", text::json_string(name));
+      const auto member = [&out](std::string_view label, std::string_view value) {
+        out += fmt::format(", \"{}\": {}", label, text::json_string(value));
+      };
+      member("meaning", rules.description);
+      member("type", type_name(rules.type));
+      member("default", default_text);
+      member("limits", describe_check(rules));
+      member("change", change_of(rules.effect));
+      if (found != nullptr) {
+        member("set_to", set_to);
+        member("file", found->file);
+        out += fmt::format(", \"line\": {}", found->line);
+      }
+      return context_.print(out + "}\n");
+    }
     const auto line = [this](std::string_view label, std::string_view text) {
       if (!text.empty()) context_.print(fmt::format("    {:<9}{}\n", label, text));
     };
-    std::string default_text(rules.default_value);
-    if (configuration != nullptr) default_text = configuration->default_of(name).value_or("");
     context_.print(name + "\n");
     line("meaning", rules.description);
     line("type", type_name(rules.type));
     line("default", default_text.empty() ? "(empty)" : default_text);
     line("limits", describe_check(rules));
-    switch (rules.effect) {
+    line("change", fmt::format("{}: {}", change_of(rules.effect), change_text(rules.effect)));
+    if (found == nullptr) return;
+    const std::string place =
+        found->line == 0 ? found->file : fmt::format("{}, line {}", found->file, found->line);
+    line("set to", fmt::format("{} ({})", set_to, place));
+  }
+
+  static std::string_view change_of(Effect effect) {
+    switch (effect) {
       case Effect::kLive:
-        line("change", "live: a reload applies it");
-        break;
+        return "live";
       case Effect::kRestart:
-        line("change", "restart: read when the server starts");
-        break;
+        return "restart";
       case Effect::kNone:
-        line("change", "none: accepted, without effect");
         break;
     }
-    if (context_.options().defaults || configuration == nullptr) return;
-    const auto setting = configuration->settings().find(name);
-    if (setting == configuration->settings().end()) return;
-    const Setting& found = setting->second;
-    const std::string place =
-        found.line == 0 ? found.file : fmt::format("{}, line {}", found.file, found.line);
-    line("set to", fmt::format("{} ({})", found.value, place));
+    return "none";
+  }
+
+  static std::string_view change_text(Effect effect) {
+    switch (effect) {
+      case Effect::kLive:
+        return "a reload applies it";
+      case Effect::kRestart:
+        return "read when the server starts";
+      case Effect::kNone:
+        break;
+    }
+    return "accepted, without effect";
   }
 
   const Context& context_;

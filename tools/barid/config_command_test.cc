@@ -349,6 +349,19 @@ TEST_F(ConfigCommandTest, Explain) {
       "    change   restart: read when the server starts\n");
   EXPECT_THAT(run({"--explain", "queue_run_delay"}).out,
               HasSubstr("change   none: accepted, without effect\n"));
+  EXPECT_EQ(
+      run({"--json", "--explain", "inet_interfaces"}).out,
+      R"({"name": "inet_interfaces", "meaning": "addresses to listen on: all, loopback-only, )"
+      R"(or a list", "type": "text", "default": "all", "limits": "", "change": "restart", )"
+      R"("set_to": "loopback-only", "file": "DIR/main.cf", "line": 1})"
+      "\n");
+  EXPECT_THAT(run({"-m", "-j"}).out, HasSubstr("{\"type\": \"lmdb\"}\n"));
+  put("main.cf", "smtp_sasl_password_maps = inline:{ {a.example = user:secret} }\n");
+  for (const char* form : {"-q", "--json"}) {
+    const std::string hidden = run({form, "--explain", "smtp_sasl_password_maps"}).out;
+    EXPECT_THAT(hidden, HasSubstr("inline:(hidden)"));
+    EXPECT_EQ(hidden.find("secret}"), std::string::npos);
+  }
   const Outcome unknown = run({"--explain", "inet_interface"});
   EXPECT_EQ(unknown.status, 65);
   EXPECT_EQ(unknown.err,
