@@ -215,6 +215,15 @@ class Services(Commands):
         with RawClient(other.port) as client:
             self.assertIn("intruder", client.ehlo)
 
+    def test_new_settings_are_in_use_when_reload_ends(self):
+        server = self.barid(shard_count="4")
+        for number in range(10):
+            server.configure(smtpd_banner=f"number {number}")
+            self.assertEqual(self.control(server, "reload")[0], 0)
+            for _ in range(8):  # on whichever shard
+                with RawClient(server.port, greet=False) as client:
+                    self.assertEqual(client.reply(), (220, f"number {number}"))
+
     def test_what_a_reload_cannot_change_is_said(self):
         server = self.barid()
         server.configure(shard_count="1", message_size_limit="50000")

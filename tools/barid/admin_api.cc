@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "core/text/json.h"
 #include "tools/barid/admin_facts.h"
@@ -58,9 +59,20 @@ rt::Task<void> AdminApi::drain(http::Exchange& exchange) {
   co_await exchange.answer({.body = "{\"draining\":true}\n"});
 }
 
+/// Answers once every shard has the new settings, or after a while when they were refused.
 rt::Task<void> AdminApi::reload(http::Exchange& exchange) {
-  co_await exchange.answer({.status = 202, .body = "{}\n"});
+  constexpr Duration kPatience = std::chrono::seconds(10);
+  constexpr Duration kPause = std::chrono::milliseconds(10);
+  const std::vector<uint32_t> before = co_await gather(inside_, shard_reloads);
   kill(getpid(), SIGHUP);
+  const MonoTime end = exchange.reactor().now() + kPatience;
+  const auto has_new = [](uint32_t was, uint32_t is) { return is != was; };
+  for (bool waits = true; waits && exchange.reactor().now() < end && !shard_stopping(inside_);) {
+    co_await rt::Sleep(exchange.reactor(), exchange.reactor().now() + kPause);
+    const std::vector<uint32_t> now = co_await gather(inside_, shard_reloads);
+    waits = !std::equal(before.begin(), before.end(), now.begin(), now.end(), has_new);
+  }
+  co_await exchange.answer({.status = 202, .body = "{}\n"});
 }
 
 rt::Task<void> AdminApi::stop(http::Exchange& exchange) {

@@ -38,8 +38,8 @@ COMMANDS
   start-fg   become the server, in the foreground (the same as barid serve)
   stop       end it in order: open transactions finish, everything is stored; waits for that
   abort      end it at once, as a crash would; nothing that was acknowledged is lost
-  reload     read the configuration again, without dropping a session. A configuration that is
-             not valid is refused here, and the server goes on with the one it has
+  reload     read the configuration again, without dropping a session; ends when it is in use. One
+             that is not valid is refused here, and the server goes on with the one it has
   flush      try everything that waits now (postqueue -f)
   drain      stop accepting (421), keep delivering
   check      errors and warnings of the configuration; silent when there are none
@@ -291,6 +291,9 @@ int run_control_command(Arguments arguments, std::string_view name) {
     return end_process(queue, pid, stop ? SIGTERM : SIGKILL, voice);
   }
   voice.say(fmt::format("refreshing {}", voice.system));
+  // The server answers when the new settings are in use; who may not ask it may still signal.
+  const Result<ControlAnswer> answer = ask_server(queue, "POST", "/admin/v1/reload");
+  if (answer.ok() && answer->status / 100 == 2) return 0;
   return kill(pid, SIGHUP) == 0 ? 0 : EX_NOPERM;
 }
 

@@ -198,6 +198,7 @@ struct Shard::Inside final : schedule::GovernorHost,
   TlsReporter* reporter = nullptr;  ///< likewise; on the first shard
   /// ETRN's: under way, or over and not forgotten yet.
   std::vector<std::pair<std::string, std::unique_ptr<schedule::QueueOperation>>> flushes;
+  uint32_t reloads = 0;
   bool draining = false;
   bool stopping = false;
   bool ended_cleanly = true;  // every session and delivery was over in time
@@ -573,6 +574,7 @@ void shard_reload(Shard::Inside& inside, ShardSettings settings) {
   inside.sweeper.set_retention(settings.retention);
   if (inside.reporter != nullptr) inside.reporter->set(std::move(settings.tls_reports));
   if (inside.http != nullptr) inside.http->reload(std::move(settings.http_listeners));
+  ++inside.reloads;
 }
 
 void shard_drain(Shard::Inside& inside) {
@@ -686,6 +688,8 @@ schedule::QueueManager& shard_queue(Shard::Inside& inside) { return inside.queue
 rt::Reactor& shard_reactor(Shard::Inside& inside) { return inside.reactor; }
 DialogueWatch& shard_dialogues(Shard::Inside& inside) { return inside.dialogues; }
 bool shard_stopping(const Shard::Inside& inside) { return inside.stopping; }
+
+uint32_t shard_reloads(Shard::Inside& inside) { return inside.reloads; }
 rt::Offload& shard_offload(Shard::Inside& inside) { return inside.offload; }
 Shard::Inside& shard_of(void* receiver) {
   return static_cast<Shard::Inside&>(*static_cast<schedule::GovernorHost*>(receiver));

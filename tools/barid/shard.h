@@ -155,6 +155,8 @@ void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions);
 [[nodiscard]] DialogueWatch& shard_dialogues(Shard::Inside& inside);
 /// It ends: what would go on for long is to end too.
 [[nodiscard]] bool shard_stopping(const Shard::Inside& inside);
+/// How often it was given other settings since the start.
+[[nodiscard]] uint32_t shard_reloads(Shard::Inside& inside);
 [[nodiscard]] rt::Offload& shard_offload(Shard::Inside& inside);
 /// The shard that is the receiver of a mesh message.
 [[nodiscard]] Shard::Inside& shard_of(void* receiver);
