@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -105,9 +106,12 @@ Store load(const TlsAuthorities& authorities, const Sources& sources, std::strin
   for (const std::string& file : sources.own) {
     if (X509_load_cert_crl_file(lookup, file.c_str(), X509_FILETYPE_PEM) > 0) continue;
     const bool is_file = file == authorities.file;
+    // OpenSSL has no words for what the system says.
+    const bool readable = ::access(file.c_str(), R_OK) == 0;
+    const std::string reason = readable ? library_reason() : std::strerror(errno);
     *error = fmt::format("{}: {}: {}",
                          is_file ? authorities.file_parameter : authorities.directory_parameter,
-                         file, library_reason());
+                         file, reason);
     return nullptr;
   }
   for (const std::string& file : sources.system) {

@@ -87,6 +87,9 @@ class BadInput(Scenario):
         yield from ((parameter, gone, gone) for parameter in (
             "smtpd_tls_cert_file", "smtpd_tls_key_file", "smtp_tls_CAfile", "smtp_tls_trust_anchor_file",
             "smtpd_tls_CApath", "dns_trust_anchor_file"))
+        yield from ((parameter, gone, f"{parameter}: {gone}: No such file or directory") for parameter in (
+            "smtpd_tls_CAfile", "smtp_tls_CAfile", "mta_sts_CAfile"))
+        yield "tls_server_sni_maps", f"texthash:{gone}", f"tls_server_sni_maps: texthash:{gone} is unavailable. open {gone}"
         yield "smtpd_tls_cert_file", truncated, f"smtpd_tls_cert_file: {truncated}: "
         yield "smtpd_tls_key_file", str(self.other.key), "the private key does not belong to the certificate"
         yield "smtpd_tls_key_file", loose, f"smtpd_tls_key_file: open {loose}: everybody may read or write it: chmod 600"

@@ -110,8 +110,15 @@ std::unique_ptr<const net::TlsServerContext> server_tls_context(
       .digest_parameter = "smtpd_tls_fingerprint_digest",
       .fingerprint_digest = scope.get("smtpd_tls_fingerprint_digest"),
       .ticket_lifetime = scope.get_time("smtpd_tls_session_cache_timeout"),
-      .names =
-          lookup::list_entries("tls_server_sni_maps", scope.get("tls_server_sni_maps"), context)};
+      .names = {}};
+  std::vector<std::string> complaints;
+  lookup::OpenContext own = context;
+  own.errors = &complaints;
+  options.names =
+      lookup::list_entries("tls_server_sni_maps", scope.get("tls_server_sni_maps"), own);
+  for (const std::string& complaint : complaints) {
+    problems->errors.push_back(located(scope, complaint));
+  }
   if (scope.get_bool("smtpd_tls_req_ccert")) {
     options.client_certificate = net::TlsClientCertificate::kRequire;
   } else if (scope.get_bool("smtpd_tls_ask_ccert")) {
