@@ -83,6 +83,37 @@ class AdminApi(HttpApi):
         self.assertEqual(self.ask("GET", "/admin/v1/holds")[1], "")
 
 
+class ControlSocket(HttpApi):
+    """It has all roles (an http_roles of the control socket is not to be set)."""
+
+    def ask_socket(self, method, path, body=None, **fields):
+        connection = http.client.HTTPConnection("barid", timeout=PATIENCE)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(PATIENCE)
+        connection.sock.connect(str(self.server.queue_directory / "public/control"))
+        self.addCleanup(connection.close)
+        body = None if body is None else json.dumps(body).encode()
+        connection.request(method, path, body, {"content-type": "application/json", **fields})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+    def test_it_has_all_roles(self):
+        status, text = self.ask_socket("POST", "/emails", PLAIN)
+        self.assertEqual(status, 200, text)
+        self.wait_state(json.loads(text)["id"], "delivered")
+        self.assertEqual(self.ask_socket("POST", "/emails", {})[0], 422)
+        for path in ("/webhooks", "/suppressions", "/events", "/openapi.json", "/metrics", "/console/", "/admin/v1/status", "/livez"):
+            self.assertEqual(self.ask_socket("GET", path)[0], 200, path)
+        large = {**PLAIN, "attachments": [{"filename": "a.bin", "content": "A" * (2 << 20)}]}
+        self.assertEqual(self.ask_socket("POST", "/emails", large)[0], 200)
+        self.out.wait_messages(2)
+        self.server.configure(http_batch_limit="1", http_api_key_maps="inline:{ {%s = tenant=one scopes=send} }" % DIGEST)
+        self.server.reload()
+        wait_until(lambda: self.ask_socket("POST", "/emails", PLAIN)[0] == 401, "a key is needed, as on loopback addresses")
+        self.assertEqual(self.ask_socket("POST", "/emails/batch", [PLAIN] * 2, authorization="Bearer re_admin")[0], 422)
+        self.assertEqual(self.ask_socket("GET", "/admin/v1/status")[0], 200)
+
+
 class QueuedGauge(HttpApi):
     options = {"shard_count": "2"}
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "http/console/console.h"
@@ -16,7 +17,8 @@ namespace barid::tools {
 namespace {
 
 constexpr uint32_t kConnectionsMax = 64;
-constexpr uint64_t kBodyBytesMax = 1u << 20;
+constexpr uint64_t kBodyBytesMin = 1u << 20;
+constexpr uint64_t kBodiesAtOnce = 4;  // of the largest size
 
 class ControlServer final : public ShardGuest {
  public:
@@ -25,13 +27,16 @@ class ControlServer final : public ShardGuest {
         api_(inside, std::move(shards)),
         health_(inside),
         service_(shard_http_env(inside, stop_),
-                 {.body_bytes_max = kBodyBytesMax, .connections_max = kConnectionsMax}, router_,
-                 shard_log_pids(inside)) {
+                 {.body_bytes_max = body_bytes_max(inside),
+                  .bodies_bytes_max = body_bytes_max(inside) * kBodiesAtOnce,
+                  .connections_max = kConnectionsMax},
+                 router_, shard_log_pids(inside)) {
     api_.add_routes(router_);
     shard_http(inside).add_admin_routes(router_);
     health_.add_probe_routes(router_);
     health_.add_metrics_routes(router_);
     console_.add_routes(router_);
+    shard_http(inside).add_control_routes(router_);
   }
 
   Status listen(const net::SocketAddress& address) { return service_.listen(address); }
@@ -46,6 +51,10 @@ class ControlServer final : public ShardGuest {
   }
 
  private:
+  static uint64_t body_bytes_max(Shard::Inside& inside) {
+    return std::max(kBodyBytesMin, shard_http(inside).control_body_bytes_max());
+  }
+
   rt::Reactor& reactor_;
   rt::StopSource stop_;
   AdminApi api_;

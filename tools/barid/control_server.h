@@ -1,5 +1,5 @@
-// The control socket: the admin API on $queue_directory/public/control, served by the first shard.
-// Layer: tools.
+// The control socket, $queue_directory/public/control, served by the first shard: admin API,
+// submission API, console and metrics. Layer: tools.
 #pragma once
 
 #include <string>

@@ -44,14 +44,24 @@ void HttpSite::add_routes(Listening& one, const HttpListenSettings& listen) {
   }
   if ((roles & kHttpConsole) != 0) console_.add_routes(one.router);
   if ((roles & kHttpApi) == 0) return;
-  one.description.add_routes(one.router);
-  one.tracking->add_routes(one.router);
-  one.router.set_guard(one.local_api_guard.get());
-  one.emails->add_routes(one.router);
-  one.shims->add_routes(one.router);
-  one.webhooks->add_routes(one.router);
-  one.suppressions->add_routes(one.router);
-  one.router.set_guard(nullptr);
+  add_api_routes(one, one.router);
+}
+
+void HttpSite::add_api_routes(Listening& one, http::Router& router) {
+  one.description.add_routes(router);
+  one.tracking->add_routes(router);
+  router.set_guard(one.local_api_guard.get());
+  one.emails->add_routes(router);
+  one.shims->add_routes(router);
+  one.webhooks->add_routes(router);
+  one.suppressions->add_routes(router);
+  router.set_guard(nullptr);
+}
+
+void HttpSite::add_control_routes(http::Router& router) {
+  for (const std::unique_ptr<Listening>& one : listening_) {
+    if (one->name == kControlService) add_api_routes(*one, router);
+  }
 }
 
 std::string HttpSite::open(std::vector<HttpListenSettings> listeners) {
@@ -68,6 +78,11 @@ std::string HttpSite::open(std::vector<HttpListenSettings> listeners) {
     one->webhooks = std::make_unique<http::WebhookApi>(
         shard_webhook_env(inside_, *this, *one->admission), std::move(listen.webhook_policy));
     one->suppressions = std::make_unique<http::SuppressionApi>(suppressions_, *one->admission);
+    if (one->name == kControlService) {
+      control_body_bytes_max_ = listen.engine.body_bytes_max;
+      listening_.push_back(std::move(one));
+      continue;
+    }
     add_guards(*one, listen);
     add_routes(*one, listen);
     one->service = std::make_unique<http::Service>(shard_http_env(inside_, stop_), listen.engine,
@@ -88,7 +103,7 @@ void HttpSite::reload(std::vector<HttpListenSettings> listeners) {
   for (HttpListenSettings& listen : listeners) {
     for (const std::unique_ptr<Listening>& one : listening_) {
       if (one->name != listen.service) continue;
-      one->service->reload(listen.engine);
+      if (one->service) one->service->reload(listen.engine);
       if (one->local_admin_guard) {
         one->local_admin_guard->reload(listen.host_names);
         one->local_api_guard->reload(listen.host_names);
@@ -117,10 +132,13 @@ rt::Task<Code> HttpSite::carry_out(http::FateRecorder::Order& order) {
 }
 
 rt::Task<bool> HttpSite::close(MonoTime deadline) {
-  for (const std::unique_ptr<Listening>& one : listening_) one->service->close_listeners();
+  for (const std::unique_ptr<Listening>& one : listening_) {
+    if (one->service) one->service->close_listeners();
+  }
   stop_.request();
   bool ended = co_await history_.close(deadline);
   for (const std::unique_ptr<Listening>& one : listening_) {
+    if (!one->service) continue;
     ended = co_await one->service->join(deadline) == Code::kOk && ended;
     while (!one->service->listeners_closed())
       co_await rt::Sleep(reactor_, reactor_.now() + std::chrono::milliseconds(1));

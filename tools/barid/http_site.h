@@ -36,6 +36,10 @@ class HttpSite final : public ShardGuest, private http::SubmitHost {
   [[nodiscard]] const RateHistory& history() const noexcept { return history_.history(); }
   /// For operators, also on the control socket.
   void add_admin_routes(http::Router& router) { suppression_admin_.add_routes(router); }
+  /// The submission API on the control socket: whoever reaches that is known by its permissions.
+  void add_control_routes(http::Router& router);
+  /// http_body_limit, for that.
+  [[nodiscard]] uint64_t control_body_bytes_max() const noexcept { return control_body_bytes_max_; }
 
  private:
   struct Listening {
@@ -53,6 +57,8 @@ class HttpSite final : public ShardGuest, private http::SubmitHost {
     http::OpenApi description{router};
     std::unique_ptr<http::Service> service;
   };
+  /// What the role api answers, without probes.
+  static void add_api_routes(Listening& one, http::Router& router);
   void add_routes(Listening& one, const HttpListenSettings& listen);
   void add_guards(Listening& one, const HttpListenSettings& listen);
   [[nodiscard]] std::string_view refusal() const override { return shard_refusal(inside_); }
@@ -69,6 +75,7 @@ class HttpSite final : public ShardGuest, private http::SubmitHost {
   http::SuppressionBook suppressions_;
   http::SuppressionAdmin suppression_admin_;
   std::vector<std::unique_ptr<Listening>> listening_;
+  uint64_t control_body_bytes_max_ = 0;
 };
 
 }  // namespace barid::tools

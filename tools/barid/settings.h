@@ -61,6 +61,9 @@ struct ListenSettings {
 enum HttpRole : uint8_t { kHttpApi = 1, kHttpAdmin = 2, kHttpConsole = 4, kHttpMetrics = 8 };
 
 /// An httpd service.
+/// The control socket has the submission API too, under this name.
+inline constexpr std::string_view kControlService = "control";
+
 struct HttpListenSettings {
   std::string service;  ///< "127.0.0.1:8025/inet"
   std::string place;    ///< in master.cf, as the start of a complaint

@@ -117,11 +117,42 @@ http::AddressPolicy webhook_policy(const config::Configuration& configuration, P
   return policy;
 }
 
+namespace {
+
+/// `private_host` is set: it decides whether keys are needed without a table.
+void set_api(const ConfigurationScope& scope, const lookup::OpenContext& context,
+             HttpListenSettings* listen, Problems* problems) {
+  listen->api.hostname = scope.get("myhostname");
+  listen->api.mail_name = scope.get("mail_name");
+  listen->api.message_bytes_max = static_cast<uint64_t>(scope.get_int("message_size_limit"));
+  listen->api.batch_max = static_cast<uint32_t>(scope.get_int("http_batch_limit"));
+  listen->api.tracking_base_url = tracking_base_url(scope, problems);
+  listen->keys = std::make_unique<const http::ApiKeys>(
+      lookup::TableList("http_api_key_maps", scope.get("http_api_key_maps"), context),
+      listen->private_host,
+      lookup::TableList("http_access_key_maps", scope.get("http_access_key_maps"), context));
+}
+
+/// What the control socket serves beside the admin API; it has no address of its own here.
+HttpListenSettings control_api(const config::Configuration& configuration,
+                               const lookup::OpenContext& context, Problems* problems) {
+  const ConfigurationScope scope = configuration.global();
+  HttpListenSettings control{
+      .service = std::string(kControlService), .roles = kHttpApi, .private_host = true};
+  control.engine.body_bytes_max = static_cast<uint64_t>(scope.get_int("http_body_limit"));
+  set_api(scope, context, &control, problems);
+  control.webhook_policy = webhook_policy(configuration, problems);
+  return control;
+}
+
+}  // namespace
+
 std::vector<HttpListenSettings> http_listeners(const config::Configuration& configuration,
                                                uint16_t shards_count,
                                                const lookup::OpenContext& context,
                                                Problems* problems) {
   std::vector<HttpListenSettings> listeners;
+  listeners.push_back(control_api(configuration, context, problems));
   for (const config::ServiceEntry& entry : configuration.services()) {
     if (!entry.is_inet() || entry.command != "httpd") continue;
     const ConfigurationScope scope = configuration.service(entry);
@@ -152,15 +183,7 @@ std::vector<HttpListenSettings> http_listeners(const config::Configuration& conf
         share_of(static_cast<uint64_t>(scope.get_int("http_connection_limit")), shards_count));
     listen.engine.tls =
         https(scope, entry.id(), context, shards_count, &listen.tls_files, problems);
-    listen.api.hostname = scope.get("myhostname");
-    listen.api.mail_name = scope.get("mail_name");
-    listen.api.message_bytes_max = static_cast<uint64_t>(scope.get_int("message_size_limit"));
-    listen.api.batch_max = static_cast<uint32_t>(scope.get_int("http_batch_limit"));
-    listen.api.tracking_base_url = tracking_base_url(scope, problems);
-    listen.keys = std::make_unique<const http::ApiKeys>(
-        lookup::TableList("http_api_key_maps", scope.get("http_api_key_maps"), context),
-        listen.private_host,
-        lookup::TableList("http_access_key_maps", scope.get("http_access_key_maps"), context));
+    set_api(scope, context, &listen, problems);
     check_api_keys(scope, context, problems);
     check_access_keys(scope, context, problems);
     listen.webhook_policy = webhook_policy(configuration, problems);
