@@ -64,7 +64,8 @@ TEST_P(IndexFile, WhatIsWrittenIsRead) {
 TEST_P(IndexFile, ManyEntries) {
   std::vector<IndexEntry> entries;
   for (int i = 0; i < 20'000; ++i) {
-    entries.push_back({"user" + std::to_string(i) + "@example.org", std::string(i % 300, 'x')});
+    entries.push_back({"user" + std::to_string(i) + "@example.org",
+                       std::string(static_cast<size_t>(i % 300), 'x')});
   }
   ASSERT_EQ(write_index(type(), path(), entries, {}), "");
   EXPECT_EQ(stored().size(), entries.size());

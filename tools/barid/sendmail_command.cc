@@ -376,8 +376,9 @@ int build_aliases(const SendmailOptions& options, const config::Configuration& c
     if (const auto type = lookup::find_index_type(std::string_view(file).substr(0, colon)); type) {
       const MapOptions wish;
       outcome = MapFile(*type, path, wish, /*aliases=*/true).build();
-    } else if (lookup::open_table("aliases:" + path, {.read_file = lookup::read_whole_file,
-                                                      .warnings = &outcome.warnings});
+    } else if (const auto table = lookup::open_table(
+                   "aliases:" + path,
+                   {.read_file = lookup::read_whole_file, .warnings = &outcome.warnings});
                access(path.c_str(), R_OK) != 0) {
       outcome.status = EX_NOINPUT;
     }
