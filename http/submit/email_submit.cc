@@ -491,6 +491,12 @@ void EmailApi::stage_suppressed(const Email& email, const Principal& principal) 
   queue::Partition& partition = env_.queue.home();
   const int64_t at = unix_micros(env_.reactor.wall_now());
   for (const RecordedRecipient& recipient : email.suppressed) {
+    env_.log.write({}, DeliveryDone{.program = LogProgram::kError,
+                                    .queue_id = recipient.queue_id,
+                                    .recipient = recipient.address,
+                                    .dsn = {.klass = 5, .subject = 7, .detail = 1},
+                                    .status = DeliveryStatus::kBounced,
+                                    .text = schedule::kSuppressedReason});
     partition.put_entry(queue::Family::kFates, fate_key(recipient.queue_id, recipient.index),
                         fmt::format("{{\"v\":1,\"state\":\"suppressed\",\"at\":{},\"attempts\":0,"
                                     "\"reply\":\"{}\"}}",

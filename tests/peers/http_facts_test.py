@@ -101,12 +101,17 @@ class Facts(FactsApi):
         email_id = self.send("no")
         _, one = self.by_api(email_id, "suppressed")
         self.assertEqual(self.gone(one["queue_id"])["recipients"][0]["state"], "suppressed")
+        dsn, text = self.logged(one["queue_id"], "no@sink.example", "bounced")
+        self.assertEqual((dsn, text, one["last_reply"]), ("5.7.1", "on the suppression list", "on the suppression list"))
         data = self.event(email_id, "email.suppressed")
         self.assertEqual((data["recipient"], one["attempts"]), ("no@sink.example", 0))
         # Beside one who gets mail: the message of the other.
         both = self.send("yes", cc="no@sink.example")
         wait_until(lambda: {r["email"]: r["state"] for r in self.ask("GET", f"/emails/{both}")[1]["recipients"]} == {
             "yes@sink.example": "delivered", "no@sink.example": "suppressed"}, "both states")
+        queue_id = self.ask("GET", f"/emails/{both}")[1]["recipients"][0]["queue_id"]
+        self.logged(queue_id, "yes@sink.example", "sent")
+        self.logged(queue_id, "no@sink.example", "bounced")
 
     def test_canceled(self):
         email_id = self.send("never", scheduled_at="in 1 hour")
@@ -117,6 +122,7 @@ class Facts(FactsApi):
         _, one = self.by_api(email_id, "canceled")
         self.assertEqual(self.gone(one["queue_id"])["recipients"][0]["state"], "canceled")
         self.server.wait_log(rf"{one['queue_id']}: removed")
+        self.assertEqual(self.server.log_matches(rf"{one['queue_id']}: to="), [])  # never tried, nor returned
         self.event(email_id, "email.scheduled")
         self.assertEqual([e["type"] for e in self.events(email_id)], ["email.scheduled"])
 
