@@ -4,10 +4,13 @@ while main.cf has a bad value; a new user's commands find the server of `barid d
 Method: the real program as its own command line, in the foreground and in the background.
 """
 
+import hashlib
+import http.client
 import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import unittest
@@ -223,6 +226,35 @@ class Services(Commands):
             for _ in range(8):  # on whichever shard
                 with RawClient(server.port, greet=False) as client:
                     self.assertEqual(client.reply(), (220, f"number {number}"))
+
+    def test_all_roles_are_on_the_socket(self):
+        """Also mail: no httpd service is needed to submit it, and a large one passes."""
+        out = self.sink()
+        server = self.barid(relayhost=out.relayhost, smtpd_banner="x")
+
+        def ask(method, path, body=None, key=None):
+            connection = http.client.HTTPConnection("localhost", timeout=60)
+            connection.sock = socket.socket(socket.AF_UNIX)
+            self.addCleanup(connection.close)
+            connection.sock.connect(str(server.control_socket))
+            fields = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {})}
+            connection.request(method, path, body and json.dumps(body), fields)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+        mail = {"from": "a@client.example", "to": "b@sink.example", "subject": "s", "text": "x\n" * 1_000_000}
+        status, answer = ask("POST", "/emails", mail)
+        self.assertEqual(status, 200, answer)
+        out.wait_messages(1)
+        for path in (f"/emails/{json.loads(answer)['id']}", "/events", "/openapi.json", "/suppressions",
+                     "/admin/v1/status", "/console/", "/metrics", "/livez"):
+            with self.subTest(path):
+                self.assertEqual(ask("GET", path)[0], 200)
+        digest = hashlib.sha256(b"secret").hexdigest()
+        server.configure(http_api_key_maps="inline:{ {%s = tenant=a scopes=send} }" % digest)
+        self.assertEqual(self.control(server, "reload")[0], 0)
+        self.assertEqual(ask("POST", "/emails", mail)[0], 401)
+        self.assertEqual(ask("POST", "/emails", mail, key="secret")[0], 200)
 
     def test_what_a_reload_cannot_change_is_said(self):
         server = self.barid()
