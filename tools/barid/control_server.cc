@@ -28,8 +28,8 @@ class ControlServer final : public ShardGuest {
         health_(inside),
         service_(shard_http_env(inside, stop_),
                  {.body_bytes_max = body_bytes_max(inside),
-                  .bodies_bytes_max = body_bytes_max(inside) * kBodiesAtOnce,
-                  .connections_max = kConnectionsMax},
+                  .connections_max = kConnectionsMax,
+                  .bodies_bytes_max = body_bytes_max(inside) * kBodiesAtOnce},
                  router_, shard_log_pids(inside)) {
     api_.add_routes(router_);
     shard_http(inside).add_admin_routes(router_);
