@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/crypto/digest.h"
+#include "core/text/json.h"
 #include "http/submit/email_id.h"
 #include "http/submit/views.h"
 #include "http/webhook/signature.h"
@@ -30,6 +31,36 @@ void WebhookApi::add_routes(Router& router) {
   router.add(Method::kPatch, "/webhooks/{id}", handler<&WebhookApi::update>(*this));
   router.add(Method::kDelete, "/webhooks/{id}", handler<&WebhookApi::remove>(*this));
   router.add(Method::kPost, "/webhooks/{id}/replay", handler<&WebhookApi::replay>(*this));
+}
+
+void WebhookApi::add_admin_routes(Router& router) {
+  router.add(Method::kGet, "/admin/v1/webhooks", handler<&WebhookApi::list_all>(*this));
+  router.add(Method::kPost, "/admin/v1/webhooks/{id}/replay",
+             handler<&WebhookApi::replay_any>(*this));
+}
+
+rt::Task<void> WebhookApi::list_all(Exchange& exchange) {
+  std::vector<std::string> items;
+  for (const Endpoint& endpoint : env_.endpoints.all()) {
+    std::string item = view_endpoint(endpoint, EndpointView::kListed);
+    item.pop_back();
+    const WebhookWorker::Tally tally = env_.worker.tally(endpoint.id);
+    item += fmt::format(",\"waiting\":{},\"dead\":{},\"tenant\":", tally.waiting, tally.dead);
+    text::append_json_string(item, endpoint.tenant);
+    items.push_back(item + '}');
+  }
+  co_await exchange.answer({.body = json_list(items, false)});
+}
+
+rt::Task<void> WebhookApi::replay_any(Exchange& exchange) {
+  const std::string_view name = exchange.request().path_parameter("id");
+  const auto id = parse_email_id(name);
+  std::optional<Endpoint> found = id ? env_.endpoints.find(*id) : std::nullopt;
+  if (!found || found->name != name) {
+    co_await exchange.refuse({.status = 404, .name = "not_found", .message = "Webhook not found"});
+    co_return;
+  }
+  co_await start_replay(exchange, *std::move(found));
 }
 
 rt::Task<bool> WebhookApi::find(Exchange& exchange, Endpoint* endpoint) {
@@ -153,6 +184,10 @@ rt::Task<void> WebhookApi::replay(Exchange& exchange) {
   Endpoint endpoint;
   const bool found = co_await find(exchange, &endpoint);
   if (!found) co_return;
+  co_await start_replay(exchange, std::move(endpoint));
+}
+
+rt::Task<void> WebhookApi::start_replay(Exchange& exchange, Endpoint endpoint) {
   JsonValue body;
   if (auto error = parse_optional_body(exchange.request(), &body)) {
     co_await exchange.refuse(*std::move(error));

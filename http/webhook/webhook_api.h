@@ -1,6 +1,6 @@
-// POST, GET, PATCH and DELETE /webhooks, and POST /webhooks/{id}/replay. An endpoint is in the
-// partition that its id names; an answer comes after the sync that holds the change.
-// Layer: http. Shard-owned.
+// POST, GET, PATCH and DELETE /webhooks, and POST /webhooks/{id}/replay; all tenants' for
+// operators. An endpoint is in the partition that its id names; an answer comes after the sync that
+// holds the change. Layer: http. Shard-owned.
 #pragma once
 
 #include <memory>
@@ -25,6 +25,8 @@ class WebhookApi {
   WebhookApi(const Env& env, AddressPolicy policy) : env_(env), policy_(std::move(policy)) {}
 
   void add_routes(Router& router);
+  /// For operators: all tenants' webhooks, behind a guard of the router's.
+  void add_admin_routes(Router& router);
   void reload(AddressPolicy policy) { policy_ = std::move(policy); }
 
  private:
@@ -35,6 +37,11 @@ class WebhookApi {
   rt::Task<void> remove(Exchange& exchange);
   rt::Task<void> replay(Exchange& exchange);
 
+  rt::Task<void> list_all(Exchange& exchange);
+  rt::Task<void> replay_any(Exchange& exchange);
+
+  /// Orders what the body asks for, and answers.
+  rt::Task<void> start_replay(Exchange& exchange, Endpoint endpoint);
   /// The endpoint that the path names, or an answer that says why there is none.
   rt::Task<bool> find(Exchange& exchange, Endpoint* endpoint);
   /// On disk, then known to the worker; answers itself if that fails.

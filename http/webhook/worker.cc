@@ -336,16 +336,28 @@ void WebhookWorker::save(const Name& name, Slot& slot, bool now_at_once) {
 
 void WebhookWorker::publish() {
   uint64_t waiting = 0;
+  std::map<QueueId, Tally> tallies;
   for (const auto& [partition, store] : env_.stores.stores) {
     uint64_t floor = EventFloors::kNobody;
     for (const auto& [name, slot] : slots_) {
       if (name.second != partition) continue;
       floor = std::min(floor, slot.lane.oldest_needed().micros);
       waiting += slot.lane.open_count();
+      Tally& tally = tallies[name.first];
+      tally.waiting += slot.lane.open_count();
+      tally.dead += slot.lane.dead_count();
     }
     env_.floors.set(partition, floor);
   }
   totals_.waiting.store(waiting, std::memory_order_relaxed);
+  const std::lock_guard lock(mutex_);
+  tallies_ = std::move(tallies);
+}
+
+WebhookWorker::Tally WebhookWorker::tally(QueueId endpoint) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = tallies_.find(endpoint);
+  return found == tallies_.end() ? Tally{} : found->second;
 }
 
 std::chrono::milliseconds WebhookWorker::patience() const {

@@ -79,6 +79,12 @@ class WebhookWorker final : public EventListener {
     std::atomic<uint64_t> endpoints{0};
   };
   [[nodiscard]] const Totals& totals() const noexcept { return totals_; }
+  /// Of one endpoint, over all partitions, as it was a moment ago.
+  struct Tally {
+    uint64_t waiting = 0;
+    uint64_t dead = 0;  ///< given up, and kept for a replay
+  };
+  [[nodiscard]] Tally tally(QueueId endpoint) const;
 
  private:
   using Name = std::pair<QueueId, uint16_t>;  // endpoint, partition
@@ -121,7 +127,8 @@ class WebhookWorker final : public EventListener {
   MonoTime fed_at_{};
   WebhookSettings settings_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::map<QueueId, Tally> tallies_;  // under the mutex
   std::optional<WebhookSettings> next_settings_;
   std::atomic<bool> news_{true};
   std::atomic<bool> active_{false};

@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import BARID, Scenario, free_port, listening, stop_process, wait_until  # noqa: E402
 from browser import Browser, chromium  # noqa: E402
 from http_harness import PLAIN, HttpApi  # noqa: E402
+from webhook_test import Receiver  # noqa: E402
 
 EVIL = '<script>window.owned = 1</script><img src=x onerror="window.owned = 1">'
 DIGEST = hashlib.sha256(b"re_acme").hexdigest()
@@ -70,7 +71,8 @@ class Console(HttpApi):
                  ("#/messages?recipient=%40slow.example&state=deferred", "3 messages"), ("#/messages/sent", f"{EVIL} 2"),
                  ("#/messages/sent?tag=kind&tenant=acme", "acme"), (f"#/messages/{queue_id}", "delivered"),
                  (f"#/messages/{self.email}", "quick.example"), ("#/destinations", "Next hops"), ("#/tenants", "acme"),
-                 ("#/holds", "Nothing is suspended"), ("#/suppressions?tenant=acme", "no mail of acme"))
+                 ("#/holds", "Nothing is suspended"), ("#/suppressions?tenant=acme", "no mail of acme"),
+                 ("#/webhooks", "Nobody has asked"))
         for place, sign in views:
             with self.subTest(view=place):
                 self.view(place, sign)
@@ -142,6 +144,30 @@ class Console(HttpApi):
         self.accept("Resume")
         self.wait_text("Nothing is suspended")
         self.check()
+
+
+class Webhooks(HttpApi):
+    options = {"webhook_private_networks": "127.0.0.0/8", "webhook_retry_schedule": "1s"}
+
+    def test_dead_events_are_shown_and_replayed(self):
+        receiver = Receiver(lambda call: 500)
+        self.addCleanup(receiver.close)
+        hook = self.post({"endpoint": receiver.url + "/" + "x" * 40, "events": ["email.delivered"]}, "/webhooks")[1]["id"]
+        page = need_browser(self)
+        page.open(f"http://127.0.0.1:{self.http_port}/console/#/webhooks")
+        page.wait("document.querySelector('main tbody .chip')?.innerText === 'up to date'", "the endpoint is listed")
+        self.wait_state(self.post(PLAIN)[1]["id"], "delivered")
+        page.wait("document.querySelector('main tbody .chip')?.innerText === 'events given up'", "its event is dead")
+        self.assertEqual(self.ask("GET", "/admin/v1/webhooks")[1]["data"][0]["dead"], 1)
+        count = len(receiver.calls)
+        receiver.script = None
+        page.click(f"main [data-key='{hook}']")
+        page.wait("document.querySelector('dialog [data-act=accept]')?.innerText === 'Replay'", "asked")
+        page.click("dialog [data-act=accept]")
+        wait_until(lambda: len(receiver.calls) > count, "it is sent again")
+        page.wait("document.querySelector('main tbody .chip')?.innerText === 'up to date'", "and taken")
+        self.assertEqual(page.problems(), [])
+        self.assertEqual(self.ask("POST", "/admin/v1/webhooks/none/replay", {})[0], 404)
 
 
 class WithKey(Scenario):

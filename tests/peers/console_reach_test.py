@@ -66,7 +66,8 @@ class Reach(console_page_test.Console):
         queue_id = self.server.queue()[0]["queue_id"]
         return (("#/overview", "greylisted"), ("#/queue", "slow.example"), ("#/messages", queue_id),
                 ("#/messages/sent", "acme"), (f"#/messages/{queue_id}", "delivered"), ("#/destinations", "Next hops"),
-                ("#/tenants", "acme"), ("#/holds", "Nothing is suspended"), ("#/suppressions?tenant=acme", "no mail of acme"))
+                ("#/tenants", "acme"), ("#/holds", "Nothing is suspended"), ("#/suppressions?tenant=acme", "no mail of acme"),
+                ("#/webhooks", "Nobody has asked"))
 
     def open(self):
         self.page.open(self.base + "/console/")

@@ -39,6 +39,7 @@ void HttpSite::add_routes(Listening& one, const HttpListenSettings& listen) {
     }
     admin_.add_routes(one.router);
     add_admin_routes(one.router);
+    one.webhooks->add_admin_routes(one.router);
     one.description.add_admin_routes(one.router);
     one.router.set_guard(nullptr);
   }
@@ -60,7 +61,9 @@ void HttpSite::add_api_routes(Listening& one, http::Router& router) {
 
 void HttpSite::add_control_routes(http::Router& router) {
   for (const std::unique_ptr<Listening>& one : listening_) {
-    if (one->name == kControlService) add_api_routes(*one, router);
+    if (one->name != kControlService) continue;
+    add_api_routes(*one, router);
+    one->webhooks->add_admin_routes(router);
   }
 }
 

@@ -12,9 +12,10 @@ import destinations from "./view_destinations.js";
 import holds from "./view_holds.js";
 import tenants from "./view_tenants.js";
 import suppressions from "./view_suppressions.js";
+import webhooks from "./view_webhooks.js";
 import mailbox from "./view_mailbox.js";
 
-const VIEWS = [overview, queue, messages, destinations, tenants, holds, suppressions, mailbox];
+const VIEWS = [overview, queue, messages, destinations, tenants, holds, suppressions, webhooks, mailbox];
 const status = new Status();
 const main = document.getElementById("view");
 let leaving = null;
