@@ -40,12 +40,13 @@ Status Inflater::add(std::string_view bytes) {
       stream.next_out = reinterpret_cast<Bytef*>(piece.data());
       stream.avail_out = piece.size();
       code = inflate(&stream, Z_NO_FLUSH);
-      if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR) {
-        return Error{.code = Code::kMalformed, .text = "damaged gzip data"};
-      }
+      // What came out before the damage counts first: the same refusal, whatever the pieces.
       const size_t produced = piece.size() - stream.avail_out;
       if (produced > 0 && !out_.on_body({piece.data(), produced})) {
         return Error{.code = Code::kTooLong};
+      }
+      if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR) {
+        return Error{.code = Code::kMalformed, .text = "damaged gzip data"};
       }
     } while (code == Z_OK && stream.avail_out == 0);
     if (code == Z_STREAM_END) state_->in_member = false;

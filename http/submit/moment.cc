@@ -77,6 +77,9 @@ std::optional<WallTime> parse_iso(std::string_view text) {
   return wall_from_micros(seconds * 1'000'000 + micros);
 }
 
+/// Beyond it calendars, ours too, no longer agree on a date.
+constexpr int64_t kDistanceSecondsMax = int64_t{1000} * 366 * 86'400;
+
 /// "in 5 min" without its "in".
 std::optional<WallTime> parse_distance(std::string_view rest, WallTime now) {
   const std::string_view number = text::take_word(rest);
@@ -98,7 +101,7 @@ std::optional<WallTime> parse_distance(std::string_view rest, WallTime now) {
   if (unit == "h" || unit == "hr" || unit == "hour") seconds = 3600;
   if (unit == "d" || unit == "day") seconds = 86'400;
   if (unit == "w" || unit == "week") seconds = 7 * 86'400;
-  if (seconds == 0 || count > 10'000'000) return std::nullopt;
+  if (seconds == 0 || seconds * count > kDistanceSecondsMax) return std::nullopt;
   return now + std::chrono::seconds(seconds * count);
 }
 

@@ -22,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 60) BARID_ASSERT(read == parse_moment(fmt::format("  {} ", text), now));
   constexpr int64_t kYearSeconds = 366 * 86'400;
   const int64_t seconds = unix_seconds(*read);
-  BARID_ASSERT(seconds > -2000 * kYearSeconds && seconds < 200'000 * kYearSeconds);
+  BARID_ASSERT(seconds > -2000 * kYearSeconds && seconds < 10'001 * kYearSeconds);
   const auto day = std::chrono::floor<std::chrono::days>(*read);
   const std::chrono::year_month_day date(day);
   const int year = static_cast<int>(date.year());

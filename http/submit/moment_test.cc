@@ -41,9 +41,10 @@ TEST(Moment, Words) {
 
 TEST(Moment, Refused) {
   for (const std::string_view text :
-       {"", "in", "in 5", "in five min", "in 5 parsecs", "in 5 min or so", "tomorrow at 9",
-        "tomorrow at 25:00", "tomorrow at 13pm", "tomorrow at 9am CET", "tomorrow at 9am ET now",
-        "someday", "at 9am", "2024-02-30T00:00:00Z", "2024-01-01T00:00:00", "2024-01-01"}) {
+       {"", "in", "in 5", "in five min", "in 5 parsecs", "in 7116329 weeks", "in 5 min or so",
+        "tomorrow at 9", "tomorrow at 25:00", "tomorrow at 13pm", "tomorrow at 9am CET",
+        "tomorrow at 9am ET now", "someday", "at 9am", "2024-02-30T00:00:00Z",
+        "2024-01-01T00:00:00", "2024-01-01"}) {
     EXPECT_FALSE(parse_moment(text, kNow)) << text;
   }
 }
