@@ -9,7 +9,8 @@ namespace barid::http {
 namespace {
 
 constexpr Duration kReadPatience = std::chrono::seconds(30);
-constexpr Duration kScheduleMax = std::chrono::hours(24 * 30);
+// In the unit of WallTime: nanoseconds of far dates do not fit.
+constexpr std::chrono::microseconds kScheduleMax = std::chrono::hours(24 * 30);
 
 ApiError not_scheduled() {
   return {

@@ -18,7 +18,8 @@ constexpr size_t kFieldsMax = 100;
 constexpr size_t kFilesMax = 100;
 constexpr size_t kTagsMax = 50;
 constexpr size_t kSmallJsonBytesMax = 16 * 1024;
-constexpr Duration kScheduleMax = std::chrono::hours(24 * 30);
+// In the unit of WallTime: nanoseconds of far dates do not fit.
+constexpr std::chrono::microseconds kScheduleMax = std::chrono::hours(24 * 30);
 
 ApiError invalid(std::string param, std::string_view what) {
   return {.status = 422,

@@ -94,6 +94,7 @@ TEST(EmailRequest, Refused) {
       {R"(*,"priority":10)", "validation_error", "priority"},
       {R"(*,"scheduled_at":"soon")", "validation_error", "scheduled_at"},
       {R"(*,"scheduled_at":"in 31 days")", "validation_error", "scheduled_at"},
+      {R"(*,"scheduled_at":"2508-09-16T00:00:00Z")", "validation_error", "scheduled_at"},
       {R"(*,"expires_at":"2001-01-01T00:00:00Z")", "validation_error", "expires_at"},
       {R"(*,"tags":[{"name":"a b","value":"c"}])", "validation_error", "tags"},
       {R"(*,"metadata":[])", "validation_error", "metadata"},
