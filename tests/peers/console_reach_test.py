@@ -65,7 +65,7 @@ class Reach(console_page_test.Console):
     def places(self):
         queue_id = self.server.queue()[0]["queue_id"]
         return (("#/overview", "greylisted"), ("#/queue", "slow.example"), ("#/messages", queue_id),
-                ("#/messages/sent", "acme"), (f"#/messages/{queue_id}", "delivered"), ("#/destinations", "Next hops"),
+                ("#/messages/sent", "acme"), (f"#/messages/{queue_id}", "delivered"), ("#/destinations", "Rate"),
                 ("#/tenants", "acme"), ("#/holds", "Nothing is suspended"), ("#/suppressions?tenant=acme", "no mail of acme"),
                 ("#/webhooks", "Nobody has asked"))
 

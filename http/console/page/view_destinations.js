@@ -54,7 +54,7 @@ export default {
         { head: "Next hop", cell: (row) => el("a", { class: "break", href: messagesOf(row) }, row.nexthop || row.transport) },
         { head: "State", cell: (row) => state(row, is(row)) },
         { head: "Waiting", class: "number", cell: (row) => count(row.waiting) },
-        { head: "In use", class: "number", title: "connections", cell: (row) => count(row.in_use) },
+        { head: "In use", class: "number", title: "messages on connections", cell: (row) => count(row.in_use) },
         { head: "Window", class: "number", cell: (row) => count(row.window) },
         { head: "Rate", class: "number", title: "messages a second", cell: (row) => (row.rate ? `${row.rate}/s` : "–") },
         { head: "Site and reason", class: "long", cell: (row) => [el("span", { class: "mono" }, row.site || "–"), row.reason ? el("div", { class: "note" }, row.reason) : null] },
