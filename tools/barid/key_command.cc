@@ -38,37 +38,33 @@ void print_secret(std::string_view secret, std::string_view line, bool json) {
   }
 }
 
-int new_api_key(const KeyOptions& options, std::string_view name) {
-  const http::NewApiKey made =
-      http::make_api_key(options.api, crypto::random_bytes(http::kApiKeyRandomBytes));
+/// `hint`: what the two lines are for.
+int print_new_key(const http::NewApiKey& made, std::string_view hint, bool json,
+                  std::string_view name) {
   if (!made.problem.empty()) {
     fmt::print(stderr, "{}: fatal: {}\n", name, made.problem);
     return EX_USAGE;
   }
-  print_secret(made.key, made.line, options.json);
-  if (!options.json) {
-    fmt::print(stderr,
-               "The first line is the key, shown only now. The second belongs into a table of "
-               "http_api_key_maps.\n");
-  }
+  print_secret(made.key, made.line, json);
+  if (!json) fmt::print(stderr, "{}\n", hint);
   return 0;
+}
+
+int new_api_key(const KeyOptions& options, std::string_view name) {
+  return print_new_key(
+      http::make_api_key(options.api, crypto::random_bytes(http::kApiKeyRandomBytes)),
+      "The first line is the key, shown only now. The second belongs into a table of "
+      "http_api_key_maps.",
+      options.json, name);
 }
 
 /// For programs that sign: an id that anybody may see, and a secret that both sides need.
 int new_access_key(const KeyOptions& options, std::string_view name) {
-  const http::NewApiKey made =
-      http::make_access_key(options.api, crypto::random_bytes(http::kAccessKeyRandomBytes));
-  if (!made.problem.empty()) {
-    fmt::print(stderr, "{}: fatal: {}\n", name, made.problem);
-    return EX_USAGE;
-  }
-  print_secret(made.key, made.line, options.json);
-  if (!options.json) {
-    fmt::print(stderr,
-               "The first line is access key id and secret access key. The second belongs into a "
-               "table of http_access_key_maps; it has the secret in it: chmod 600.\n");
-  }
-  return 0;
+  return print_new_key(
+      http::make_access_key(options.api, crypto::random_bytes(http::kAccessKeyRandomBytes)),
+      "The first line is access key id and secret access key. The second belongs into a table of "
+      "http_access_key_maps; it has the secret in it: chmod 600.",
+      options.json, name);
 }
 
 /// A password for AUTH: 144 bits, in characters that need no quoting anywhere.
