@@ -167,9 +167,10 @@ ApiKeys::Answer ApiKeys::find_signer(const Request& request, WallTime now) const
   }
   std::optional<AccessKey> key = parse_access_key_entry(found.value());
   if (!key) return {.error = malformed_entry()};
-  problem = signature_v4_problem(*claim, request, now);
+  const std::string digest = signature_v4_digest(request);
+  problem = signature_v4_problem(*claim, request, digest, now);
   if (!problem.empty()) return {.error = invalid_signature(std::move(problem))};
-  if (!crypto::equal_secrets(sign_v4(*claim, request, key->secret), claim->signature)) {
+  if (!crypto::equal_secrets(sign_v4(*claim, request, digest, key->secret), claim->signature)) {
     return {.error = invalid_signature("The signature does not match: another secret, or something "
                                        "was changed on the way.")};
   }

@@ -168,6 +168,8 @@ class EmailApi {
   rt::Task<std::optional<ApiError>> read_batch(JsonItems& items, const net::SocketAddress& peer,
                                                const Principal& principal, bool permissive,
                                                Batch* batch);
+  rt::Task<bool> prepare_late(AddressSet maybe, const net::SocketAddress& peer,
+                              const Principal& principal, uint64_t composed_bytes, Batch* batch);
   [[nodiscard]] static std::string batch_answer(const std::vector<Email>& emails,
                                                 const std::vector<BatchProblem>* problems);
   rt::Task<void> store_and_answer(Exchange& exchange, std::vector<Email> emails, std::string answer,

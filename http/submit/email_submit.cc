@@ -26,7 +26,7 @@ constexpr uint32_t kSuppressedIndex = 0x8000;
 
 std::string drain(Content& body) {
   std::string text;
-  text.reserve(body.size());
+  text.reserve(body.size() + kJsonPaddingBytes);
   body.drain([&text](std::string_view span) { text += span; });
   return text;
 }
@@ -188,14 +188,10 @@ rt::Task<std::optional<ApiError>> EmailApi::read_batch(JsonItems& items,
   }
   if (step == JsonItems::Step::kProblem) co_return malformed_body(items.problem());
   if (step == JsonItems::Step::kNotArray || count == 0) co_return wrong_count;
-  AddressSet suppressed;
-  const bool known = co_await keep_suppressed(std::move(maybe), principal, &suppressed);
-  if (!known) co_return busy("The suppression list cannot be read now.");
-  for (Email& email : batch->emails) {
-    if (!email.record.empty()) continue;
-    if (auto problem = prepare(principal, peer, suppressed, &composed_bytes, &email)) {
-      batch->problems.push_back({.index = email.index, .error = *std::move(problem)});
-    }
+  if (permissive || batch->problems.empty()) {
+    const bool known =
+        co_await prepare_late(std::move(maybe), peer, principal, composed_bytes, batch);
+    if (!known) co_return busy("The suppression list cannot be read now.");
   }
   std::erase_if(batch->emails, [](const Email& email) { return email.record.empty(); });
   std::sort(batch->problems.begin(), batch->problems.end(),
@@ -204,6 +200,24 @@ rt::Task<std::optional<ApiError>> EmailApi::read_batch(JsonItems& items,
   ApiError error = std::move(batch->problems.front().error);
   prefix_param(error, batch->problems.front().index);
   co_return error;
+}
+
+/// What waited for the look at the list. False: there was none to be had.
+rt::Task<bool> EmailApi::prepare_late(AddressSet maybe, const net::SocketAddress& peer,
+                                      const Principal& principal, uint64_t composed_bytes,
+                                      Batch* batch) {
+  AddressSet suppressed;
+  const bool known = co_await keep_suppressed(std::move(maybe), principal, &suppressed);
+  if (!known) co_return false;
+  size_t count = 0;
+  for (Email& email : batch->emails) {
+    if (!email.record.empty()) continue;
+    if (++count % kYieldEvery == 0) co_await rt::yield(env_.reactor);
+    if (auto problem = prepare(principal, peer, suppressed, &composed_bytes, &email)) {
+      batch->problems.push_back({.index = email.index, .error = *std::move(problem)});
+    }
+  }
+  co_return true;
 }
 
 // --- one email

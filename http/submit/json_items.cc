@@ -29,7 +29,7 @@ class ArrayItems final : public JsonItems {
   bool begin() {
     begun_ = true;
     finished_ = Step::kProblem;
-    text_.reserve(text_.size() + simdjson::SIMDJSON_PADDING);
+    text_.reserve(text_.size() + kJsonPaddingBytes);
     if (!parser_.reserve(text_.size())) {
       problem_.text = "it is too large";
       return false;

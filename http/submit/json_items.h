@@ -26,6 +26,7 @@ class JsonItems {
   JsonProblem problem_;
 };
 
+/// Not copied if its capacity has room for kJsonPaddingBytes more.
 [[nodiscard]] std::unique_ptr<JsonItems> array_items(std::string document);
 /// Lines of blanks are no documents, and are not counted.
 [[nodiscard]] std::unique_ptr<JsonItems> line_items(std::string lines);

@@ -9,12 +9,12 @@ constexpr size_t kKeptBytesMax = 1 << 20;  // a larger document's memory is give
 
 }  // namespace
 
-void JsonReader::expect(size_t bytes) { document_.reserve(bytes + simdjson::SIMDJSON_PADDING); }
+void JsonReader::expect(size_t bytes) { document_.reserve(bytes + kJsonPaddingBytes); }
 
 bool JsonReader::finish() {
   problem_ = {};
   value_ = {};
-  document_.reserve(document_.size() + simdjson::SIMDJSON_PADDING);
+  document_.reserve(document_.size() + kJsonPaddingBytes);
   ParserLease parser;
   bool good = parser.reserve(document_.size());
   if (!good) problem_.text = "it is too large";

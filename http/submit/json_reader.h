@@ -15,6 +15,8 @@ namespace barid::http {
 
 inline constexpr size_t kJsonDepthMax = 64;
 inline constexpr size_t kJsonNodesMax = 400'000;
+/// Room that a reader needs after a document; a text that has none is copied.
+inline constexpr size_t kJsonPaddingBytes = 64;
 
 struct JsonProblem {
   std::string text;

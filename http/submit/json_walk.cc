@@ -17,6 +17,8 @@ namespace od = simdjson::ondemand;
 /// Up to this size of documents a parser is kept for the next one, and so many are.
 constexpr size_t kKeptBytesMax = 1 << 20;
 constexpr size_t kKeptParsersMax = 2;
+static_assert(kJsonPaddingBytes >= simdjson::SIMDJSON_PADDING);
+
 constexpr size_t kNameBytesMax = 1024;
 constexpr size_t kShownNameBytesMax = 76;
 constexpr size_t kFewNames = 16;

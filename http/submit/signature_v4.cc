@@ -29,12 +29,6 @@ std::string hex_digest(const std::vector<std::string_view>& pieces) {
   return hex;
 }
 
-std::string body_digest(const Request& request) {
-  if (!request.body) return hex_digest({});
-  const auto& spans = request.body->spans();
-  return hex_digest({spans.begin(), spans.end()});
-}
-
 /// The next item in front of `separator`, taken off `rest`.
 std::string_view take_item(std::string_view& rest, char separator) {
   const size_t end = rest.find(separator);
@@ -125,7 +119,8 @@ std::string canonical_path(std::string_view path) {
   return out;
 }
 
-std::string canonical_request(const SignatureV4& claim, const Request& request) {
+std::string canonical_request(const SignatureV4& claim, const Request& request,
+                              std::string_view digest) {
   std::string out = request.method_text + '\n' + canonical_path(request.target_text) + "\n\n";
   for (const std::string& name : claim.signed_headers) {
     out += name + ':' + canonical_value(request, name) + '\n';
@@ -135,10 +130,17 @@ std::string canonical_request(const SignatureV4& claim, const Request& request) 
     if (i > 0) out += ';';
     out += claim.signed_headers[i];
   }
-  return out + '\n' + body_digest(request);
+  out += '\n';
+  return out.append(digest);
 }
 
 }  // namespace
+
+std::string signature_v4_digest(const Request& request) {
+  if (!request.body) return hex_digest({});
+  const auto& spans = request.body->spans();
+  return hex_digest({spans.begin(), spans.end()});
+}
 
 std::optional<SignatureV4> parse_signature_v4(std::string_view authorization,
                                               std::string* problem) {
@@ -176,7 +178,8 @@ std::optional<SignatureV4> parse_signature_v4(std::string_view authorization,
   return claim;
 }
 
-std::string signature_v4_problem(const SignatureV4& claim, const Request& request, WallTime now) {
+std::string signature_v4_problem(const SignatureV4& claim, const Request& request,
+                                 std::string_view digest, WallTime now) {
   if (claim.service != "ses") return "The credential is for another service than ses.";
   if (request.target_text.find('?') != std::string::npos) {
     return "A signed call has no query.";
@@ -205,19 +208,20 @@ std::string signature_v4_problem(const SignatureV4& claim, const Request& reques
   if (*time > now + kSignatureV4Skew) {
     return fmt::format("Signature not yet current: {} is in the future.", moment);
   }
-  const std::string* digest = request.find_field("x-amz-content-sha256");
-  if (digest != nullptr && *digest != body_digest(request)) {
+  const std::string* given = request.find_field("x-amz-content-sha256");
+  if (given != nullptr && *given != digest) {
     return "The field x-amz-content-sha256 is not the digest of the body.";
   }
   return {};
 }
 
-std::string sign_v4(const SignatureV4& claim, const Request& request, std::string_view secret) {
+std::string sign_v4(const SignatureV4& claim, const Request& request, std::string_view digest,
+                    std::string_view secret) {
   const std::string scope =
       fmt::format("{}/{}/{}/{}", claim.date, claim.region, claim.service, kTermination);
   const std::string to_sign =
       fmt::format("{}\n{}\n{}\n{}", kSignatureV4Scheme, canonical_value(request, "x-amz-date"),
-                  scope, hex_digest({canonical_request(claim, request)}));
+                  scope, hex_digest({canonical_request(claim, request, digest)}));
   std::string key = crypto::hmac_sha256("AWS4" + std::string(secret), claim.date);
   key = crypto::hmac_sha256(key, claim.region);
   key = crypto::hmac_sha256(key, claim.service);

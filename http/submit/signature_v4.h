@@ -28,6 +28,9 @@ struct SignatureV4 {
   std::string signature;                    ///< 64 lower-case hexadecimal digits
 };
 
+/// SHA-256 of the whole body, in hexadecimal: what the two below take. A pass over the body.
+[[nodiscard]] std::string signature_v4_digest(const Request& request);
+
 /// nullopt: `*problem` says in a sentence what is wrong with it.
 [[nodiscard]] std::optional<SignatureV4> parse_signature_v4(std::string_view authorization,
                                                             std::string* problem);
@@ -35,10 +38,10 @@ struct SignatureV4 {
 /// Why `request`, still with its whole body, is not what was signed at that time, whoever signed
 /// it: a field that had to be signed was not, the clocks differ, another body. Empty = nothing.
 [[nodiscard]] std::string signature_v4_problem(const SignatureV4& claim, const Request& request,
-                                               WallTime now);
+                                               std::string_view digest, WallTime now);
 
 /// The signature that `claim` should have, if `secret` is what its signer had.
 [[nodiscard]] std::string sign_v4(const SignatureV4& claim, const Request& request,
-                                  std::string_view secret);
+                                  std::string_view digest, std::string_view secret);
 
 }  // namespace barid::http

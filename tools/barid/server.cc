@@ -219,12 +219,16 @@ bool Server::open_queue() {
     return false;
   }
   opened_.resize(process_.shards_count);
+  size_t stores_count = 0;
+  for (uint16_t index = 0; index < process_.shards_count; ++index) {
+    stores_count += partitions_of(index).size();
+  }
   for (uint16_t index = 0; index < process_.shards_count; ++index) {
     for (const uint16_t number : partitions_of(index)) {
       queue::OpenFailure failure;
       auto store = queue::open_rocks_store({.directory = directory_.partition_path(number),
                                             .ready_logs_count = kReadyLogsCount,
-                                            .flush_threads_count = process_.shards_count},
+                                            .flush_threads_count = static_cast<int>(stores_count)},
                                            &failure);
       if (!store) {
         complain(fmt::format("fatal: {}: cannot be opened: {}; nothing was changed",
