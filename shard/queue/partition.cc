@@ -9,9 +9,9 @@ namespace barid::queue {
 namespace {
 
 // Ids are reserved this far ahead, so that the mark is written rarely and a clock that steps back,
-// or a restart before the time is reached, cannot give an id twice. After a restart ids are that
-// far ahead of the clock, and readers of events, who go by ids, wait for it.
-constexpr uint64_t kReserveMicros = 2'000'000;
+// or a restart before the time is reached, cannot give an id twice. A process that is restarted
+// sooner than that is so far ahead of the clock, and readers of events, who go by ids, wait for it.
+constexpr uint64_t kReserveMicros = 250'000;
 constexpr uint64_t kContentReserveMax = 16 * kContentChunkBytes;
 
 std::string_view view(const std::array<char, QueueId::kKeyBytes>& key) noexcept {
@@ -45,6 +45,8 @@ QueueId Partition::allocate_id() {
   return QueueId{.micros = last_id_micros_, .partition = number_};
 }
 
+/// Any change may use an id that was given since the last group, for its key or within its value: a
+/// crash after it must not give that id again.
 void Partition::reserve_ids() {
   if (last_id_micros_ <= reserved_micros_) return;
   reserved_micros_ = last_id_micros_ + kReserveMicros;
@@ -65,6 +67,7 @@ Partition::Group& Partition::open_group() {
     groups_.back().number = number;
     groups_.back().begun = reactor_.now();
   }
+  reserve_ids();
   return groups_.back();
 }
 
@@ -117,7 +120,6 @@ uint64_t Partition::stage(std::unique_ptr<Message> message, bool to_memory) {
   BARID_ASSERT(writable());
   BARID_ASSERT(message->content && message->content->size() == message->size);
   BARID_ASSERT(message->status.size() == message->envelope.recipients.size());
-  reserve_ids();
   Group& group = open_group();
   message->partition = this;
   message->area = to_memory ? Area::kFresh : Area::kQueued;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "shard/queue/reader.h"
 #include "shard/queue/record.h"
@@ -235,6 +236,24 @@ TEST_F(PartitionTest, IdsStayAboveTheMarkOnDisk) {
     partition->start_ids_after(mark);
     EXPECT_GT(partition->allocate_id().micros, mark);
   }
+}
+
+TEST_F(PartitionTest, AnIdOfAnEntryAloneIsBelowTheMarkToo) {
+  std::set<uint64_t> given;
+  for (uint64_t run = 1; run <= 5; ++run) {
+    for (int i = 0; i < 20; ++i) {
+      const QueueId id = partition->allocate_id();
+      EXPECT_TRUE(given.insert(id.micros).second) << "given twice: " << id.text();
+      const auto key = id.key();
+      partition->put_entry(Family::kEvents, {key.data(), key.size()}, "event");
+    }
+    commit();
+    const uint64_t mark = *read_id_mark(*store);
+    EXPECT_GE(mark, *given.rbegin());
+    open(run + 1);  // at once: the clock has not reached the mark
+    partition->start_ids_after(mark);
+  }
+  EXPECT_EQ(disk.table(Family::kEvents).size(), given.size());
 }
 
 TEST_F(PartitionTest, AMarkThatIsNoNumberIsCorrupt) {

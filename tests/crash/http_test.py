@@ -194,6 +194,9 @@ class WebhookKill(HttpApi):
             answered += [one["id"] for one in answer["data"]]
             self.strike(0.0, 0.25)
             self.start()
+            if self.dice.random() < 0.5:  # dies again before anything new was accepted
+                self.strike(0.0, 0.1)
+                self.start()
         wanted = {(one, kind) for one in answered for kind in ("email.sent", "email.delivered")}
         wait_until(lambda: set(receiver.seen) >= wanted, "every event", seconds=60)
         self.assertEqual(set(receiver.seen), wanted)
