@@ -347,7 +347,8 @@ TEST_P(PartitionFailureTest, TheMarkIsWrittenAgain) {
   store->fail_next_commit();
   commit();
   recover();
-  EXPECT_GE(*read_id_mark(*store), accept("x")->id.micros);
+  const QueueId id = accept("x")->id;
+  EXPECT_GE(*read_id_mark(*store), id.micros);
 }
 
 TEST_P(PartitionFailureTest, GroupsBehindTheFailedOneFailToo) {
