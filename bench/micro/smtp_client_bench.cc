@@ -79,6 +79,7 @@ class CountingSink final : public ClientSink {
   void on_result(const RecipientResult& result) override {
     delivered += result.fate == Fate::kDelivered ? 1 : 0;
   }
+  void on_leaving(const OutgoingMessage&) override {}
   void on_message_done(const OutgoingMessage&) override {}
   uint64_t delivered = 0;
 };

@@ -11,6 +11,7 @@
 #include "core/base/time.h"
 #include "core/mail/envelope.h"
 #include "core/mem/content.h"
+#include "shard/queue/flight_marks.h"
 
 namespace barid::queue {
 
@@ -73,7 +74,9 @@ struct Message {
   bool attempted = false;             ///< some agent really tried in this round
   uint32_t recipients_in_memory = 0;  ///< pending ones when it was activated
   WallTime suspended_until{};  ///< none of its suspended sites takes it before; of this round
-  bool is_notice = false;      ///< made here: no client would send it again if the store refused it
+  /// Of an attempt that ended, until what became of it is on disk.
+  uint32_t flight_mark = FlightMarks::kNone;
+  bool is_notice = false;  ///< made here: no client would send it again if the store refused it
 
   /// No attempt is to begin any more.
   [[nodiscard]] bool withdrawn() const noexcept {

@@ -151,10 +151,11 @@ uint64_t Partition::erase_entry(Family family, std::string_view key) {
   return group;
 }
 
-void Partition::remove(const Message& message) {
+void Partition::remove(Message& message) {
   Change change{.kind = Change::Kind::kRemove, .id = message.id, .size = message.size};
   change.old_filed_under = message.filed_under;
   change.old_due = message.due;
+  change.flight_mark = std::exchange(message.flight_mark, FlightMarks::kNone);
   if (!writable()) {
     lost_.push_back(std::move(change));
     return;
@@ -177,6 +178,7 @@ void Partition::rewrite(Message& message, std::vector<std::string> filed_under, 
   change.old_due = std::exchange(message.due, due);
   change.filed_under = message.filed_under;
   change.due = due;
+  change.flight_mark = std::exchange(message.flight_mark, FlightMarks::kNone);
   const Area old_area = std::exchange(message.area, Area::kQueued);
   encode_message(message, &change.record);
   if (!writable()) {
@@ -201,6 +203,15 @@ void Partition::quarantine(Family from, std::string_view key, std::string_view r
   put_one(Family::kCorrupt, key, record);
   store_.erase(from, key);
   --gained_count_;
+}
+
+bool Partition::adopt_flight(Message& message) noexcept {
+  if (flight_marks_ == nullptr) return false;
+  const uint32_t mark = flight_marks_->take_left(message.id);
+  if (mark == FlightMarks::kNone) return false;
+  BARID_ASSERT(message.flight_mark == FlightMarks::kNone);
+  message.flight_mark = mark;
+  return true;
 }
 
 // --- decisions of the store
@@ -241,7 +252,10 @@ void Partition::on_commit(uint64_t number, Status status) {
         events_.on_refused(change.id, std::move(change.message));
       }
       lost_.push_back(std::move(change));
-    } else if (change.kind == Change::Kind::kAccept) {
+      continue;
+    }
+    drop_flight(change.flight_mark);
+    if (change.kind == Change::Kind::kAccept) {
       ++gained_count_;
       if (change.message) {
         events_.on_accepted(std::move(change.message));

@@ -98,10 +98,26 @@ class Partition final : private Store::Listener {
   uint64_t erase_entry(Family family, std::string_view key);
 
   /// All recipients are settled: erases record, schedule entries and content.
-  void remove(const Message& message);
+  void remove(Message& message);
   /// Stores the present state under `filed_under` and `due`, replacing its former schedule entries:
   /// a deferral, or progress within an attempt that goes on (due = now).
   void rewrite(Message& message, std::vector<std::string> filed_under, WallTime due);
+  // --- what is on its way at this instant
+  /// Null: nothing is marked. Outlives the partition.
+  void set_flight_marks(FlightMarks* marks) noexcept { flight_marks_ = marks; }
+  /// From now on the message may be delivered though nothing on disk says so. Returns the mark, for
+  /// Message::flight_mark once the attempt ended: the change that settles it clears it.
+  [[nodiscard]] uint32_t begin_flight(QueueId id) noexcept {
+    return flight_marks_ != nullptr ? flight_marks_->set(id) : FlightMarks::kNone;
+  }
+  /// The mark is not needed: nothing went out, or another one says the same.
+  void drop_flight(uint32_t mark) noexcept {
+    if (flight_marks_ != nullptr) flight_marks_->clear(mark);
+  }
+  /// Whether the process before ended while the message was on its way. True once: the mark is the
+  /// message's then.
+  [[nodiscard]] bool adopt_flight(Message& message) noexcept;
+
   /// Erases a schedule entry that no record stands behind.
   void drop_entry(std::string_view destination, WallTime due, QueueId id);
   /// Moves a record that does not decode out of the way.
@@ -125,7 +141,8 @@ class Partition final : private Store::Listener {
     WallTime due{};
     std::vector<std::string> old_filed_under;  // kRemove, kRewrite
     WallTime old_due{};
-    std::string record;  // kRewrite
+    std::string record;                         // kRewrite
+    uint32_t flight_mark = FlightMarks::kNone;  // kRemove, kRewrite: cleared with it
   };
   /// What a group in the making or under way will cause.
   struct Group {
@@ -154,6 +171,7 @@ class Partition final : private Store::Listener {
   Events& events_;
   const uint16_t number_;
 
+  FlightMarks* flight_marks_ = nullptr;
   uint64_t last_id_micros_ = 0;
   uint64_t reserved_micros_ = 0;  // ids up to here are covered by the mark on disk
   uint64_t decided_group_ = 0;

@@ -262,6 +262,34 @@ TEST_F(PartitionTest, AMarkThatIsNoNumberIsCorrupt) {
   EXPECT_EQ(read_id_mark(*store).error().code, Code::kCorrupt);
 }
 
+// --- flights
+
+TEST_F(PartitionTest, AFlightEndsWithTheChangeThatSettlesIt) {
+  std::vector<uint64_t> mapped(FlightMarks::kHeaderWords + 8);
+  FlightMarks marks(mapped, 4, 1);
+  partition->set_flight_marks(&marks);
+  const auto flying = [&mapped] {
+    std::vector<uint64_t> copy = mapped;
+    return FlightMarks(copy, 4, 1).left().size();
+  };
+  const auto deferred = accept("deferred");
+  const auto removed = accept("removed");
+  for (Message* message : {deferred.get(), removed.get()}) {
+    message->flight_mark = partition->begin_flight(message->id);
+  }
+  partition->rewrite(*deferred, {"smtp:a"}, kDue);
+  partition->remove(*removed);
+  EXPECT_EQ(deferred->flight_mark, FlightMarks::kNone);
+  EXPECT_EQ(flying(), 2u);
+  store->fail_next_commit();
+  commit();
+  EXPECT_EQ(flying(), 2u) << "their outcomes may not be on disk";
+  recover();
+  EXPECT_EQ(flying(), 0u);
+  partition->drop_flight(partition->begin_flight(deferred->id));
+  EXPECT_EQ(flying(), 0u);
+}
+
 // --- failed commits: seeds decide whether the failed group is on disk after all
 
 class PartitionFailureTest : public PartitionTest, public ::testing::WithParamInterface<uint64_t> {

@@ -120,6 +120,20 @@ Result<uint64_t> read_id_mark(const Store& store) {
   return mark;
 }
 
+Status drop_settled_flights(const Store& store, FlightMarks& marks) {
+  for (const QueueId id : marks.left()) {
+    const auto key = id.key();
+    bool stored = false;
+    for (const Family family : {Family::kFresh, Family::kQueued}) {
+      const Result<std::string> record = store.get(family, {key.data(), key.size()});
+      if (!record.ok() && record.error().code != Code::kNotFound) return record.error();
+      stored |= record.ok();
+    }
+    if (!stored) marks.clear(marks.take_left(id));
+  }
+  return {};
+}
+
 rt::Task<Result<std::string>> Reader::load_content(QueueId id, uint64_t size, MonoTime deadline) {
   const Store* store = &store_;
   auto call = [store, id, size] { return Partition::load_content(*store, id, size); };

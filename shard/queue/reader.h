@@ -41,6 +41,10 @@ struct DestinationsBatch {
 /// read before the shard serves. Errors: kIo, kCorrupt.
 [[nodiscard]] Result<uint64_t> read_id_mark(const Store& store);
 
+/// Clears the marks of messages that are no longer stored: the process before settled them, and
+/// died before it could say so there.
+[[nodiscard]] Status drop_settled_flights(const Store& store, FlightMarks& marks);
+
 class Reader {
  public:
   Reader(rt::Offload& offload, const Store& store) : offload_(offload), store_(store) {}

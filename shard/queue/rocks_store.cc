@@ -10,7 +10,6 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <semaphore.h>
-#include <sys/mman.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -30,6 +29,7 @@
 #include "shard/queue/flush_pace.h"
 #include "shard/queue/info_log.h"
 #include "shard/queue/log_file_system.h"
+#include "shard/queue/mapped_file.h"
 
 namespace barid::queue {
 namespace {
@@ -157,40 +157,6 @@ struct Database {
   }
 };
 
-/// The sequence number of the last acknowledged write, in a mapped file beside the database: a
-/// store to memory per group, which survives the death of the process; after a power cut it may be
-/// older, never newer than what is on disk. RocksDB takes a damaged length field for a torn tail
-/// and forgets what follows; this number tells (ADR 0004).
-class AcknowledgedMark {
- public:
-  AcknowledgedMark() = default;
-  AcknowledgedMark(const AcknowledgedMark&) = delete;
-  AcknowledgedMark& operator=(const AcknowledgedMark&) = delete;
-  ~AcknowledgedMark() {
-    if (mapped_ != nullptr) munmap(mapped_, sizeof(uint64_t));
-  }
-
-  /// False with errno set if the file cannot be made.
-  [[nodiscard]] bool open(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) return false;
-    // Allocated now: a store into a hole of a full disk would be SIGBUS.
-    const bool sized = posix_fallocate(fd, 0, sizeof(uint64_t)) == 0;
-    void* memory = sized
-                       ? mmap(nullptr, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
-                       : MAP_FAILED;
-    ::close(fd);
-    if (memory == MAP_FAILED) return false;
-    mapped_ = static_cast<uint64_t*>(memory);
-    return true;
-  }
-  [[nodiscard]] uint64_t get() const noexcept { return *mapped_; }
-  void set(uint64_t sequence) noexcept { *mapped_ = sequence; }
-
- private:
-  uint64_t* mapped_ = nullptr;
-};
-
 /// Puts its one waiter to sleep at once. std::atomic's wait, and the library's semaphore on top of
 /// it, yield first: on a busy machine a thread that yields stands behind everybody for
 /// milliseconds.
@@ -252,6 +218,9 @@ class RocksStoreImpl final : public RocksStore, private rt::Mailbox {
     return database_.families[static_cast<size_t>(family)];
   }
 
+  [[nodiscard]] uint64_t& acknowledged() const noexcept {
+    return acknowledged_file_.words().front();
+  }
   rocksdb::Status open_to_read();
   rocksdb::Status open_into(Database& database);
   void commit_loop();
@@ -268,7 +237,10 @@ class RocksStoreImpl final : public RocksStore, private rt::Mailbox {
 
   RocksStoreOptions options_;
   std::unique_ptr<rocksdb::Env> env_;
-  AcknowledgedMark mark_;
+  /// One word: the sequence number of the last acknowledged write. After a power cut it may be
+  /// older, never newer than what is on disk. RocksDB takes a damaged length field for a torn tail
+  /// and forgets what follows; this number tells (ADR 0004).
+  MappedFile acknowledged_file_;
   mutable std::shared_mutex database_mutex_;  // readers against reopening; never a shard's thread
   Database database_;
 
@@ -310,9 +282,13 @@ rocksdb::Status RocksStoreImpl::open() {
   std::error_code error;
   std::filesystem::create_directories(options_.directory, error);
   if (error) return rocksdb::Status::IOError(options_.directory, error.message());
-  if (!mark_.open(options_.directory + "/ACKNOWLEDGED")) {
-    return rocksdb::Status::IOError(options_.directory + "/ACKNOWLEDGED", std::strerror(errno));
+  const std::string acknowledged_path = options_.directory + "/ACKNOWLEDGED";
+  Result<MappedFile> acknowledged_file = MappedFile::open(acknowledged_path, 1);
+  if (!acknowledged_file.ok()) {
+    return rocksdb::Status::IOError(acknowledged_path,
+                                    std::strerror(acknowledged_file.error().error_number));
   }
+  acknowledged_file_ = *std::move(acknowledged_file);
   struct statvfs disk {};
   if (statvfs(options_.directory.c_str(), &disk) != 0) {
     return rocksdb::Status::IOError(options_.directory, std::strerror(errno));
@@ -365,7 +341,7 @@ rocksdb::Status RocksStoreImpl::open_into(Database& database) {
   if (!status.ok()) return status;
   database.db.reset(db);
   std::copy(handles.begin(), handles.end(), database.families.begin());
-  if (!options_.read_only && db->GetLatestSequenceNumber() < mark_.get()) {
+  if (!options_.read_only && db->GetLatestSequenceNumber() < acknowledged()) {
     return rocksdb::Status::Corruption(
         "the log ends before what was acknowledged: damaged, not torn");
   }
@@ -458,7 +434,7 @@ rocksdb::Status RocksStoreImpl::commit_one() {
   write.sync = true;
   check(flying_batch_->Put(handle(Family::kMeta), kLastGroupKey, rocksdb::Slice()));
   rocksdb::Status status = database_.db->Write(write, flying_batch_.get());
-  if (status.ok()) mark_.set(database_.db->GetLatestSequenceNumber());
+  if (status.ok()) acknowledged() = database_.db->GetLatestSequenceNumber();
   const size_t used = flying_batch_->GetDataSize();
   flying_batch_->Clear();
   const size_t capacity = flying_batch_->Data().capacity();

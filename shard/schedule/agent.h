@@ -26,7 +26,8 @@ struct Job {
   MonoTime queued_at{};
   Destination* destination = nullptr;  ///< set by the dispatcher; outlives the job
   bool passed = false;                 ///< came from another transport by Lease::pass()
-  bool in_pace = false;                ///< counts as its transport's delivery under way
+  uint32_t flight_mark = queue::FlightMarks::kNone;  ///< set by Lease::begin_flight()
+  bool in_pace = false;  ///< counts as its transport's delivery under way
 
   [[nodiscard]] const Route& route() const noexcept;
   /// A job of the first `count` recipients, fewer than there are; the rest stay in this one.

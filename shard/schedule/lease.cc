@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "shard/queue/partition.h"
 #include "shard/schedule/dispatcher.h"
 
 namespace barid::schedule {
@@ -82,6 +83,11 @@ rt::Task<std::optional<Job>> Lease::next(Duration patience) {
   co_return std::nullopt;
 }
 
+void Lease::begin_flight(Job& job) noexcept {
+  if (job.flight_mark != queue::FlightMarks::kNone) return;
+  job.flight_mark = job.message->partition->begin_flight(job.message->id);
+}
+
 void Lease::report(const Job& job, uint32_t recipient, const Outcome& outcome) {
   dispatcher_.sink_.on_outcome(job, recipient, outcome);
 }
@@ -114,6 +120,11 @@ void Lease::put_back(Job job) {
   --destination.running_count_;
   uncount(job);
   job.in_pace = false;
+  // What was about to be written when the connection broke has a mark, and did not go.
+  if (job.flight_mark != queue::FlightMarks::kNone) {
+    job.message->partition->drop_flight(job.flight_mark);
+    job.flight_mark = queue::FlightMarks::kNone;
+  }
   dispatcher_.put_back(destination, std::move(job));
 }
 

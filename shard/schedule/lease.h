@@ -58,6 +58,9 @@ class Lease {
   /// connection and end. Only when no job is under way.
   rt::Task<std::optional<Job>> next(Duration patience);
 
+  /// What is written next may deliver the job: if the process dies before its outcome is on disk,
+  /// it is in doubt. Again for the same job is nothing.
+  static void begin_flight(Job& job) noexcept;
   void report(const Job& job, uint32_t recipient, const Outcome& outcome);
   void finish(Job job, Hop hop);
   /// The job was not attempted: it goes to the head of its queue again.

@@ -108,6 +108,11 @@ void QueueManager::adopt(Source& source, Family from, const RawRecord& raw) {
   std::unique_ptr<Message> message = *std::move(decoded);
   message->partition = source.partition;
   message->area = from == Family::kFresh ? queue::Area::kFresh : queue::Area::kQueued;
+  if (message->partition->adopt_flight(*message)) {
+    ++message->in_doubt_count;
+    counters_.add(Counter::kInDoubt);
+    warn("in doubt: it was on its way when the server died, a second copy is possible", raw.id);
+  }
   if (message->hold &&
       message->order ==
           queue::Order::kNone) {  // put on hold during an attempt that the process did not survive

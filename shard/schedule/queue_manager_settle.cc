@@ -68,6 +68,11 @@ void QueueManager::on_job_done(Job job) {
   Message& message = *job.message;
   BARID_ASSERT(message.jobs_open > 0);
   --message.jobs_open;
+  if (message.flight_mark == queue::FlightMarks::kNone) {
+    message.flight_mark = job.flight_mark;
+  } else {
+    message.partition->drop_flight(job.flight_mark);  // one says it until the change is on disk
+  }
   if (message.jobs_open == 0) {
     settle(message);
     return;

@@ -292,6 +292,69 @@ TEST_F(QueueManagerTest, RecoveryAdoptsFreshAndDue) {
   expect_empty_disk();
 }
 
+// --- what is on its way when the process dies
+
+TEST_F(QueueManagerTest, AMessageFliesUntilItsOutcomeIsOnDisk) {
+  node->agent.answers["late@b.example"] = Disposition::kDeferred;
+  for (const char* address : {"u@b.example", "late@b.example"}) {
+    node->agent.work = 10s;
+    node->stage("s@a.example", {address});
+    run_for(5s);
+    EXPECT_EQ(flying().size(), 1u) << address;
+    node->store.faults.sync_min = node->store.faults.sync_max = 2s;
+    run_for(6s);
+    EXPECT_EQ(node->agent.tries[address].size(), 1u);
+    EXPECT_EQ(flying().size(), 1u) << address << ": its outcome is not on disk";
+    run_for(3s);
+    EXPECT_EQ(flying().size(), 0u) << address;
+    node->store.faults.sync_min = node->store.faults.sync_max = 1ms;
+  }
+  EXPECT_EQ(node->log_text.find("in doubt"), std::string::npos);
+}
+
+TEST_F(QueueManagerTest, OneDestinationsOutcomeSaysNothingOfAnother) {
+  node->agent.work = 10s;
+  node->agent.before_job = [this, first = true]() mutable {
+    if (!std::exchange(first, false)) node->agent.work = 60s;
+  };
+  node->stage("s@a.example", {"quick@b.example", "slow@c.example"});
+  run_for(20s);
+  EXPECT_EQ(node->agent.delivered, (Strings{"quick@b.example"}));
+  EXPECT_EQ(flying().size(), 1u);
+  run_for(60s);
+  EXPECT_EQ(node->agent.delivered.size(), 2u);
+  EXPECT_TRUE(flying().empty());
+  expect_empty_disk();
+}
+
+TEST_F(QueueManagerTest, WhatFlewWhenTheProcessDiedIsInDoubt) {
+  node->agent.answers["late@b.example"] = Disposition::kDeferred;
+  node->stage("s@a.example", {"late@b.example"});
+  run_for(1s);
+  node->manager.dispatcher().pause();
+  for (int i = 0; i < 2; ++i) node->stage("s@a.example", {"fresh@c.example"});
+  run_for(301s);
+  // As if the process had died in the middle of these, and behind the end of the last one.
+  std::vector<QueueId> flew;
+  for (const Family family : {Family::kFresh, Family::kQueued}) {
+    flew.push_back(*QueueId::from_key(disk.table(family).begin()->first));
+  }
+  for (const QueueId id : flew) static_cast<void>(node->flights.set(id));
+  static_cast<void>(node->flights.set(QueueId{.micros = 5}));
+  start(2);
+  EXPECT_EQ(flying().size(), 2u) << "what was settled is not in doubt";
+  run_for(1s);
+  for (const QueueId id : flew) {
+    const std::string line = ": " + id.text() + ": in doubt: ";
+    EXPECT_NE(node->log_text.find(line), std::string::npos) << node->log_text;
+  }
+  EXPECT_EQ(node->counters.get(Counter::kInDoubt), 2u);
+  EXPECT_TRUE(flying().empty());
+  node->agent.answers.clear();
+  run_for(600s);
+  expect_empty_disk();
+}
+
 TEST_F(QueueManagerTest, CorruptRecordsAreQuarantined) {
   node->manager.dispatcher().pause();
   for (int i = 0; i < 2; ++i) node->stage("s@a.example", {"fresh@c.example"});

@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <span>
 
 #include "shard/runtime/test_shard.h"
 #include "shard/sim/sim_store.h"
@@ -96,6 +97,7 @@ struct ScriptedAgent final : Agent {
   rt::Task<void> deliver(Lease& lease) override {
     while (std::optional<Job> job = lease.take()) {
       if (before_job) before_job();
+      Lease::begin_flight(*job);
       jobs.push_back(job->recipients.size());
       if (work > Duration::zero()) co_await rt::Sleep(reactor, reactor.now() + work);
       for (const uint32_t recipient : job->recipients) {
@@ -129,14 +131,16 @@ struct ScriptedAgent final : Agent {
 
 /// One process: dies with its memory, the disk stays.
 struct Node final : rt::TurnHook {
-  Node(rt::TestShard& s, sim::SimDisk& disk, uint64_t seed, const RetryPolicy& retry,
-       const QueueLimits& limits)
-      : shard(s), store(s.reactor, disk, seed) {
+  Node(rt::TestShard& s, sim::SimDisk& disk, std::span<uint64_t> mapped, uint64_t seed,
+       const RetryPolicy& retry, const QueueLimits& limits)
+      : shard(s), flights(mapped, 0, 1), store(s.reactor, disk, seed) {
     shard.reactor.add_turn_hook(*this);
     manager.set_policy(retry, limits);
     for (const char* transport : {"smtp", "retry"}) {
       manager.dispatcher().set_transport(transport, agent, {.site = {.recipients_per_job = 3}});
     }
+    EXPECT_TRUE(queue::drop_settled_flights(store, flights).ok());
+    partition.set_flight_marks(&flights);
     manager.add_partition(partition, *queue::read_id_mark(store));
     manager.start();
   }
@@ -165,6 +169,7 @@ struct Node final : rt::TurnHook {
   }
 
   rt::TestShard& shard;
+  queue::FlightMarks flights;
   std::string log_text;
   LogBuffer buffer;
   Log log{{.zone = LogZone::kUtc, .host_name = "mta"}, buffer};
@@ -190,7 +195,7 @@ class QueueManagerTest : public ::testing::Test {
   void start(uint64_t seed) {
     if (node) EXPECT_TRUE(shard.run_until([&] { return !node->manager.recovering(); }));
     node.reset();
-    node = std::make_unique<Node>(shard, disk, seed, retry, limits);
+    node = std::make_unique<Node>(shard, disk, mapped, seed, retry, limits);
   }
   void run_for(Duration time) {
     const MonoTime end = shard.clock.now + time;
@@ -214,8 +219,15 @@ class QueueManagerTest : public ::testing::Test {
     return ages;
   }
 
+  /// What a process that started now would find on its way.
+  std::vector<QueueId> flying() const {
+    std::vector<uint64_t> copy = mapped;
+    return queue::FlightMarks(copy, 0, 1).left();
+  }
+
   rt::TestShard shard;
   sim::SimDisk disk;
+  std::vector<uint64_t> mapped = std::vector<uint64_t>(queue::FlightMarks::kHeaderWords + 256);
   RetryPolicy retry;
   QueueLimits limits;
   std::unique_ptr<Node> node;

@@ -618,6 +618,10 @@ void DeliveryRun::on_result(const RecipientResult& result) {
   report(*flight.work, result.recipient, std::move(outcome));
 }
 
+void DeliveryRun::on_leaving(const OutgoingMessage& message) {
+  schedule::Lease::begin_flight(reinterpret_cast<Flight*>(message.tag)->work->job);
+}
+
 void DeliveryRun::on_message_done(const OutgoingMessage& message) {
   auto* flight = reinterpret_cast<Flight*>(message.tag);
   const auto found = std::find_if(flying_.begin(), flying_.end(),

@@ -63,6 +63,7 @@ class DeliveryRun final : private ClientSink, private schedule::LeaseHolder {
   [[nodiscard]] Handover handover() const noexcept;
   [[nodiscard]] bool delivering() const noexcept override;
   void give_up() noexcept override { given_up_ = true; }
+  void on_leaving(const OutgoingMessage& message) override;
   void on_message_done(const OutgoingMessage& message) override;
 
   rt::Task<void> work_through_destinations();

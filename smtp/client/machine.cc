@@ -179,7 +179,25 @@ void ClientMachine::on_bytes(std::string_view bytes) {
 
 std::span<const iovec> ClientMachine::output() {
   if (phase_ == Phase::kClosed) return {};
-  return plan_.stage();
+  const std::span<const iovec> pieces = plan_.stage();
+  tell_leaving();
+  return pieces;
+}
+
+/// Of each message whose last byte was staged by now, once and in order.
+void ClientMachine::tell_leaving() {
+  leaving_index_ = std::max(leaving_index_, retire_index_);
+  for (; leaving_index_ < offer_index_; ++leaving_index_) {
+    const Transaction& t = slot(leaving_index_);
+    if (!t.content_planned) {
+      if (t.send != Step::kDone) return;
+      continue;
+    }
+    if (t.end_offset == kOffsetUnknown) return;
+    in_sink_ = true;
+    sink_.on_leaving(t.message);
+    in_sink_ = false;
+  }
 }
 
 void ClientMachine::on_written(size_t bytes) {

@@ -133,6 +133,8 @@ class ClientSink {
  public:
   /// Exactly once per recipient offered.
   virtual void on_result(const RecipientResult& result) = 0;
+  /// Its last byte is in what output() is about to give: once that is written it may be delivered.
+  virtual void on_leaving(const OutgoingMessage& message) = 0;
   /// After all its results, and once no byte of its content is needed or being written.
   virtual void on_message_done(const OutgoingMessage& message) = 0;
 
@@ -320,6 +322,7 @@ class ClientMachine {
   void check_message(Transaction& t);
   bool check_addresses(Transaction& t);
   void refuse_locally(Transaction& t, Fate fate, DsnCode dsn, bool try_next_server);
+  void tell_leaving();
 
   // machine_auth.cc: AUTH
   bool start_auth();
@@ -400,6 +403,7 @@ class ClientMachine {
 
   // Absolute message numbers: retire <= answer <= send <= offer.
   uint64_t retire_index_ = 0;
+  uint64_t leaving_index_ = 0;
   uint64_t answer_index_ = 0;
   uint64_t send_index_ = 0;
   uint64_t offer_index_ = 0;

@@ -283,6 +283,31 @@ TEST(DialogueReuse, AStaleConnectionIsNoAttempt) {
   }
 }
 
+TEST(DialogueContent, LeavesWithItsLastByte) {
+  for (const bool chunking : {false, true}) {
+    Dialogue d;
+    d.open({"PIPELINING", chunking ? "CHUNKING" : "SIZE"});
+    d.offer({"r@example"}, std::vector<std::string>(500, "line\r\n"));
+    std::string wire = d.sent();
+    if (!chunking) {
+      EXPECT_TRUE(d.sink.leaving.empty());
+      d.machine.on_bytes("250 ok\r\n250 ok\r\n354 go\r\n");
+      wire.clear();
+      while (d.sink.leaving.empty()) {
+        const auto pieces = d.machine.output();
+        ASSERT_FALSE(pieces.empty());
+        const iovec& last = pieces.back();
+        const std::string_view end(static_cast<const char*>(last.iov_base), last.iov_len);
+        EXPECT_EQ(end.ends_with("\r\n.\r\n") || end == ".\r\n", !d.sink.leaving.empty());
+        d.sent(1);
+      }
+    }
+    EXPECT_EQ(d.sink.leaving, (std::vector<uint64_t>{1}));
+    d.sent();
+    EXPECT_EQ(d.sink.leaving.size(), 1u);  // once
+  }
+}
+
 TEST(DialogueReuse, ServerThatCountsMessages) {
   // 421 to the second MAIL: about the connection, not about the message.
   Dialogue d;

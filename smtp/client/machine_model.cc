@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -83,6 +84,10 @@ class Ledger final : public ClientSink {
         break;
     }
   }
+  void on_leaving(const OutgoingMessage& message) override {
+    BARID_ASSERT(mails.contains(message.tag));
+    BARID_ASSERT(leaving.insert(message.tag).second);
+  }
   void on_message_done(const OutgoingMessage& message) override {
     const auto found = mails.find(message.tag);
     BARID_ASSERT(found != mails.end());
@@ -93,6 +98,7 @@ class Ledger final : public ClientSink {
   }
 
   std::map<uint64_t, std::unique_ptr<Mail>> mails;
+  std::set<uint64_t> leaving;
   std::map<std::pair<uint64_t, uint32_t>, Reported> results;
 };
 
@@ -320,12 +326,13 @@ void check(const Offered& offered, uint64_t tag, Ledger& ledger, const Server& s
     }
     const Reported& reported = ledger.results[{tag, index}];
     BARID_ASSERT(reported.results == 1);
+    BARID_ASSERT(copies == 0 || ledger.leaving.contains(tag));  // told before it could be taken
     switch (reported.fate) {
       case Fate::kDelivered:
         BARID_ASSERT(copies == 1);
         break;
       case Fate::kInDoubt:
-        BARID_ASSERT(copies <= 1);
+        BARID_ASSERT(copies <= 1 && ledger.leaving.contains(tag));
         break;
       default:
         BARID_ASSERT(copies == 0);

@@ -30,12 +30,14 @@ class RecordingSink final : public ClientSink {
     remote_mtas.emplace_back(r.remote_mta);
     uses.push_back(r.connection_use);
   }
+  void on_leaving(const OutgoingMessage& message) override { leaving.push_back(message.tag); }
   void on_message_done(const OutgoingMessage& message) override { done.push_back(message.tag); }
 
   std::vector<std::string> results;
   std::vector<std::string> diagnostics;
   std::vector<std::string> remote_mtas;
   std::vector<uint32_t> uses;
+  std::vector<uint64_t> leaving;
   std::vector<uint64_t> done;
 };
 

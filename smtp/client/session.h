@@ -83,6 +83,10 @@ class ClientSession final : private ClientSink {
     BARID_ASSERT(sink_ != nullptr);
     sink_->on_result(result);
   }
+  void on_leaving(const OutgoingMessage& message) override {
+    BARID_ASSERT(sink_ != nullptr);
+    sink_->on_leaving(message);
+  }
   void on_message_done(const OutgoingMessage& message) override {
     BARID_ASSERT(sink_ != nullptr);
     if (notices_count_ > 0 && is_notice(*message.envelope)) --notices_count_;

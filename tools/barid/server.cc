@@ -235,7 +235,17 @@ bool Server::open_queue() {
                              directory_.partition_path(number), failure.text));
         return false;
       }
-      opened_[index].push_back(OpenedPartition{.number = number, .store = std::move(store)});
+      auto flights = FlightFile::open(directory_.partition_path(number), number);
+      if (!flights.ok()) {
+        complain(fmt::format(
+            "warning: {}/IN_FLIGHT: {}; what is on its way if the server dies "
+            "will not be known",
+            directory_.partition_path(number), std::strerror(flights.error().error_number)));
+      }
+      opened_[index].push_back(
+          OpenedPartition{.number = number,
+                          .store = std::move(store),
+                          .flights = flights.ok() ? *std::move(flights) : nullptr});
     }
   }
   return true;

@@ -4,28 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
-#include <map>
 
-#include "core/mail/seven_bit.h"
-#include "deliver/queue_notices.h"
-#include "deliver/session_notices.h"
-#include "deliver/text_agent.h"
-#include "dns/native_host_lookup.h"
-#include "dns/unbound_resolver.h"
-#include "http/feedback/agent.h"
-#include "http/submit/suppression_gate.h"
-#include "shard/queue/partition.h"
 #include "shard/queue/reader.h"
-#include "shard/runtime/clock.h"
-#include "shard/schedule/queue_manager.h"
-#include "shard/schedule/queue_operation.h"
-#include "smtp/client/agent.h"
-#include "smtp/server/service.h"
-#include "tools/barid/http_site.h"
-#include "tools/barid/shard_gather.h"
-#include "tools/barid/smtp_once.h"
-#include "tools/barid/tls_reporter.h"
+#include "tools/barid/shard_inside.h"
 
 namespace barid::tools {
 namespace {
@@ -36,173 +19,7 @@ constexpr size_t kFlushesMax = 8;
 /// Closures from other threads; control only, never on a message's path.
 using Action = std::function<void(Shard::Inside&)>;
 
-/// The router of the present configuration: the queue manager's reference stays valid over a
-/// reload.
-class CurrentRouter final : public schedule::Router {
- public:
-  void set(std::unique_ptr<policy::TransportRouter> router) { router_ = std::move(router); }
-  schedule::Route route(const Envelope& envelope, const Recipient& recipient) const override {
-    return router_->route(envelope, recipient);
-  }
-
- private:
-  std::unique_ptr<policy::TransportRouter> router_;
-};
-
-/// For servers without 8BITMIME.
-class SevenBitConverter final : public smtp::ContentConverter {
- public:
-  ContentRef to_7bit(const Content& content) const override { return to_seven_bit(content); }
-};
-
 }  // namespace
-
-struct Shard::Inside final : schedule::GovernorHost,
-                             private rt::TurnHook,
-                             private smtp::ContentSource,
-                             private http::FeedbackHost,
-                             private smtp::DomainFlusher {
-  Inside(Shard& owner, std::unique_ptr<rt::Io> backend)
-      : shard(owner),
-        io(std::move(backend)),
-        reactor(clock, *io, 0x9e3779b97f4a7c15u + owner.index_),
-        port(owner.commons_.mesh, owner.index_, reactor,
-             static_cast<schedule::GovernorHost*>(this)),
-        governors(reactor, &port),
-        offload(reactor, owner.commons_.offload),
-        signer(reactor, offload, counters),
-        log(owner.log_format_, owner.log_buffer_),
-        queue({.reactor = reactor,
-               .offload = offload,
-               .log = log,
-               .counters = counters,
-               .router = router,
-               .notices = notices,
-               .governors = &governors,
-               .timings = &timings}),
-        session_notices(reactor, queue, log),
-        dialogues(reactor),
-        native_lookup(offload),
-        error_agent(TextAgent::Kind::kError, reactor, log),
-        retry_agent(TextAgent::Kind::kRetry, reactor, log),
-        discard_agent(TextAgent::Kind::kDiscard, reactor, log),
-        fates({.reactor = reactor,
-               .log = log,
-               .counters = counters,
-               .timings = timings,
-               .listener = owner.commons_.webhooks,
-               .suppressions = owner.commons_.suppressions}),
-        gate({.reactor = reactor,
-              .offload = offload,
-              .filter = owner.commons_.suppressions,
-              .stores = owner.commons_.stores}),
-        sweeper(reactor, offload, fates, owner.commons_.event_floors),
-        once({.reactor = reactor,
-              .offload = offload,
-              .fates = fates,
-              .ledger = owner.commons_.ledger,
-              .stores = owner.commons_.stores}),
-        feedback_agent({.reactor = reactor,
-                        .offload = offload,
-                        .fates = fates,
-                        .queue = queue,
-                        .stores = owner.commons_.stores,
-                        .host = *this}),
-        scope(reactor) {
-    // Distinct over all shards: log readers group a delivery's lines by it.
-    log_pid = uint32_t{owner.index_} * 10'000'000;
-    reactor.add_turn_hook(*this);
-    log.set_time(reactor.wall_now());
-  }
-  ~Inside() override { reactor.remove_turn_hook(*this); }
-
-  void on_turn_begin() override { log.set_time(reactor.wall_now()); }
-  /// The turn's changes become a group, the turn's lines go to the writer.
-  void on_turn_end() override {
-    for (const OpenedPartition& partition : shard.partitions_) partition.store->seal();
-    log.publish();
-  }
-  rt::Task<Result<ContentRef>> content_of(queue::Message& message) override {
-    return queue.content_of(message);
-  }
-  rt::Task<Code> carry_out(http::FateRecorder::Order& order) override {
-    return shard_carry_out(*this, order);
-  }
-  schedule::GovernorLink& governor_link() override { return governors; }
-
-  const ShardCommons& commons() const noexcept { return shard.commons_; }
-  std::atomic<uint32_t>& log_pids() noexcept { return shard.commons_.log_pids; }
-  /// Of agents without connections.
-  void set_status_filter(std::unique_ptr<const policy::StatusFilter> filter) {
-    for (TextAgent* agent : {&error_agent, &retry_agent, &discard_agent}) {
-      agent->set_status_filter(filter.get());
-    }
-    status_filter = std::move(filter);
-  }
-  void apply_transports(std::vector<TransportSettings> transports,
-                        std::unique_ptr<policy::DestinationPolicy> rules);
-  std::string open_service(const ListenSettings& listen);
-  void apply_services(const std::vector<ListenSettings>& listeners);
-  rt::Task<void> stop();
-  rt::Task<void> end_sessions(MonoTime deadline);
-  bool flush_domain(std::string_view domain) override;
-  bool start_flush(const std::string& domain);
-  void start_reporter(TlsReportSettings settings);
-
-  Shard& shard;
-  rt::SystemClock clock;
-  std::unique_ptr<rt::Io> io;
-  rt::Reactor reactor;
-  rt::Mesh::Port port;
-  schedule::GovernorLink governors;
-  rt::ShardOffload offload;
-  Counters counters;
-  Timings timings{};
-  policy::DkimSigner signer;
-  Log log;
-  rt::StopSource sessions_stop;
-  rt::StopSource sessions_cut;
-  CurrentRouter router;
-  QueueNotices notices;
-  SevenBitConverter converter;
-  std::unique_ptr<policy::DestinationPolicy> site_rules;
-  std::map<std::string, SettingOrigins> setting_origins;  ///< by transport
-  schedule::QueueManager queue;
-  std::vector<std::unique_ptr<queue::Partition>> partitions;
-  std::unique_ptr<dns::UnboundResolver> resolver;
-  std::unique_ptr<smtp::StsPolicies> sts;
-  std::unique_ptr<policy::ArcSealer> sealer;
-  SessionNotices session_notices;
-  DialogueWatch dialogues;
-  dns::NativeHostLookup native_lookup;
-  std::unique_ptr<const policy::StatusFilter> status_filter;
-  TextAgent error_agent;
-  TextAgent retry_agent;
-  TextAgent discard_agent;
-  std::vector<std::pair<std::string, std::unique_ptr<smtp::SmtpAgent>>> smtp_agents;
-  std::vector<std::pair<std::string, std::unique_ptr<smtp::SmtpService>>> services;
-  std::vector<std::unique_ptr<ShardGuest>> guests;
-  http::FateRecorder fates;
-  http::SuppressionGate gate;
-  http::Sweeper sweeper;
-  SmtpOnce once;
-  http::FeedbackAgent feedback_agent;
-  rt::Scope scope;
-  AdminFacts admin;
-  ShardSuspensions suspensions;
-  SuspensionFile& suspension_file = shard.commons_.suspension_file;
-  std::string io_fallback_reason;
-  uint32_t log_pid = 0;
-  uint32_t handshakes_count = 0;    ///< TLS with clients, under way
-  HttpSite* http = nullptr;         ///< one of the guests, until they end
-  TlsReporter* reporter = nullptr;  ///< likewise; on the first shard
-  /// ETRN's: under way, or over and not forgotten yet.
-  std::vector<std::pair<std::string, std::unique_ptr<schedule::QueueOperation>>> flushes;
-  uint32_t reloads = 0;
-  bool draining = false;
-  bool stopping = false;
-  bool ended_cleanly = true;  // every session and delivery was over in time
-};
 
 /// Runs posted closures on the shard.
 class Shard::Inbox final : public rt::Mailbox {
@@ -365,6 +182,32 @@ void Shard::Inside::apply_services(const std::vector<ListenSettings>& listeners)
   }
 }
 
+/// Takes it into the queue; what is wrong as text.
+std::string Shard::Inside::open_partition(const OpenedPartition& opened) {
+  const std::string name = fmt::format("partition {}", opened.number);
+  partitions.push_back(
+      std::make_unique<queue::Partition>(reactor, *opened.store, queue, opened.number));
+  queue::Partition& partition = *partitions.back();
+  const Result<uint64_t> id_mark = queue::read_id_mark(*opened.store);
+  if (!id_mark.ok()) return fmt::format("{}: id mark: {}", name, code_name(id_mark.error().code));
+  if (opened.flights) {
+    queue::FlightMarks& marks = opened.flights->marks();
+    if (const Status status = queue::drop_settled_flights(*opened.store, marks); !status.ok()) {
+      return fmt::format("{}: {}", name, code_name(status.error().code));
+    }
+    if (marks.is_incomplete()) {
+      shard_log(*this, LogSeverity::kWarning,
+                name +
+                    ": not all that was on its way when the server died is known: second copies "
+                    "are possible of messages that are not told of (in doubt)");
+    }
+    partition.set_flight_marks(&marks);
+  }
+  opened.store->attach(reactor);
+  queue.add_partition(partition, *id_mark);
+  return {};
+}
+
 std::string Shard::set_up() {
   Result<rt::SelectedIo> selected = rt::select_io(commons_.process.io);
   if (!selected.ok()) {
@@ -402,15 +245,7 @@ std::string Shard::set_up() {
   inside.queue.set_policy(settings_.retry, settings_.limits);
   shard_set_suspensions(inside, {.list = commons_.suspension_file.loaded()});
   for (const OpenedPartition& opened : partitions_) {
-    inside.partitions.push_back(std::make_unique<queue::Partition>(inside.reactor, *opened.store,
-                                                                   inside.queue, opened.number));
-    const Result<uint64_t> id_mark = queue::read_id_mark(*opened.store);
-    if (!id_mark.ok()) {
-      return fmt::format("partition {}: id mark: {}", opened.number,
-                         code_name(id_mark.error().code));
-    }
-    opened.store->attach(inside.reactor);
-    inside.queue.add_partition(*inside.partitions.back(), *id_mark);
+    if (std::string problem = inside.open_partition(opened); !problem.empty()) return problem;
   }
   inside.set_status_filter(std::move(settings_.status_filter));
   inside.apply_transports(std::move(settings_.transports), std::move(settings_.site_rules));
@@ -535,6 +370,7 @@ void Shard::tear_down() {
   if (!inside_) return;
   Inside& inside = *inside_;
   for (const OpenedPartition& partition : partitions_) {
+    if (partition.flights) partition.flights->marks().end();
     const Status status = partition.store->close();
     if (!status.ok()) {
       shard_log(inside, LogSeverity::kError,
@@ -554,240 +390,6 @@ void Shard::tear_down() {
   inbox_->attach(nullptr);
   // The rest goes with the Shard, once every shard's thread has ended: another one may still be
   // about to wake this one's reactor.
-}
-
-// --- actions
-
-void shard_reload(Shard::Inside& inside, ShardSettings settings) {
-  inside.router.set(std::move(settings.router));
-  inside.admin = std::move(settings.admin);
-  inside.fates.set_bounce_rules(std::move(settings.bounce_rules));
-  inside.feedback_agent.set_return_paths(std::move(settings.return_paths));
-  inside.session_notices.set(settings.notices);
-  inside.notices.set(std::move(settings.notices));
-  inside.signer.set(std::move(settings.dkim));
-  inside.sealer->set(std::move(settings.arc));
-  inside.queue.set_policy(settings.retry, settings.limits);
-  inside.set_status_filter(std::move(settings.status_filter));
-  inside.apply_transports(std::move(settings.transports), std::move(settings.site_rules));
-  inside.apply_services(settings.listeners);
-  inside.sweeper.set_retention(settings.retention);
-  if (inside.reporter != nullptr) inside.reporter->set(std::move(settings.tls_reports));
-  if (inside.http != nullptr) inside.http->reload(std::move(settings.http_listeners));
-  ++inside.reloads;
-}
-
-void shard_drain(Shard::Inside& inside) {
-  inside.draining = true;
-  inside.sessions_stop.request();
-}
-
-void shard_stop(Shard::Inside& inside) {
-  if (!inside.stopping) inside.scope.spawn(inside.stop());
-}
-
-std::string_view shard_refusal(Shard::Inside& inside) {
-  if (inside.draining || inside.stopping) return "421 4.3.2 Service shutting down";
-  return inside.queue.refuse_mail(0);
-}
-
-namespace {
-
-uint64_t thread_cpu_micros() noexcept {
-  timespec used{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-  return static_cast<uint64_t>(used.tv_sec) * 1'000'000 +
-         static_cast<uint64_t>(used.tv_nsec) / 1'000;
-}
-
-}  // namespace
-
-ShardStatus shard_status(Shard::Inside& inside) {
-  Counters& counters = inside.counters;  // gauges that others keep
-  counters.set(Counter::kMessagesActive, inside.queue.active_count());
-  counters.set(Counter::kConnectionsOpen, inside.queue.dispatcher().leases_count());
-  counters.set(Counter::kGovernorMessages, inside.governors.messages_sent());
-  ShardStatus status{.io_backend = std::string(inside.io->name()),
-                     .io_fallback_reason = inside.io_fallback_reason,
-                     .deliveries = inside.queue.dispatcher().leases_count(),
-                     .active_messages = inside.queue.active_count(),
-                     .queued_messages = inside.queue.queued_count(),
-                     .content_memory_bytes = inside.queue.content_memory_bytes(),
-                     .cpu_micros = thread_cpu_micros(),
-                     .recovering = inside.queue.recovering(),
-                     .refusal = std::string(shard_refusal(inside)),
-                     .counters = counters,
-                     .timings = inside.timings};
-  for (const auto& [name, service] : inside.services) status.sessions += service->sessions_count();
-  return status;
-}
-
-std::vector<QueueId> shard_active_ids(Shard::Inside& inside) { return inside.queue.active_ids(); }
-
-std::vector<const queue::Store*> shard_stores(Shard::Inside& inside) {
-  std::vector<const queue::Store*> stores;
-  for (const std::unique_ptr<queue::Partition>& partition : inside.partitions) {
-    stores.push_back(&partition->store());
-  }
-  return stores;
-}
-
-void shard_log(Shard::Inside& inside, LogSeverity severity, std::string_view text) {
-  inside.log.write({}, LogNote{.severity = severity, .text = text});
-}
-void shard_log_note(Shard::Inside& inside, const LogNote& note) { inside.log.write({}, note); }
-std::vector<schedule::DestinationView> shard_destinations(Shard::Inside& inside) {
-  std::vector<schedule::DestinationView> views;
-  const auto wall = [&inside](MonoTime when) {
-    return std::chrono::time_point_cast<WallTime::duration>(inside.reactor.wall_now() +
-                                                            (when - inside.reactor.now()));
-  };
-  inside.queue.dispatcher().for_each_destination([&](const schedule::Destination& destination) {
-    schedule::DestinationView view{.transport = destination.route().transport,
-                                   .nexthop = destination.route().nexthop,
-                                   .waiting = destination.waiting_count(),
-                                   .in_use = destination.running_count()};
-    if (const schedule::Site* site = destination.site(); site != nullptr) {
-      view.site = site->key();
-      view.site_name = site->name();
-      view.rate = site->policy().messages_per_second;
-      if (site->dead_until() > inside.reactor.now()) {
-        view.dead_until = wall(site->dead_until());
-        view.reason = site->trouble().text;
-      }
-    }
-    views.push_back(std::move(view));
-  });
-  return views;
-}
-std::vector<SiteWindow> shard_site_windows(Shard::Inside& inside) {
-  std::vector<SiteWindow> windows;
-  inside.governors.governor().for_each([&](const schedule::Governor::View& view) {
-    windows.push_back({.site = std::string(view.key), .window = view.window});
-  });
-  return windows;
-}
-const ShardSuspensions& shard_suspensions(Shard::Inside& inside) { return inside.suspensions; }
-void shard_set_suspensions(Shard::Inside& inside, ShardSuspensions suspensions) {
-  if (suspensions.version < inside.suspensions.version) return;
-  inside.suspensions = std::move(suspensions);
-  inside.queue.set_suspensions(inside.suspensions.list);
-}
-const ProcessSettings& shard_process(Shard::Inside& inside) { return inside.commons().process; }
-const AdminFacts& shard_admin_facts(Shard::Inside& inside) { return inside.admin; }
-SuspensionFile& shard_suspension_file(Shard::Inside& inside) { return inside.suspension_file; }
-const schedule::Router& shard_router(Shard::Inside& inside) { return inside.router; }
-const policy::DestinationPolicy& shard_site_rules(Shard::Inside& inside) {
-  return *inside.site_rules;
-}
-const SettingOrigins* shard_setting_origins(Shard::Inside& inside, const std::string& transport) {
-  const auto found = inside.setting_origins.find(transport);
-  return found == inside.setting_origins.end() ? nullptr : &found->second;
-}
-schedule::QueueManager& shard_queue(Shard::Inside& inside) { return inside.queue; }
-rt::Reactor& shard_reactor(Shard::Inside& inside) { return inside.reactor; }
-DialogueWatch& shard_dialogues(Shard::Inside& inside) { return inside.dialogues; }
-bool shard_stopping(const Shard::Inside& inside) { return inside.stopping; }
-
-uint32_t shard_reloads(Shard::Inside& inside) { return inside.reloads; }
-rt::Offload& shard_offload(Shard::Inside& inside) { return inside.offload; }
-Shard::Inside& shard_of(void* receiver) {
-  return static_cast<Shard::Inside&>(*static_cast<schedule::GovernorHost*>(receiver));
-}
-rt::Mesh::Port& shard_port(Shard::Inside& inside) { return inside.port; }
-http::ServiceEnv shard_http_env(Shard::Inside& inside, rt::StopSource& stop) {
-  return {.reactor = inside.reactor,
-          .log = inside.log,
-          .counters = inside.counters,
-          .stop = stop,
-          .tickets = inside.commons().tickets,
-          .handshakes_count = inside.handshakes_count};
-}
-http::EmailApiEnv shard_email_env(Shard::Inside& inside, http::SubmitHost& host,
-                                  http::Admission& admission) {
-  return {.reactor = inside.reactor,
-          .offload = inside.offload,
-          .queue = inside.queue,
-          .log = inside.log,
-          .fates = inside.fates,
-          .admission = admission,
-          .ledger = inside.commons().ledger,
-          .timings = inside.timings,
-          .suppressions = inside.commons().suppressions,
-          .stores = inside.commons().stores,
-          .host = host,
-          .tracking_key = inside.commons().tracking_key};
-}
-http::TrackingApi::Env shard_tracking_env(Shard::Inside& inside, http::SubmitHost& host) {
-  return {.reactor = inside.reactor,
-          .offload = inside.offload,
-          .fates = inside.fates,
-          .ledger = inside.commons().ledger,
-          .stores = inside.commons().stores,
-          .host = host,
-          .key = inside.commons().tracking_key};
-}
-http::WebhookApi::Env shard_webhook_env(Shard::Inside& inside, http::SubmitHost& host,
-                                        http::Admission& admission) {
-  return {.reactor = inside.reactor,
-          .queue = inside.queue,
-          .admission = admission,
-          .host = host,
-          .endpoints = inside.commons().endpoints,
-          .worker = inside.commons().webhooks};
-}
-http::SuppressionBook::Env shard_suppression_env(Shard::Inside& inside, http::SubmitHost& host) {
-  return {.reactor = inside.reactor,
-          .offload = inside.offload,
-          .queue = inside.queue,
-          .fates = inside.fates,
-          .filter = inside.commons().suppressions,
-          .stores = inside.commons().stores,
-          .host = host};
-}
-HttpSite& shard_http(Shard::Inside& inside) { return *inside.http; }
-http::RequestLedger& shard_ledger(Shard::Inside& inside) { return inside.commons().ledger; }
-http::WebhookWorker& shard_webhooks(Shard::Inside& inside) { return inside.commons().webhooks; }
-
-namespace {
-
-queue::Partition* find_partition(Shard::Inside& inside, uint16_t number) {
-  for (const std::unique_ptr<queue::Partition>& partition : inside.partitions) {
-    if (partition->number() == number) return partition.get();
-  }
-  return nullptr;
-}
-
-}  // namespace
-
-bool shard_start_order(Shard::Inside& inside, http::FateRecorder::Order& order) {
-  queue::Partition* partition = find_partition(inside, order.partition);
-  if (partition == nullptr) return false;
-  inside.fates.start(*partition, order);
-  return true;
-}
-
-rt::Task<Code> shard_carry_out(Shard::Inside& inside, http::FateRecorder::Order& order) {
-  const auto start = [&order](Shard::Inside& shard) { return shard_start_order(shard, order); };
-  const auto is_done = [&order] { return order.done; };
-  const bool ran = co_await run_at_owner(inside, order.partition, start, is_done);
-  co_return ran ? order.code : Code::kUnavailable;
-}
-
-void shard_save_webhook(Shard::Inside& inside, uint16_t partition, std::string key,
-                        std::string value) {
-  queue::Partition* found = find_partition(inside, partition);
-  if (found == nullptr) return;
-  if (value.empty()) {
-    inside.fates.erase(*found, queue::Family::kWebhooks, std::move(key));
-  } else {
-    inside.fates.put(*found, queue::Family::kWebhooks, std::move(key), std::move(value));
-  }
-}
-
-std::atomic<uint32_t>& shard_log_pids(Shard::Inside& inside) { return inside.log_pids(); }
-void shard_adopt_guest(Shard::Inside& inside, std::unique_ptr<ShardGuest> guest) {
-  inside.guests.push_back(std::move(guest));
 }
 
 }  // namespace barid::tools

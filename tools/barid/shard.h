@@ -28,6 +28,7 @@
 #include "smtp/client/tls_report_counts.h"
 #include "smtp/server/client_table.h"
 #include "tools/barid/dialogue_watch.h"
+#include "tools/barid/flight_file.h"
 #include "tools/barid/settings.h"
 #include "tools/barid/sts_store.h"
 #include "tools/barid/suspension_file.h"
@@ -63,6 +64,7 @@ struct ShardCommons {
 struct OpenedPartition {
   uint16_t number = 0;
   std::unique_ptr<queue::RocksStore> store;
+  std::unique_ptr<FlightFile> flights;  ///< null: it cannot be made
 };
 
 class Shard {
