@@ -4,6 +4,7 @@
 #include "http/submit/email_api.h"
 #include "http/submit/email_id.h"
 #include "http/submit/moment.h"
+#include "http/submit/views.h"
 
 namespace barid::http {
 namespace {
@@ -87,6 +88,11 @@ rt::Task<void> EmailApi::amend(Exchange& exchange, const Principal& principal, W
   }
   if (email->amendment.ids.empty()) {
     co_await exchange.refuse(not_scheduled());
+    co_return;
+  }
+  if (due != WallTime{} && email->expires_at != WallTime{} && due >= email->expires_at) {
+    co_await exchange.refuse(bad_moment(
+        fmt::format("must be before the email's `expires_at`, {}", iso_time(email->expires_at))));
     co_return;
   }
   const Code code = co_await env_.host.amend(email->amendment);

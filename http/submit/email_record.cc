@@ -8,6 +8,7 @@
 #include "core/text/json.h"
 #include "http/submit/email_body.h"
 #include "http/submit/email_id.h"
+#include "http/submit/engagement.h"
 #include "http/submit/fate_recorder.h"
 #include "http/submit/views.h"
 #include "shard/queue/record.h"
@@ -33,38 +34,58 @@ void append_mailboxes(std::string& out, std::string_view name,
   out += ']';
 }
 
-/// How far along a recipient is; an email's last_event is that of the least happy one.
-int rank_of(std::string_view state) noexcept {
-  constexpr std::string_view kRanks[] = {"delivered", "sent",       "queued",   "scheduled",
-                                         "deferred",  "suppressed", "canceled", "failed",
-                                         "bounced",   "complained"};
-  for (size_t i = 0; i < std::size(kRanks); ++i) {
-    if (kRanks[i] == state) return static_cast<int>(i);
+/// The happiest first.
+constexpr std::string_view kEvents[] = {"clicked",   "opened",           "delivered",  "queued",
+                                        "scheduled", "delivery_delayed", "suppressed", "canceled",
+                                        "failed",    "bounced",          "complained"};
+constexpr size_t kDeliveredRank = 2;
+
+/// The last event of an email: that of its least happy recipient; once all have it, what the one
+/// did with it who did most.
+class LastEvent {
+ public:
+  void add(std::string_view event) noexcept {
+    const auto at = std::find(std::begin(kEvents), std::end(kEvents), event);
+    const auto rank =
+        at == std::end(kEvents) ? kDeliveredRank : static_cast<size_t>(at - std::begin(kEvents));
+    best_ = std::min(best_, rank);
+    worst_ = std::max(worst_, rank);
   }
-  return 0;
-}
-std::string_view event_of(std::string_view state) noexcept {
-  if (state == "deferred") return "delivery_delayed";
-  return state;
-}
+  [[nodiscard]] std::string_view event() const noexcept {
+    return kEvents[worst_ <= kDeliveredRank ? best_ : worst_];
+  }
+
+ private:
+  size_t best_ = kDeliveredRank;
+  size_t worst_ = 0;
+};
 
 struct RecipientView {
   std::string json;
   std::string state;
+  std::string event;
+};
+
+/// What is known of all recipients of an email.
+struct EmailState {
+  bool scheduled = false;
+  bool tracked = false;
 };
 
 RecipientView view_recipient(const queue::Store& store, const JsonValue& recipient,
-                             bool scheduled) {
-  RecipientView view{.state = scheduled ? "scheduled" : "queued"};
+                             const EmailState& email) {
+  RecipientView view{.state = email.scheduled ? "scheduled" : "queued"};
   const std::string_view queue_id = json_text(recipient, "queue_id");
   const auto id = QueueId::parse(queue_id);
   std::optional<JsonValue> fate;
+  Engagement engagement;
   int64_t next = 0;
   if (id) {
     const auto index = static_cast<uint32_t>(json_number(recipient, "index"));
     const Result<std::string> stored = store.get(queue::Family::kFates, fate_key(*id, index));
     if (stored.ok()) fate = parse_json(*stored);
     if (fate) view.state = json_text(*fate, "state");
+    if (email.tracked) engagement = read_engagement(store, *id, index);
     if (!fate || view.state == "deferred") {
       const auto key = id->key();
       const Result<std::string> record =
@@ -75,6 +96,7 @@ RecipientView view_recipient(const queue::Store& store, const JsonValue& recipie
       }
     }
   }
+  view.event = newest_event(view.state, fate ? json_number(*fate, "at") : 0, engagement);
   view.json = "{\"email\":";
   text::append_json_string(view.json, json_text(recipient, "email"));
   view.json += ",\"queue_id\":";
@@ -89,6 +111,10 @@ RecipientView view_recipient(const queue::Store& store, const JsonValue& recipie
     text::append_json_string(view.json, json_text(*fate, "reply"));
   } else {
     view.json += "null";
+  }
+  if (email.tracked) {
+    append_json_time(view.json, "opened_at", engagement.opened);
+    append_json_time(view.json, "clicked_at", engagement.clicked);
   }
   if (const JsonValue* metadata = recipient.find("metadata"); metadata != nullptr) {
     view.json += ",\"metadata\":";
@@ -109,17 +135,21 @@ void append_body(std::string& out, std::string_view name, const std::optional<st
 
 std::string view_email(const queue::Store& store, const JsonValue& record, const EmailBody& body) {
   std::string recipients;
-  std::string last = "delivered";
+  LastEvent last;
   const int64_t scheduled_micros = json_number(record, "scheduled_at");
-  const JsonValue* list = record.find("recipients");
-  bool first = true;
-  if (list != nullptr) {
+  const EmailState state{.scheduled = scheduled_micros != 0,
+                         .tracked = record.find("tracked") != nullptr};
+  if (const JsonValue* list = record.find("recipients"); list != nullptr) {
     for (const JsonValue& recipient : list->items) {
-      const RecipientView view = view_recipient(store, recipient, scheduled_micros != 0);
-      if (!std::exchange(first, false)) recipients += ',';
+      const RecipientView view = view_recipient(store, recipient, state);
+      if (!recipients.empty()) recipients += ',';
       recipients += view.json;
-      if (rank_of(view.state) > rank_of(last)) last = view.state;
+      last.add(view.event);
     }
+  }
+  if (state.tracked) {
+    const auto id = parse_email_id(json_text(record, "id"));
+    if (id) last.add(newest_event("delivered", 0, read_engagement(store, *id, kSomeRecipient)));
   }
   std::string out = "{\"object\":\"email\",\"id\":";
   text::append_json_string(out, json_text(record, "id"));
@@ -132,7 +162,7 @@ std::string view_email(const queue::Store& store, const JsonValue& record, const
   append_body(out, "html", body.html);
   append_body(out, "text", body.text);
   fmt::format_to(std::back_inserter(out), ",\"last_event\":\"{}\",\"recipients\":[{}]}}",
-                 event_of(last), recipients);
+                 last.event(), recipients);
   return out;
 }
 
@@ -153,6 +183,15 @@ class Emails final : public queue::Store::Visitor {
   const ListQuery& query_;
   const size_t limit_;
 };
+
+/// Of a message that waits; epoch: it has none, or does not wait any more.
+WallTime expiry_of(const queue::Store& store, QueueId id) {
+  const auto key = id.key();
+  const Result<std::string> record = store.get(queue::Family::kQueued, {key.data(), key.size()});
+  if (!record.ok()) return {};
+  const auto message = queue::decode_message(id, *record);
+  return message.ok() ? (*message)->envelope.expires_at : WallTime{};
+}
 
 /// An id holds more than where its record is: the rest nobody guesses.
 bool is_named(const JsonValue& record, const EmailName& name) noexcept {
@@ -190,6 +229,7 @@ std::string email_record(const EmailFacts& facts, const EmailRequest& request) {
   fmt::format_to(std::back_inserter(out), ",\"tags\":{},\"metadata\":{},\"stream\":\"{}\"",
                  request.tags, request.metadata,
                  request.stream == Stream::kBulk ? "bulk" : "transactional");
+  if (request.track.any()) out += ",\"tracked\":true";
   out += ",\"recipients\":[";
   for (size_t i = 0; i < facts.recipients.size(); ++i) {
     const RecordedRecipient& recipient = facts.recipients[i];
@@ -256,6 +296,7 @@ Result<AmendableEmail> read_amendable(const queue::Store& store, const EmailName
                               unix_micros(now))});
   }
   if (due != WallTime{}) {
+    email.expires_at = expiry_of(store, name.first);
     for (size_t i = 0; i < record->names.size(); ++i) {
       if (record->names[i] == "scheduled_at")
         record->items[i].text = fmt::to_string(unix_micros(due));

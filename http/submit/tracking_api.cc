@@ -5,13 +5,14 @@
 #include "core/text/json.h"
 #include "core/text/utf8.h"
 #include "http/submit/email_id.h"
+#include "http/submit/engagement.h"
 #include "http/submit/event_record.h"
 
 namespace barid::http {
 namespace {
 
 constexpr Duration kReadPatience = std::chrono::seconds(5);
-/// Events a second of one copy: who reloads a page all day fills no disk.
+/// Events a second of one copy and kind: who reloads a page all day fills no disk.
 constexpr uint32_t kEventsPerSecond = 2;
 constexpr size_t kAgentBytesMax = 256;
 /// A transparent image of one pixel (GIF89a).
@@ -20,6 +21,34 @@ constexpr std::string_view kPixel(
     "\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02"
     "D\x01\x00;",
     43);
+
+/// What a hit is about.
+struct Hit {
+  std::string tenant;
+  std::string key;  ///< of the entry that remembers it; empty: a hit before did that
+};
+
+/// Runs on an offload thread. Errors: kNotFound (the email was let go), or of the store.
+Result<Hit> find_hit(const queue::Store& store, const TrackedLink& link, QueueId first) {
+  const auto record = load_email({&store}, link.email_id);
+  const JsonValue* recipients = record ? record->find("recipients") : nullptr;
+  if (recipients == nullptr) return Error{.code = Code::kNotFound};
+  Hit hit{.tenant = std::string(json_text(*record, "tenant"))};
+  std::string key;
+  if (link.recipient.empty()) key = engagement_key(first, kSomeRecipient, link.act);
+  for (const JsonValue& recipient : recipients->items) {
+    if (!key.empty()) break;
+    if (json_text(recipient, "email") != link.recipient) continue;
+    const auto queue_id = QueueId::parse(json_text(recipient, "queue_id"));
+    if (!queue_id) return Error{.code = Code::kCorrupt};
+    key =
+        engagement_key(*queue_id, static_cast<uint32_t>(json_number(recipient, "index")), link.act);
+  }
+  if (key.empty()) return hit;
+  const Result<std::string> known = store.get(queue::Family::kFates, key);
+  if (!known.ok() && known.error().code == Code::kNotFound) hit.key = std::move(key);
+  return hit;
+}
 
 ApiError not_found() {
   return {.status = 404, .name = "not_found", .message = "There is no such link."};
@@ -68,22 +97,18 @@ rt::Task<void> TrackingApi::record(Exchange& exchange, const TrackedLink& link) 
   const auto id = parse_email_id(link.email_id);
   const queue::Store* store = id ? env_.stores.find(id->partition) : nullptr;
   if (store == nullptr) co_return;
-  const std::string budget = "track " + link.email_id + ' ' + link.recipient;
+  const std::string budget =
+      fmt::format("track {} {} {}", static_cast<char>(link.act), link.email_id, link.recipient);
   if (!env_.ledger.take(budget, kEventsPerSecond, env_.reactor.now()).allowed) co_return;
-  auto call = [store, email_id = link.email_id]() -> Result<std::string> {
-    const auto record = load_email({store}, email_id);
-    if (!record) return Error{.code = Code::kNotFound};
-    return std::string(json_text(*record, "tenant"));
-  };
-  const Result<std::string> tenant =
-      co_await env_.offload.run(std::move(call), env_.reactor.now() + kReadPatience);
-  if (!tenant.ok()) co_return;  // it was let go, or cannot be read now
+  auto call = [store, link, first = *id] { return find_hit(*store, link, first); };
+  Result<Hit> hit = co_await env_.offload.run(std::move(call), env_.reactor.now() + kReadPatience);
+  if (!hit.ok()) co_return;  // it was let go, or cannot be read now
   const int64_t at = unix_micros(env_.reactor.wall_now());
   const bool opened = link.act == TrackedAct::kOpen;
   std::string event =
       fmt::format("{{\"v\":1,\"type\":\"{}\",\"email_id\":\"{}\",\"at\":{},\"tenant\":",
                   opened ? "email.opened" : "email.clicked", link.email_id, at);
-  text::append_json_string(event, *tenant);
+  text::append_json_string(event, hit->tenant);
   if (!link.recipient.empty()) {
     event += ",\"recipient\":";
     text::append_json_string(event, link.recipient);
@@ -100,6 +125,11 @@ rt::Task<void> TrackingApi::record(Exchange& exchange, const TrackedLink& link) 
   }
   event += "}}";
   FateRecorder::Order order{.partition = id->partition};
+  if (!hit->key.empty()) {
+    order.changes.push_back({.family = queue::Family::kFates,
+                             .key = std::move(hit->key),
+                             .value = engagement_entry(at)});
+  }
   order.changes.push_back({.family = queue::Family::kEvents, .key = {}, .value = std::move(event)});
   if (co_await env_.host.carry_out(order) == Code::kOk) env_.fates.tell_events();
 }
