@@ -77,7 +77,11 @@ rt::Task<void> Exchange::answer(Response response) {
 }
 
 rt::Task<void> Exchange::refuse(ApiError error) {
-  co_await answer(options_.errors(error, request_.request_id));
+  Response response = options_.errors(error, request_.request_id);
+  if (response.status == 401) {  // RFC 9110 15.5.2 wants a challenge, whatever the form
+    response.fields.push_back({.name = "www-authenticate", .value = "Bearer"});
+  }
+  co_await answer(std::move(response));
 }
 
 void Exchange::write_piece(std::string_view piece) {

@@ -124,9 +124,6 @@ Response error_response(const ApiError& error, std::string_view request_id) {
     response.fields.push_back(
         {.name = "retry-after", .value = fmt::to_string(error.retry_after_seconds)});
   }
-  if (error.status == 401) {  // RFC 9110 15.5.2 wants a challenge
-    response.fields.push_back({.name = "www-authenticate", .value = "Bearer"});
-  }
   return response;
 }
 

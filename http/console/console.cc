@@ -74,6 +74,7 @@ Response answer_file(const ConsoleFile& file, const Request& request) {
 }
 
 void Console::add_routes(Router& router) {
+  router.add(Method::kGet, "/", handler<&Console::lead>(*this));  // who types the host's name
   router.add(Method::kGet, "/console", handler<&Console::lead>(*this));
   for (const ConsoleFile& file : console_files()) {
     router.add(Method::kGet, file.path, handler<&Console::show>(*this));

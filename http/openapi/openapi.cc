@@ -13,7 +13,9 @@ void OpenApi::add_admin_routes(Router& router) {
 }
 
 rt::Task<void> OpenApi::show(Exchange& exchange) {
-  co_await exchange.answer({.body = std::string(openapi_document())});
+  std::string body;
+  for (const std::string_view piece : openapi_document()) body += piece;
+  co_await exchange.answer({.body = std::move(body)});
 }
 
 /// One object a line.

@@ -1,8 +1,9 @@
 // The description of the API as machines read it, and the list of routes that it is held against.
-// Source: OpenAPI 3.1; the document is http/openapi/openapi.json.
+// Source: OpenAPI 3.1; the document is made of http/openapi/parts.
 // Layer:  http. Shard-owned.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "http/exchange.h"
@@ -10,7 +11,8 @@
 
 namespace barid::http {
 
-[[nodiscard]] std::string_view openapi_document() noexcept;
+/// One after the other.
+[[nodiscard]] std::span<const std::string_view> openapi_document() noexcept;
 
 class OpenApi {
  public:

@@ -50,7 +50,7 @@ struct EmailName {
 /// A scheduled email and what changes it.
 struct AmendableEmail {
   bool found = false;
-  WallTime expires_at{};  ///< the latest time to send it at; epoch = none
+  WallTime expires_at{};                        ///< the latest time to send it at; epoch = none
   schedule::QueueManager::Amendment amendment;  ///< no ids: it is not scheduled any more
 };
 /// To be due at `due`, or withdrawn (epoch). Errors: as read_email_view().

@@ -67,6 +67,9 @@ class Serving(HttpApi):
         status, body, fields = self.get("/console")
         self.assertEqual((status, fields["location"]), (308, "/console/"))
         self.assertEqual(self.get("/console", "HEAD")[0], 308)
+        status, _, fields = self.get("/")  # who types the name of the host only
+        self.assertEqual((status, fields["location"], fields["cache-control"]), (308, "/console/", "no-store"))
+        self.assertEqual([self.get("/", method)[0] for method in ("HEAD", "POST", "DELETE")], [308, 405, 405])
         for path in ("/console/nothing", "/console/a/b", "/console/index.html", "/console//", "/consol"):
             self.assertEqual(self.get(path)[0], 404, path)
         for path in ("/console/../emails", "/console/%2e%2e/x", "/console/..%2fx"):
@@ -96,7 +99,7 @@ class Roles(Scenario):
 
     def test_only_where_the_role_is(self):
         server, port = self.serve("-o http_roles=api,admin,metrics")
-        for path in ("/console", "/console/", "/console/main.js"):
+        for path in ("/", "/console", "/console/", "/console/main.js"):
             self.assertEqual(fetch(port, "GET", path)[0], 404, path)
         done = subprocess.run(["curl", "-s", "--unix-socket", str(server.control_socket), "-o", "/dev/null", "-w",
                                "%{http_code}", "http://barid/console/"], capture_output=True, text=True, timeout=PATIENCE)

@@ -171,6 +171,19 @@ class Requests(HttpApi):
         shown = self.wait_state(answer["id"], "delivered")
         self.assertEqual((shown["html"], shown["text"]), (None, None))
 
+    def test_a_schedule_ends_with_the_email(self):
+        for wrong, param in (("in 2 hours", "expires_at"), ("in 3 hours", "expires_at")):
+            status, answer, _ = self.post({**PLAIN, "scheduled_at": wrong, "expires_at": "in 2 hours"})
+            self.assertEqual((status, answer["param"]), (422, param))
+        email_id = self.post({**PLAIN, "scheduled_at": "in 1 hour", "expires_at": "in 2 hours"})[1]["id"]
+        before = self.ask("GET", f"/emails/{email_id}")[1]["scheduled_at"]
+        status, answer, _ = self.ask("PATCH", f"/emails/{email_id}", {"scheduled_at": "in 3 hours"})
+        self.assertEqual((status, answer["name"], answer["param"]), (422, "validation_error", "scheduled_at"))
+        self.assertIn("expires_at", answer["message"])
+        self.assertEqual(self.ask("GET", f"/emails/{email_id}")[1]["scheduled_at"], before)
+        self.assertEqual(self.ask("PATCH", f"/emails/{email_id}", {"scheduled_at": "in 90 minutes"})[0], 200)
+        self.assertGreater(self.ask("GET", f"/emails/{email_id}")[1]["scheduled_at"], before)
+
     def test_return_path(self):
         self.assertEqual(self.post({**PLAIN, "to": ["a@sink.example", "b@sink.example"],
                                     "return_path": "bounces@client.example"})[0], 200)

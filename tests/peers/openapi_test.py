@@ -2,7 +2,7 @@
 """Goal: /openapi.json is valid, names exactly the calls that the server has, and the server answers as
 it says, errors too.
 Method: npm's @redocly/cli lints it; the router's own list of routes; every call made well and badly,
-its answers judged by npm's ajv.
+its answers, headers and bodies, judged by npm's ajv.
 """
 
 import hashlib
@@ -12,14 +12,12 @@ import subprocess
 import sys
 import unittest
 import urllib.parse
-import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import BARID, ROOT, free_port, listening, stop_process, wait_until  # noqa: E402
 from http_harness import PLAIN, HttpApi  # noqa: E402
 
 JUDGES = ROOT / "tests/peers/openapi"
-DESCRIPTION = ROOT / "http/openapi/openapi.json"
 ADMIN = {"authorization": "Bearer re_admin"}
 ABSENT = "01a213c0-bd7a-80ae-9681-0000930841b6"
 SENDGRID = {"from": {"email": "ann@client.example"}, "subject": "x", "content": [{"type": "text/plain", "value": "x"}],
@@ -32,7 +30,7 @@ SES = {"FromEmailAddress": "ann@client.example", "Destination": {"ToAddresses": 
        "Content": {"Simple": {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "x"}}}}}
 SES_CALL, SES_BULK_CALL = "/v2/email/outbound-emails", "/v2/email/outbound-bulk-emails"
 MAILBOX = "/admin/v1/mailbox"
-# An endless answer, the end of the server, and what barid dev has only.
+# An endless answer, the end of the server, and what barid dev has only: that has a test of its own.
 NOT_CALLED = ("/admin/v1/dialogue", "/admin/v1/stop", MAILBOX)
 TOKEN, NO_TOKEN = {"x_postmark_server_token": "re_admin"}, {"x_postmark_server_token": "none"}
 
@@ -47,7 +45,11 @@ class Description(HttpApi):
                 digest["re_admin"], digest["re_send"], digest["re_slow"])}
         super().setUp()
         self.answers = []
-        self.document = json.loads(DESCRIPTION.read_text())
+        made = subprocess.run([sys.executable, ROOT / "http/openapi/description.py", "--json"], check=True,
+                              capture_output=True).stdout
+        self.description = self.directory / "openapi.json"
+        self.description.write_bytes(made)
+        self.document = json.loads(made)
 
     def judge(self, *names):
         if not (JUDGES / "node_modules").exists():
@@ -60,14 +62,31 @@ class Description(HttpApi):
             path = path.replace(name, urllib.parse.quote(id, safe=""))
         got, answer, fields = self.ask(method, path + query, body, **{**key, **headers})
         self.assertEqual(got, status, (method, path, answer))
-        self.answers.append({"method": method, "path": template, "status": got,
-                             "type": fields.get("content-type", ""), "body": answer})
+        self.note(method, template, (got, answer, fields))
         return answer
+
+    def note(self, method, template, asked):
+        status, answer, fields = asked
+        names = [name.lower() for name in fields.keys()]
+        self.assertEqual(len(names), len(set(names)), names)
+        self.answers.append({"method": method, "path": template, "status": status, "body": answer,
+                             "fields": {name.lower(): value for name, value in fields.items()}})
+
+    def check_answers(self):
+        lines = "".join(json.dumps(answer) + "\n" for answer in self.answers)
+        done = subprocess.run(self.judge("check.js", str(self.description)), cwd=JUDGES, input=lines, capture_output=True,
+                              text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        verdicts = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(len(verdicts), len(self.answers))
+        for answer, verdict in zip(self.answers, verdicts):
+            with self.subTest(method=answer["method"], path=answer["path"], status=answer["status"]):
+                self.assertTrue(verdict["ok"], (verdict.get("why"), answer["body"]))
 
     def test_it_is_served_and_lints_clean(self):
         status, served, _ = self.ask("GET", "/openapi.json")
         self.assertEqual((status, served), (200, self.document))
-        done = subprocess.run(self.judge("node_modules/.bin/redocly", "lint", "--format=json", str(DESCRIPTION)),
+        done = subprocess.run(self.judge("node_modules/.bin/redocly", "lint", "--format=json", str(self.description)),
                               cwd=JUDGES, capture_output=True, text=True, timeout=120,
                               env={"PATH": "/usr/bin:/bin", "HOME": str(self.directory), "REDOCLY_TELEMETRY": "off"})
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -80,20 +99,30 @@ class Description(HttpApi):
         routes = {(r["method"], r["path"].replace("{action}", "{id}")) for r in map(json.loads, text.splitlines())}
         described = {(method.upper(), path) for path, item in self.document["paths"].items()
                      for method in item if method != "parameters"}
-        # /t/ is for recipients' programs, /console for people, not for clients of the API.
-        self.assertEqual({r for r in routes if not r[1].startswith(("/t/", "/console"))},
+        # /t/ is for recipients' programs, / and /console for people, not for clients of the API.
+        self.assertEqual({r for r in routes if r[1] != "/" and not r[1].startswith(("/t/", "/console"))},
                          {d for d in described if not d[1].startswith(MAILBOX)})
-        self.assertEqual({d for d in described if d[1].startswith(MAILBOX)}, {d for d in self.routes_of_dev() if d[1].startswith(MAILBOX)})
 
-    def routes_of_dev(self):
-        """The mailbox is there only."""
-        port = free_port()
+    def test_the_mailbox_of_dev(self):
+        self.http_port = free_port()
         dev = self.spawn([BARID, "dev", "--data", str(self.directory / "data"), "--smtp-port", str(free_port()), "--http-port",
-                          str(port), "--mailbox-port", str(free_port())], "dev")
+                          str(self.http_port), "--mailbox-port", str(free_port())], "dev")
         self.addCleanup(stop_process, dev)
-        wait_until(lambda: listening(port), "barid dev serves")
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/admin/v1/routes", timeout=60) as answer:
-            return {(r["method"], r["path"]) for r in map(json.loads, answer.read().decode().splitlines())}
+        wait_until(lambda: listening(self.http_port), "barid dev serves")
+        routes = {(r["method"], r["path"]) for r in map(json.loads, self.ask("GET", "/admin/v1/routes")[1].splitlines())}
+        described = {(method.upper(), path) for path, item in self.document["paths"].items()
+                     for method in item if path.startswith(MAILBOX) and method != "parameters"}
+        self.assertEqual({r for r in routes if r[1].startswith(MAILBOX)}, described)
+        self.call("POST", "/emails", 200, {**PLAIN, "html": "<p>hello</p>"})
+        message = wait_until(lambda: self.ask("GET", MAILBOX)[1]["data"], "a message in the mailbox")[0]["id"]
+        self.call("GET", MAILBOX, 200)
+        for path in ("/{id}", "/{id}/content", "/{id}/html"):
+            self.call("GET", MAILBOX + path, 200, id=message)
+            self.call("GET", MAILBOX + path, 404, id="none")
+        self.call("DELETE", MAILBOX + "/{id}", 200, id=message)
+        self.call("DELETE", MAILBOX, 200)
+        self.assertEqual({(a["method"], a["path"]) for a in self.answers} - {("POST", "/emails")}, described)
+        self.check_answers()
 
     def good_calls(self):
         sent = self.call("POST", "/emails", 200, {**PLAIN, "to": ["bob@sink.example", "bad@sink.example"],
@@ -174,6 +203,7 @@ class Description(HttpApi):
         self.call("POST", "/emails", 403, PLAIN, key={"authorization": "Bearer none"})
         self.call("POST", "/emails", 403, {**PLAIN, "from": "a@other.example"}, key=send)
         self.call("POST", "/emails", 200, PLAIN, idempotency_key="k")
+        self.call("POST", "/emails", 200, PLAIN, idempotency_key="k")
         self.call("POST", "/emails", 409, {**PLAIN, "subject": "x"}, idempotency_key="k")
         self.call("POST", "/emails", 413, {**PLAIN, "text": "x" * 25000})
         self.call("POST", "/emails", 413, {**PLAIN, "text": "x" * 35000})
@@ -209,8 +239,9 @@ class Description(HttpApi):
         self.call("POST", SES_BULK_CALL, 400, {**SES_BULK, "BulkEmailEntries": []})
         answers = [self.ask("POST", "/emails", PLAIN, **slow) for _ in range(5)]
         limited = next(a for a in answers if a[0] == 429)
-        self.answers.append({"method": "POST", "path": "/emails", "status": 429,
-                             "type": limited[2]["content-type"], "body": limited[1]})
+        self.note("POST", "/emails", limited)
+        self.note("POST", "/emails", next(a for a in answers if a[0] == 200))  # has the limits too
+        self.note("POST", "/emails", self.ask("DELETE", "/emails"))  # 405
         self.call("POST", "/admin/v1/drain", 200)
         wait_until(lambda: self.ask("GET", "/readyz")[0] == 503, "not ready")
         self.call("GET", "/readyz", 503)
@@ -229,15 +260,7 @@ class Description(HttpApi):
         described = {(method.upper(), path) for path, item in self.document["paths"].items()
                      for method in item if method != "parameters"}
         self.assertEqual(called, {d for d in described if not d[1].startswith(NOT_CALLED)})
-        lines = "".join(json.dumps(answer) + "\n" for answer in self.answers)
-        done = subprocess.run(self.judge("check.js", str(DESCRIPTION)), cwd=JUDGES, input=lines, capture_output=True,
-                              text=True, timeout=60)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        verdicts = [json.loads(line) for line in done.stdout.splitlines()]
-        self.assertEqual(len(verdicts), len(self.answers))
-        for answer, verdict in zip(self.answers, verdicts):
-            with self.subTest(method=answer["method"], path=answer["path"], status=answer["status"]):
-                self.assertTrue(verdict["ok"], (verdict.get("why"), answer["body"]))
+        self.check_answers()
 
 
 if __name__ == "__main__":

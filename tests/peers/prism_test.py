@@ -39,12 +39,15 @@ class Prism(HttpApi):
         if not (PRISM / "node_modules").exists() or not (NODE_DIRECTORY / "node_modules").exists():
             self.skipTest("npm packages are not installed (tools/install-deps --tests)")
         super().setUp()
+        description = self.directory / "openapi.json"
+        description.write_bytes(subprocess.run([sys.executable, ROOT / "http/openapi/description.py", "--json"], check=True,
+                                               capture_output=True).stdout)
         self.proxy_port = free_port()
         self.log_path = self.directory / "prism.log"
         with self.log_path.open("w") as log:
             proxy = subprocess.Popen(
                 [self.need("node", "nodejs"), "node_modules/@stoplight/prism-cli/dist/index.js", "proxy", "-h",
-                 "127.0.0.1", "-p", str(self.proxy_port), str(ROOT / "http/openapi/openapi.json"),
+                 "127.0.0.1", "-p", str(self.proxy_port), str(description),
                  f"http://127.0.0.1:{self.http_port}"], cwd=PRISM, stdout=log, stderr=log)
         self.addCleanup(stop_process, proxy)
         wait_until(lambda: listening(self.proxy_port) or proxy.poll() is not None, "the proxy listens", seconds=60)

@@ -79,18 +79,30 @@ class Tracking(HttpApi):
         self.assertIn("no-store", fields["cache-control"])
         opened = self.events("email.opened", 1)[0]
         self.assertEqual((opened["email_id"], opened["recipient"], opened["tags"]), (email_id, PLAIN["to"], {"a": "b"}))
+        self.wait_state(email_id, "opened")
         self.assertEqual(opened["open"], {"ipAddress": "127.0.0.1", "userAgent": "Reader/1"})
         status, fields, _ = self.get(found.links[0])
         self.assertEqual((status, fields["location"]), (302, "https://shop.example/?a=1&b=%C3%BC"))
         clicked = self.events("email.clicked", 1)[0]
         self.assertEqual(clicked["click"], {"ipAddress": "127.0.0.1", "userAgent": "Reader/1",
                                             "link": "https://shop.example/?a=1&b=ü"})
+        shown = self.wait_state(email_id, "clicked")["recipients"][0]
+        self.assertEqual(shown["state"], "delivered")
+        self.assertLess(shown["opened_at"], shown["clicked_at"])
         self.assertEqual(self.get(found.images[0], "HEAD")[0], 200)
         self.server.stop()
         self.start()
         self.assertEqual(self.get(found.links[0])[0], 302)  # the key is kept
         self.events("email.clicked", 2)
         self.assertEqual(len(self.events("email.opened", 1)), 1)
+        self.assertEqual(self.wait_state(email_id, "clicked")["recipients"], [shown])  # of the first time
+
+    def test_a_copy_with_several_recipients(self):
+        email_id, [(_, page)] = self.sent(track=BOTH, to=["a@sink.example", "b@sink.example"])
+        self.wait_state(email_id, "delivered")
+        self.get(Links(page).images[0])
+        shown = self.wait_state(email_id, "opened")
+        self.assertEqual([r["opened_at"] for r in shown["recipients"]], [None, None])
 
     def test_only_what_was_wished(self):
         self.assertEqual(self.sent()[1][0][1], PAGE)
@@ -104,11 +116,13 @@ class Tracking(HttpApi):
         self.assertEqual(plain[0], 200)
 
     def test_each_copy_has_its_own(self):
-        _, copies = self.sent(2, to=None, html=PAGE.replace("buy", "{{name}}"), track=BOTH, recipients=[
+        email_id, copies = self.sent(2, to=None, html=PAGE.replace("buy", "{{name}}"), track=BOTH, recipients=[
             {"email": "a@sink.example", "name": "A"}, {"email": "b@sink.example", "name": "B"}])
         for to, page in copies:
             self.get(Links(page).links[0])
         self.assertEqual({e["recipient"] for e in self.events("email.clicked", 2)}, {"a@sink.example", "b@sink.example"})
+        shown = self.wait_state(email_id, "clicked")
+        self.assertTrue(all(r["clicked_at"] and not r["opened_at"] for r in shown["recipients"]))
 
     def test_refused(self):
         for track, param in ((7, "track"), ({"opens": "yes"}, "track.opens")):

@@ -26,7 +26,7 @@ const EMAIL_FIELDS = [
   ["tag", "Tag", "campaign or campaign=spring"],
 ];
 const STATES = ["", "active", "incoming", "deferred", "hold"];
-const EVENTS = ["", "queued", "scheduled", "delivered", "delivery_delayed", "bounced", "failed", "suppressed", "complained", "canceled"];
+const EVENTS = ["", "queued", "scheduled", "delivered", "opened", "clicked", "delivery_delayed", "bounced", "failed", "suppressed", "complained", "canceled"];
 const ID = /^[0-9A-Za-z]{12,20}$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
