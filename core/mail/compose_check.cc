@@ -19,7 +19,7 @@ constexpr text::CharSet kTokenChars = text::kAlnum | text::CharSet("!#$%&'*+-.^_
 constexpr text::CharSet kIdChars = text::kAtext | text::CharSet(".@[]:");
 
 /// Written from other members, or by the server.
-constexpr std::array<std::string_view, 21> kReserved = {"from",
+constexpr std::array<std::string_view, 22> kReserved = {"from",
                                                         "to",
                                                         "cc",
                                                         "bcc",
@@ -39,7 +39,13 @@ constexpr std::array<std::string_view, 21> kReserved = {"from",
                                                         "resent-to",
                                                         "resent-cc",
                                                         "delivered-to",
-                                                        "authentication-results"};
+                                                        "authentication-results",
+                                                        "x-barid-email-id"};
+
+/// At most once in a message (RFC 5322 3.6, RFC 2369 3, RFC 8058 3.1).
+constexpr std::array<std::string_view, 7> kOnce = {
+    "date",   "message-id",       "in-reply-to",          "references",
+    "sender", "list-unsubscribe", "list-unsubscribe-post"};
 
 /// CR, LF and NUL would start a field of the sender's choice; other controls have no place either.
 bool is_line(std::string_view value) noexcept {
@@ -51,6 +57,17 @@ bool is_line(std::string_view value) noexcept {
 
 std::optional<CompositionProblem> problem(std::string param, std::string message) {
   return CompositionProblem{.param = std::move(param), .message = std::move(message)};
+}
+
+/// "<left@right>" in printable ASCII (RFC 5322 3.6.4).
+bool is_message_id(std::string_view value) noexcept {
+  constexpr text::CharSet kInner = text::CharSet::range('!', '~');
+  constexpr size_t kBytesMax = 255;
+  if (value.size() > kBytesMax || !value.starts_with('<') || !value.ends_with('>')) return false;
+  value = value.substr(1, value.size() - 2);
+  const size_t at = value.find('@');
+  return kInner.has_all(value) && value.find_first_of("<>") == std::string_view::npos &&
+         at != std::string_view::npos && at > 0 && at + 1 < value.size();
 }
 
 std::optional<CompositionProblem> check_field(const ComposedField& field) {
@@ -67,16 +84,56 @@ std::optional<CompositionProblem> check_field(const ComposedField& field) {
     return problem(param, "a header value must be one line without control characters");
   }
   if (field.value.size() > kFieldValueBytesMax) return problem(param, "the value is too long");
+  if (text::equals_ignore_case(field.name, "Message-ID") && !is_message_id(field.value)) {
+    return problem(param, "must be <id@domain>");
+  }
   return std::nullopt;
 }
 
+/// Names differ in JSON that are one in a header.
+std::optional<CompositionProblem> check_twins(const Composition& composition) {
+  for (const std::string_view name : kOnce) {
+    const bool written = name.starts_with("list-unsubscribe") &&
+                         !(composition.unsubscribe_url + composition.unsubscribe_mailto).empty();
+    size_t count = written ? 1 : 0;
+    for (const ComposedField& field : composition.fields) {
+      if (!text::equals_ignore_case(field.name, name) || ++count == 1) continue;
+      return problem("headers." + field.name,
+                     written ? "cannot be given beside `unsubscribe`" : "it stands twice");
+    }
+  }
+  return std::nullopt;
+}
+
+/// What follows a media type: "; name=value" or "; name=\"quoted\"", any number of them.
+bool are_parameters(std::string_view rest) noexcept {
+  while (!(rest = text::trim_left(rest)).empty()) {
+    if (rest.front() != ';') return false;
+    rest = text::trim_left(rest.substr(1));
+    const size_t name_end = std::min(rest.find('='), rest.size());
+    if (name_end == 0 || !kTokenChars.has_all(rest.substr(0, name_end))) return false;
+    rest.remove_prefix(std::min(name_end + 1, rest.size()));
+    size_t end = 0;
+    if (rest.starts_with('"')) {
+      for (end = 1; end < rest.size() && rest[end] != '"'; ++end) end += rest[end] == '\\' ? 1 : 0;
+      if (end++ >= rest.size()) return false;
+    } else {
+      while (end < rest.size() && kTokenChars.has(rest[end])) ++end;
+      if (end == 0) return false;
+    }
+    rest.remove_prefix(end);
+  }
+  return true;
+}
+
 bool is_content_type(std::string_view type) noexcept {
-  const size_t end = type.find(';');
+  const size_t end = std::min(type.find(';'), type.size());
   const std::string_view name = text::trim(type.substr(0, end));
   const size_t slash = name.find('/');
   if (slash == std::string_view::npos || slash == 0 || slash + 1 == name.size()) return false;
   return kTokenChars.has_all(name.substr(0, slash)) &&
-         kTokenChars.has_all(name.substr(slash + 1)) && type.size() <= 255 && text::is_ascii(type);
+         kTokenChars.has_all(name.substr(slash + 1)) && type.size() <= 255 &&
+         text::is_ascii(type) && are_parameters(type.substr(end));
 }
 
 std::optional<CompositionProblem> check_file(const AttachedFile& file, size_t index) {
@@ -139,6 +196,7 @@ std::optional<CompositionProblem> find_problem(const Composition& composition) {
   for (const ComposedField& field : composition.fields) {
     if (auto found = check_field(field)) return found;
   }
+  if (auto found = check_twins(composition)) return found;
   for (size_t i = 0; i < composition.files.size(); ++i) {
     if (auto found = check_file(composition.files[i], i)) return found;
   }

@@ -84,6 +84,21 @@ TEST(Compose, Smtputf8OnlyForAddresses) {
   EXPECT_TRUE(needs_smtputf8(composition));
 }
 
+TEST(Compose, SendersOwnFields) {
+  Composition composition = base();
+  composition.fields = {{.name = "Message-ID", .value = "<a=1@b.example>"},
+                        {.name = "X-A", .value = "1"},
+                        {.name = "x-a", .value = "2"},
+                        {.name = "List-Unsubscribe", .value = "<https://b.example/>"},
+                        {.name = "List-Unsubscribe-Post", .value = "List-Unsubscribe=One-Click"}};
+  for (const std::string_view type :
+       {"text/calendar; method=REQUEST;charset=\"utf-8\"", "a/b;c=\"d \\\" e\" ; f=g", "a/b"}) {
+    composition.files = {{.content_type = std::string(type)}};
+    const auto problem = find_problem(composition);
+    EXPECT_FALSE(problem.has_value()) << type << ": " << problem->param;
+  }
+}
+
 TEST(Compose, Problems) {
   struct Case {
     void (*spoil)(Composition&);
@@ -96,7 +111,26 @@ TEST(Compose, Problems) {
       {[](Composition& c) { c.fields = {{.name = "Bcc", .value = "x"}}; }, "headers.Bcc"},
       {[](Composition& c) { c.fields = {{.name = "X-A", .value = "a\rb"}}; }, "headers.X-A"},
       {[](Composition& c) { c.fields = {{.name = "X A", .value = "b"}}; }, "headers"},
+      {[](Composition& c) { c.fields = {{.name = "message-id", .value = "a@b"}}; },
+       "headers.message-id"},
+      {[](Composition& c) { c.fields = {{.name = "Message-ID", .value = "<a b@c>"}}; },
+       "headers.Message-ID"},
+      {[](Composition& c) {
+         c.fields = {{.name = "Date", .value = "x"}, {.name = "date", .value = "y"}};
+       },
+       "headers.date"},
+      {[](Composition& c) {
+         c.unsubscribe_mailto = "a@b.example";
+         c.fields = {{.name = "List-Unsubscribe", .value = "<https://b.example/>"}};
+       },
+       "headers.List-Unsubscribe"},
       {[](Composition& c) { c.files = {{.filename = "a\nb"}}; }, "attachments.0.filename"},
+      {[](Composition& c) { c.files = {{.content_type = "text/plain; name=\"x"}}; },
+       "attachments.0.content_type"},
+      {[](Composition& c) { c.files = {{.content_type = "text/plain; x"}}; },
+       "attachments.0.content_type"},
+      {[](Composition& c) { c.files = {{.content_type = "text/plain; a=b c"}}; },
+       "attachments.0.content_type"},
       {[](Composition& c) { c.files = {{.content_type = "pdf"}}; }, "attachments.0.content_type"},
       {[](Composition& c) { c.files = {{.content_id = "a>"}}; }, "attachments.0.content_id"},
       {[](Composition& c) { c.unsubscribe_url = "ftp://x"; }, "unsubscribe.url"},
