@@ -27,17 +27,29 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-/// The entry of `address` in the record, or of its only recipient if there is no address.
-const JsonValue* find_recipient(const JsonValue& recipients, const std::string& address) {
-  if (address.empty()) return recipients.items.size() == 1 ? recipients.items.data() : nullptr;
-  for (const JsonValue& recipient : recipients.items) {
-    if (lower(json_text(recipient, "email")) == address) return &recipient;
+/// The entry of `address` in the record, else of `verp`, else of the only recipient: mail is
+/// forwarded, and reports name the address behind.
+const JsonValue* find_recipient(const JsonValue& recipients, const std::string& address,
+                                const std::string& verp) {
+  for (const std::string* wanted : {&address, &verp}) {
+    if (wanted->empty()) continue;
+    for (const JsonValue& recipient : recipients.items) {
+      if (lower(json_text(recipient, "email")) == *wanted) return &recipient;
+    }
   }
-  return nullptr;
+  return recipients.items.size() == 1 ? recipients.items.data() : nullptr;
+}
+
+/// The recipient that one of `return_paths` names in `address`, or empty.
+std::string named_by_verp(std::string_view address, const std::vector<std::string>& return_paths) {
+  for (const std::string& base : return_paths) {
+    if (auto named = verp_recipient(address, base)) return *std::move(named);
+  }
+  return {};
 }
 
 Result<Findings> find_facts(const StoreDirectory& stores, std::string_view message,
-                            const std::string& verp) {
+                            std::string verp, const std::vector<std::string>& return_paths) {
   Findings found{.report = read_report(read_mime_parts(message)), .facts = {}};
   const auto id = parse_email_id(found.report.email_id);
   const queue::Store* store = id ? stores.find(id->partition) : nullptr;
@@ -49,11 +61,11 @@ Result<Findings> find_facts(const StoreDirectory& stores, std::string_view messa
   const std::optional<JsonValue> record = parse_json(*stored);
   const JsonValue* recipients = record ? record->find("recipients") : nullptr;
   if (recipients == nullptr || json_text(*record, "id") != found.report.email_id) return found;
+  if (verp.empty()) verp = named_by_verp(found.report.return_path, return_paths);
   std::vector<Report::Recipient> named = found.report.recipients;
-  if (named.empty()) named.push_back({.address = verp, .status = {}, .diagnostic = {}});
+  if (named.empty()) named.push_back({.address = {}, .status = {}, .diagnostic = {}});
   for (const Report::Recipient& one : named) {
-    const JsonValue* recipient = find_recipient(*recipients, one.address);
-    if (recipient == nullptr && !verp.empty()) recipient = find_recipient(*recipients, verp);
+    const JsonValue* recipient = find_recipient(*recipients, one.address, verp);
     if (recipient == nullptr) continue;
     const auto queue_id = QueueId::parse(json_text(*recipient, "queue_id"));
     if (!queue_id) continue;
@@ -102,13 +114,13 @@ rt::Task<Outcome> FeedbackAgent::take(schedule::Job* job) {
   if (!content.ok()) co_return deferred("the report cannot be read now");
   std::string verp;
   for (const uint32_t recipient : job->recipients) {
-    for (const std::string& base : return_paths_) {
-      const auto named = verp_recipient(job->message->envelope.recipients[recipient].address, base);
-      if (named) verp = *named;
-    }
+    std::string named =
+        named_by_verp(job->message->envelope.recipients[recipient].address, return_paths_);
+    if (!named.empty()) verp = std::move(named);
   }
-  auto call = [stores = env_.stores, text = head_of(**content, kReportBytesMax), verp] {
-    return find_facts(stores, text, verp);
+  auto call = [stores = env_.stores, text = head_of(**content, kReportBytesMax), verp,
+               return_paths = return_paths_] {
+    return find_facts(stores, text, verp, return_paths);
   };
   const Result<Findings> found =
       co_await env_.offload.run(std::move(call), env_.reactor.now() + kReadPatience);

@@ -83,10 +83,12 @@ DsnCode status_of(std::string_view text) noexcept {
   return code;
 }
 
+/// A report of a delay, a delivery or a relay is none of a bounce (RFC 3464 2.3.3).
 void read_status(std::string_view text, Report* report) {
-  report->kind = Report::Kind::kBounce;
   for (const Block& block : read_blocks(text)) {
-    if (!text::equals_ignore_case(value_of(block, "action"), "failed")) continue;
+    std::string_view action = value_of(block, "action");
+    if (!text::equals_ignore_case(text::take_word(action), "failed")) continue;
+    report->kind = Report::Kind::kBounce;
     std::string address = address_of(value_of(block, "original-recipient"));
     if (address.empty()) address = address_of(value_of(block, "final-recipient"));
     std::string_view diagnostic = value_of(block, "diagnostic-code");
@@ -100,11 +102,17 @@ void read_status(std::string_view text, Report* report) {
   }
 }
 
+/// RFC 6430: somebody took it out of the spam folder. RFC 6591: a domain's policy failed. Neither
+/// is a recipient's complaint.
+bool is_complaint(std::string_view feedback_type) noexcept {
+  return feedback_type != "not-spam" && feedback_type != "auth-failure";
+}
+
 void read_feedback(std::string_view text, Report* report) {
-  report->kind = Report::Kind::kComplaint;
   for (const Block& block : read_blocks(text)) {
     for (const FieldLine& field : block) {
       if (field.name == "feedback-type") report->feedback_type = lower(field.value).substr(0, 32);
+      if (field.name == "original-mail-from") report->return_path = address_of(field.value);
       if (field.name != "original-rcpt-to" && field.name != "removal-recipient") continue;
       std::string address = address_of(field.value);
       const bool known = std::any_of(
@@ -114,11 +122,14 @@ void read_feedback(std::string_view text, Report* report) {
       report->recipients.push_back({.address = std::move(address), .status = {}, .diagnostic = {}});
     }
   }
+  if (is_complaint(report->feedback_type)) report->kind = Report::Kind::kComplaint;
 }
 
-/// Our Message-IDs begin with the email's id.
+/// Our Message-IDs begin with the email's id; a message with another one says it beside that.
 std::string email_id_in(std::string_view header) {
   const std::vector<Block> blocks = read_blocks(header);
+  const std::string_view traced = value_of(blocks.front(), lower(kTraceField));
+  if (parse_email_id(traced)) return std::string(traced);
   std::string_view id = value_of(blocks.front(), "message-id");
   if (!id.starts_with('<') || id.size() < kEmailIdBytes + 2) return {};
   id = id.substr(1, kEmailIdBytes);

@@ -24,8 +24,9 @@ struct Report {
     std::string diagnostic;
   };
   Kind kind = Kind::kNone;
-  std::string email_id;               ///< of our message, from its Message-ID; empty = not found
+  std::string email_id;               ///< of our message, from its header; empty = not found
   std::string feedback_type;          ///< of a complaint: "abuse", "fraud", …
+  std::string return_path;            ///< of our message, if a complaint says so
   std::vector<Recipient> recipients;  ///< that failed for good, or complained
 };
 

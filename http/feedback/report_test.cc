@@ -33,6 +33,36 @@ TEST(Report, DeliveryStatus) {
   EXPECT_EQ(report.recipients[0].diagnostic, "550 5.1.1 no such user");
 }
 
+TEST(Report, OnlyFailuresAreBounces) {
+  for (const std::string_view action : {"delayed", "delivered", "relayed", "expanded", ""}) {
+    const Report report = read_report(read_mime_parts(
+        report_of("delivery-status",
+                  "Final-Recipient: rfc822; j@inner.example\r\nAction: " + std::string(action) +
+                      "\r\nStatus: 4.4.1\r\n",
+                  "Content-Type: text/rfc822-headers\r\n\r\nMessage-ID: <x@y.example>\r\n")));
+    EXPECT_EQ(report.kind, Report::Kind::kNone) << action;
+  }
+}
+
+TEST(Report, NotEveryFeedbackIsAComplaint) {
+  for (const std::string_view type : {"not-spam", "Not-Spam", "auth-failure"}) {
+    const Report report = read_report(read_mime_parts(
+        report_of("feedback-report",
+                  "User-Agent: x/1\r\nFeedback-Type: " + std::string(type) + "\r\nVersion: 1\r\n",
+                  "Content-Type: message/rfc822\r\n\r\nMessage-ID: <x@y.example>\r\n\r\n")));
+    EXPECT_EQ(report.kind, Report::Kind::kNone) << type;
+  }
+}
+
+TEST(Report, OwnMessageIds) {
+  const Report report = read_report(read_mime_parts(report_of(
+      "delivery-status", "Final-Recipient: rfc822; j@x.example\r\nAction: failed (bounced)\r\n",
+      "Content-Type: text/rfc822-headers\r\n\r\nX-Barid-Email-ID: " + std::string(kId) +
+          "\r\nMessage-ID: <order-7@shop.example>\r\n")));
+  EXPECT_EQ(report.kind, Report::Kind::kBounce);
+  EXPECT_EQ(report.email_id, kId);
+}
+
 TEST(Report, Complaint) {
   const Report report = read_report(read_mime_parts(
       report_of("feedback-report",
@@ -42,6 +72,7 @@ TEST(Report, Complaint) {
                     ".3@client.example>\r\nSubject: s\r\n\r\nbody\r\n")));
   EXPECT_EQ(report.kind, Report::Kind::kComplaint);
   EXPECT_EQ(report.feedback_type, "abuse");
+  EXPECT_EQ(report.return_path, "a@b.example");
   EXPECT_EQ(report.email_id, kId);
   ASSERT_EQ(report.recipients.size(), 1u);
   EXPECT_EQ(report.recipients[0].address, "joe@example.net");

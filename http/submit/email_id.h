@@ -13,6 +13,9 @@
 
 namespace barid::http {
 
+/// The header field with the email's id, in messages whose Message-ID does not begin with it.
+inline constexpr std::string_view kTraceField = "X-Barid-Email-ID";
+
 [[nodiscard]] std::string make_email_id(QueueId first, uint64_t random);
 /// The queue id inside; nullopt for anything that is no email id.
 [[nodiscard]] std::optional<QueueId> parse_email_id(std::string_view text) noexcept;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "core/text/ascii.h"
@@ -71,6 +72,10 @@ class Reader {
     if (!member->is_string()) fail(invalid(std::string(name), "must be a string"));
     return member->text;
   }
+  /// The same for a member of something nested, where JSON null is as good as absent.
+  std::string optional_text(std::string_view param, const JsonValue* member) {
+    return member == nullptr || member->is_null() ? std::string() : text(param, member);
+  }
   /// May be large, so it is moved out of the request.
   std::optional<std::string> take_text(std::string_view name) {
     JsonValue* member = value_.find(name);
@@ -107,7 +112,12 @@ class Reader {
       fail(invalid(std::string(name), fmt::format("at most {} addresses", kRecipientsMax)));
       return list;
     }
-    for (const JsonValue& item : member->items) list.push_back(mailbox(name, item));
+    for (size_t i = 0; i < member->items.size() && !error_; ++i) {
+      list.push_back(mailbox(name, member->items[i]));
+      if (error_ && member->items.size() > 1) {
+        error_->message += fmt::format(" (address {} of {})", i + 1, member->items.size());
+      }
+    }
     return list;
   }
 
@@ -191,15 +201,16 @@ class Reader {
       const JsonValue* found = value.find(snake);
       return found != nullptr ? found : value.find(camel);
     };
-    const auto string_of = [](const JsonValue* found) {
-      return found != nullptr && found->is_string() ? found->text : std::string();
+    if (!value.is_object()) return fail(invalid(param, "must be an object"));
+    const auto string_of = [&](std::string_view snake, std::string_view camel) {
+      return optional_text(fmt::format("{}.{}", param, snake), member(snake, camel));
     };
     AttachedFile file;
-    file.filename = string_of(member("filename", "filename"));
-    file.content_type = string_of(member("content_type", "contentType"));
-    file.content_id = string_of(member("content_id", "contentId"));
+    file.filename = string_of("filename", "filename");
+    file.content_type = string_of("content_type", "contentType");
+    file.content_id = string_of("content_id", "contentId");
     if (file.content_id.empty()) {
-      file.content_id = string_of(member("inline_content_id", "inlineContentId"));
+      file.content_id = string_of("inline_content_id", "inlineContentId");
     }
     const JsonValue* content = value.find("content");
     if (content == nullptr || content->is_null()) {
@@ -288,7 +299,8 @@ class Reader {
       return fail(invalid("tags", "must be a short array"));
     }
     constexpr text::CharSet kTagChars = text::kAlnum | text::CharSet("_-");
-    for (const JsonValue& tag : tags->items) {
+    for (size_t i = 0; i < tags->items.size(); ++i) {
+      const JsonValue& tag = tags->items[i];
       const JsonValue* name = tag.find("name");
       const JsonValue* value = tag.find("value");
       const bool good = name != nullptr && value != nullptr && name->is_string() &&
@@ -296,7 +308,10 @@ class Reader {
                         value->text.size() <= 256 && kTagChars.has_all(name->text) &&
                         kTagChars.has_all(value->text);
       if (!good) {
-        return fail(invalid("tags", "need a name and a value of ASCII letters, digits, _ and -"));
+        return fail(
+            invalid("tags", fmt::format("each needs a name and a value of ASCII letters, digits, _ "
+                                        "and - (tag {} of {})",
+                                        i + 1, tags->items.size())));
       }
     }
     email_.tags.clear();
@@ -308,28 +323,30 @@ class Reader {
     if (unsubscribe == nullptr) return;
     if (!unsubscribe->is_object()) return fail(invalid("unsubscribe", "must be an object"));
     Composition& composition = email_.composition;
-    composition.unsubscribe_url = text("unsubscribe.url", unsubscribe->find("url"));
-    composition.unsubscribe_mailto = text("unsubscribe.mailto", unsubscribe->find("mailto"));
-    const JsonValue* one_click = unsubscribe->find("one_click");
-    composition.unsubscribe_one_click = one_click != nullptr
-                                            ? one_click->boolean
-                                            : composition.unsubscribe_url.starts_with("https://");
+    composition.unsubscribe_url = optional_text("unsubscribe.url", unsubscribe->find("url"));
+    composition.unsubscribe_mailto =
+        optional_text("unsubscribe.mailto", unsubscribe->find("mailto"));
+    composition.unsubscribe_one_click = composition.unsubscribe_url.starts_with("https://");
+    read_wish(*unsubscribe, "unsubscribe", "one_click", &composition.unsubscribe_one_click);
   }
 
   void read_track() {
     const JsonValue* track = find("track");
     if (track == nullptr) return;
     if (!track->is_object()) return fail(invalid("track", "must be an object"));
-    const auto wish = [&](std::string_view name, bool* wanted) {
-      const JsonValue* member = track->find(name);
-      if (member == nullptr || member->is_null()) return;
-      if (member->kind != JsonValue::Kind::kBool) {
-        return fail(invalid(fmt::format("track.{}", name), "must be true or false"));
-      }
-      *wanted = member->boolean;
-    };
-    wish("opens", &email_.track.opens);
-    wish("clicks", &email_.track.clicks);
+    read_wish(*track, "track", "opens", &email_.track.opens);
+    read_wish(*track, "track", "clicks", &email_.track.clicks);
+  }
+
+  /// `wanted` stays as it is when the member is not there.
+  void read_wish(const JsonValue& object, std::string_view param, std::string_view name,
+                 bool* wanted) {
+    const JsonValue* member = object.find(name);
+    if (member == nullptr || member->is_null()) return;
+    if (member->kind != JsonValue::Kind::kBool) {
+      return fail(invalid(fmt::format("{}.{}", param, name), "must be true or false"));
+    }
+    *wanted = member->boolean;
   }
 
   void read_recipients() {
@@ -350,17 +367,18 @@ class Reader {
   }
 
   void read_recipient(const JsonValue& value, const std::string& param) {
+    if (!value.is_object()) return fail(invalid(param, "must be an object"));
     const JsonValue* address = value.find("email");
     if (address == nullptr) return fail(missing(param + ".email"));
     MergeRecipient recipient{.mailbox = mailbox(param + ".email", *address)};
-    if (const JsonValue* name = value.find("name"); name != nullptr && name->is_string()) {
-      recipient.mailbox.name = name->text;
-    }
+    std::string name = optional_text(param + ".name", value.find("name"));
+    if (!name.empty()) recipient.mailbox.name = std::move(name);
     const JsonValue* variables = value.find("variables");
     if (variables != nullptr && !variables->is_null()) {
       if (!variables->is_object()) return fail(invalid(param + ".variables", "must be an object"));
       for (size_t i = 0; i < variables->names.size(); ++i) {
         const JsonValue& variable = variables->items[i];
+        if (variable.is_null()) continue;  // a tag that asks for it has no value
         std::string written = variable.text;
         if (!variable.is_string()) {
           written.clear();
@@ -369,7 +387,9 @@ class Reader {
         recipient.variables.emplace_back(variables->names[i], std::move(written));
       }
     }
-    if (const JsonValue* metadata = value.find("metadata"); metadata != nullptr) {
+    const JsonValue* metadata = value.find("metadata");
+    if (metadata != nullptr && !metadata->is_null()) {
+      if (!metadata->is_object()) return fail(invalid(param + ".metadata", "must be an object"));
       append_json(recipient.metadata, *metadata);
       if (recipient.metadata.size() > kSmallJsonBytesMax) {
         return fail(invalid(param + ".metadata", "is too large"));
@@ -381,6 +401,13 @@ class Reader {
   void check_whole() {
     if (auto problem = find_problem(email_.composition)) {
       return fail(invalid(problem->param, problem->message));
+    }
+    const auto& fields = email_.composition.fields;
+    const bool own_id = std::any_of(fields.begin(), fields.end(), [](const ComposedField& field) {
+      return text::equals_ignore_case(field.name, kMessageIdField);
+    });
+    if (own_id && !email_.recipients.empty()) {
+      return fail(invalid("headers.Message-ID", "each of the `recipients` gets one of its own"));
     }
     for (const Mailbox& bcc : email_.bcc) {
       if (!text::is_valid_utf8(bcc.local)) return fail(invalid("bcc", "is no address"));

@@ -19,6 +19,7 @@ namespace barid::http {
 
 inline constexpr size_t kRecipientsMax = 50;         // of `to`, `cc` and `bcc` each
 inline constexpr size_t kMergeRecipientsMax = 1000;  // of `recipients`
+inline constexpr std::string_view kMessageIdField = "Message-ID";
 
 /// One of `recipients`: gets a message of its own.
 struct MergeRecipient {
@@ -32,6 +33,7 @@ struct EmailRequest {
   std::vector<Mailbox> bcc;
   std::optional<std::string> raw;  ///< a whole message instead of the composition's content
   std::string raw_from_domain;     ///< of its From field
+  bool has_own_id = false;         ///< its Message-ID is the sender's choice
   std::vector<MergeRecipient> recipients;
   std::string tags = "[]";      ///< JSON
   std::string metadata = "{}";  ///< JSON

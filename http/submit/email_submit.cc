@@ -67,6 +67,21 @@ std::string lower(const Mailbox& mailbox) {
   return address;
 }
 
+/// The sender's own Message-ID, if the request has one. Reports are told by ours, so the message
+/// then has the email's id in a field of its own.
+void set_message_id(const std::string& email_id, EmailRequest* request) {
+  Composition& composition = request->composition;
+  for (const ComposedField& field : composition.fields) {
+    if (!text::equals_ignore_case(field.name, kMessageIdField)) continue;
+    composition.message_id = field.value.substr(1, field.value.size() - 2);
+  }
+  request->has_own_id = !composition.message_id.empty();
+  if (!request->has_own_id) composition.message_id = email_id + '@' + composition.from.domain;
+  if (request->has_own_id && !request->raw) {
+    composition.fields.push_back({.name = std::string(kTraceField), .value = email_id});
+  }
+}
+
 std::vector<Mailbox> all_recipients(const EmailRequest& request) {
   std::vector<Mailbox> all = request.composition.to;
   all.insert(all.end(), request.composition.cc.begin(), request.composition.cc.end());
@@ -327,8 +342,7 @@ std::optional<ApiError> EmailApi::prepare(const Principal& principal,
   for (const char c : email->id) {
     if (c != '-') composition.boundary += c;
   }
-  const bool own_id = request.raw && !composition.message_id.empty();
-  if (!own_id) composition.message_id = email->id + '@' + composition.from.domain;
+  set_message_id(email->id, &request);
   EmailFacts facts{.id = email->id,
                    .tenant = principal.tenant,
                    .message_id = composition.message_id,
@@ -363,7 +377,8 @@ std::optional<ApiError> EmailApi::prepare(const Principal& principal,
     std::vector<Mailbox> once;  // an address named twice gets one copy
     for (const Mailbox& mailbox : all_recipients(request)) {
       const bool known = std::any_of(once.begin(), once.end(), [&](const Mailbox& other) {
-        return other.address() == mailbox.address();
+        return other.local == mailbox.local &&
+               text::equals_ignore_case(other.domain, mailbox.domain);
       });
       if (!known) once.push_back(mailbox);
     }
@@ -433,9 +448,9 @@ std::optional<ApiError> EmailApi::add_message(const Composition& composition,
         message.envelope.smtputf8 = true;
       }
     }
-    if (email->request.composition.message_id == email->id + '@' + composition.from.domain) {
-      message.content->append(fmt::format("Message-ID: {}\r\n", message.message_id));
-    }
+    message.content->append(email->request.has_own_id
+                                ? fmt::format("{}: {}\r\n", kTraceField, email->id)
+                                : fmt::format("Message-ID: {}\r\n", message.message_id));
     message.content->append(*raw);
   } else {
     compose(composition, *message.content);

@@ -28,11 +28,17 @@ std::optional<IdempotentEntry> parse_idempotent(std::string_view record) {
 
 Result<std::string> find_idempotent(const std::vector<const queue::Store*>& stores,
                                     std::string_view key) {
+  std::string latest;
+  WallTime expires;
   for (const queue::Store* store : stores) {
     Result<std::string> found = store->get(queue::Family::kIdempotency, key);
-    if (found.ok() || found.error().code != Code::kNotFound) return found;
+    if (!found.ok() && found.error().code != Code::kNotFound) return found;
+    const auto entry = found.ok() ? parse_idempotent(*found) : std::nullopt;
+    if (!entry || (!latest.empty() && entry->expires <= expires)) continue;
+    expires = entry->expires;
+    latest = *std::move(found);
   }
-  return std::string();
+  return latest;
 }
 
 }  // namespace barid::http

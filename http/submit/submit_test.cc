@@ -90,6 +90,13 @@ TEST(EmailRequest, Refused) {
       {R"(*,"attachments":[{"content":"a b c!"}])", "validation_error", "attachments.0.content"},
       {R"(*,"attachments":[{"content":{"type":"Buffer","data":[256]}}])", "validation_error",
        "attachments.0.content"},
+      {R"(*,"attachments":["x"])", "validation_error", "attachments.0"},
+      {R"(*,"attachments":[{"content":"","filename":7}])", "validation_error",
+       "attachments.0.filename"},
+      {R"(*,"attachments":[{"content":"","contentType":7}])", "validation_error",
+       "attachments.0.content_type"},
+      {R"(*,"attachments":[{"content":"","content_id":[]}])", "validation_error",
+       "attachments.0.content_id"},
       {R"(*,"stream":"x")", "validation_error", "stream"},
       {R"(*,"priority":10)", "validation_error", "priority"},
       {R"(*,"scheduled_at":"soon")", "validation_error", "scheduled_at"},
@@ -99,6 +106,9 @@ TEST(EmailRequest, Refused) {
       {R"(*,"tags":[{"name":"a b","value":"c"}])", "validation_error", "tags"},
       {R"(*,"metadata":[])", "validation_error", "metadata"},
       {R"(*,"unsubscribe":{"url":"javascript:x"})", "validation_error", "unsubscribe.url"},
+      {R"(*,"unsubscribe":{"url":"https://x/","one_click":"no"})", "validation_error",
+       "unsubscribe.one_click"},
+      {R"(*,"track":{"opens":1})", "validation_error", "track.opens"},
       {R"(*,"raw":"!")", "validation_error", "raw"},
       {R"(*,"raw":"QTogYgoKYw==","html":"x")", "validation_error", "html"},
       {R"(*,"raw":"QTogYgoKYw==","text":"x")", "validation_error", "text"},
@@ -107,6 +117,15 @@ TEST(EmailRequest, Refused) {
       {R"(*,"recipients":[{"email":"x@y.z"}])", "validation_error", "recipients"},
       {R"("from":"a@b.c","subject":"s","recipients":[{}])", "missing_required_field",
        "recipients.0.email"},
+      {R"("from":"a@b.c","subject":"s","recipients":["x@y.z"])", "validation_error",
+       "recipients.0"},
+      {R"("from":"a@b.c","subject":"s","recipients":[{"email":"x@y.z","name":7}])",
+       "validation_error", "recipients.0.name"},
+      {R"("from":"a@b.c","subject":"s","recipients":[{"email":"x@y.z","metadata":[]}])",
+       "validation_error", "recipients.0.metadata"},
+      {R"("from":"a@b.c","subject":"s","recipients":[{"email":"x@y.z"}],
+          "headers":{"message-id":"<a@b>"})",
+       "validation_error", "headers.Message-ID"},
   };
   for (const Case& c : cases) {
     std::string text = "{" + std::string(c.members) + "}";
@@ -122,6 +141,21 @@ TEST(EmailRequest, Refused) {
     EXPECT_EQ(error->status, 422);
     EXPECT_EQ(error->name, c.name);
     EXPECT_EQ(error->param, c.param);
+  }
+}
+
+TEST(EmailRequest, SaysWhichOfMany) {
+  for (const auto& [member, which] :
+       {std::pair<std::string_view, std::string_view>{R"("cc":["a@b.c","a@b.c","nobody"])",
+                                                      "(address 3 of 3)"},
+        {R"("tags":[{"name":"a","value":"b"},{"name":"a"}])", "(tag 2 of 2)"}}) {
+    const auto value =
+        parse(R"({"from":"a@b.c","to":"d@e.f","subject":"s",)" + std::string(member) + '}');
+    ASSERT_TRUE(value.has_value());
+    EmailRequest email;
+    const auto error = read_email(*value, kNow, &email);
+    ASSERT_TRUE(error.has_value());
+    EXPECT_NE(error->message.find(which), std::string::npos) << error->message;
   }
 }
 
@@ -167,6 +201,17 @@ TEST(Merge, Tags) {
     EXPECT_EQ(html.value_or(""), c.html);
     EXPECT_EQ(tag, c.tag);
   }
+}
+
+TEST(EmailRequest, NullIsNoValue) {
+  const auto value = parse(R"({"from":"a@b.c","subject":"s","recipients":[
+      {"email":"d@e.f","name":null,"metadata":null,"variables":{"x":null,"y":0}}]})");
+  EmailRequest email;
+  ASSERT_FALSE(read_email(*value, kNow, &email).has_value());
+  ASSERT_EQ(email.recipients.size(), 1u);
+  EXPECT_EQ(email.recipients[0].metadata, "");
+  ASSERT_EQ(email.recipients[0].variables.size(), 1u);
+  EXPECT_EQ(email.recipients[0].variables[0].first, "y");
 }
 
 TEST(Merge, AMissingValueNamesTagAndRecipient) {

@@ -4,6 +4,8 @@ and suppress; mail about nothing that we sent changes nothing.
 Method: the real program; reports written by hand and sent over SMTP.
 """
 
+import base64
+import email
 import pathlib
 import smtplib
 import sys
@@ -54,6 +56,34 @@ class Feedback(HttpApi):
         again = self.post({**PLAIN, "to": "joe@sink.example"})[1]["id"]
         self.wait_state(again, "suppressed")
         self.server.wait_queue()
+
+    def test_sender_s_own_message_id(self):
+        for number, fields in enumerate((
+                {"headers": {"Message-ID": "<order-7@shop.example>"}},
+                {"raw": base64.b64encode(b"From: ann@client.example\r\nSubject: s\r\n"
+                                         b"Message-ID: <order-8@shop.example>\r\n\r\nhello\r\n").decode(),
+                 "text": None, "subject": None})):
+            to = f"own{number}@sink.example"
+            email_id, message_id = self.sent(to=to, **fields)
+            self.assertEqual(message_id, f"<order-{7 + number}@shop.example>")
+            taken = email.message_from_bytes(self.out.messages[number].content)
+            self.assertEqual(taken.get_all("message-id"), [message_id])
+            self.assertEqual(taken["x-barid-email-id"], email_id)
+            self.report("delivery-status", STATUS.format(to),
+                        f"{message_id}\r\nX-Barid-Email-ID: {email_id}", "bounces@client.example")
+            self.wait_state(email_id, "bounced")
+
+    def test_forwarded_and_delayed(self):
+        email_id, message_id = self.sent()
+        sender = self.out.messages[0].sender
+        self.report("delivery-status", STATUS.format("joe@sink.example").replace("failed", "delayed"), message_id,
+                    sender)
+        self.report("feedback-report", FEEDBACK.format("joe@sink.example").replace("abuse", "not-spam"), message_id,
+                    "fbl@client.example")
+        self.server.wait_log(r"status=sent \(report: 0 recipients\)", 2)
+        self.assertEqual(self.ask("GET", f"/emails/{email_id}")[1]["last_event"], "delivered")
+        self.report("delivery-status", STATUS.format("joe@elsewhere.example"), message_id, "bounces@client.example")
+        self.wait_state(email_id, "bounced")  # forwarded: it had one recipient only
 
     def test_complaint(self):
         email_id, message_id = self.sent()
