@@ -1,6 +1,6 @@
 #include "shard/queue/rocks_store.h"
 
-#include <fcntl.h>
+#include <pthread.h>
 #include <rocksdb/advanced_options.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
@@ -353,6 +353,7 @@ void RocksStoreImpl::attach(rt::Reactor& reactor) {
   reactor_ = &reactor;
   reactor.add_mailbox(*this);
   thread_ = std::thread([this] { commit_loop(); });
+  static_cast<void>(::pthread_setname_np(thread_.native_handle(), "commit"));
 }
 
 Status RocksStoreImpl::close() {

@@ -33,6 +33,11 @@
 namespace barid::tools {
 namespace {
 
+/// As ps and top show it.
+void name_thread(std::thread& thread, const std::string& name) {
+  static_cast<void>(::pthread_setname_np(thread.native_handle(), name.c_str()));
+}
+
 constexpr size_t kReadyLogsCount = 2;  // a partition: one being written, one while that is flushed
 
 class Server {
@@ -375,10 +380,11 @@ bool Server::start_shards() {
   }
   shard_settings_.clear();
   log_thread_ = std::thread([this] { log_writer_->run(); });
+  name_thread(log_thread_, "log");
   for (const std::unique_ptr<Shard>& shard : shards_) {
     threads_.emplace_back([&shard] { shard->run(); });
     const std::string name = fmt::format("shard-{}", threads_.size() - 1);
-    static_cast<void>(::pthread_setname_np(threads_.back().native_handle(), name.c_str()));
+    name_thread(threads_.back(), name);
   }
   std::set<std::string> told;  // each shard meets the same trouble
   for (const std::unique_ptr<Shard>& shard : shards_) {
@@ -386,7 +392,10 @@ bool Server::start_shards() {
     if (!problem.empty() && told.insert(problem).second) complain("fatal: " + problem);
   }
   const bool ok = told.empty();
-  if (ok) webhook_thread_ = std::thread([this] { webhooks_.run(); });
+  if (ok) {
+    webhook_thread_ = std::thread([this] { webhooks_.run(); });
+    name_thread(webhook_thread_, "webhooks");
+  }
   return ok;
 }
 
