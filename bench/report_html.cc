@@ -7,6 +7,7 @@
 
 #include "bench/compare_summary.h"
 #include "bench/svg_chart.h"
+#include "core/text/html.h"
 
 namespace barid::bench {
 namespace {
@@ -146,8 +147,8 @@ void append_row(const Comparison& comparison, const Cell& cell, std::string& out
       cell.latency.count() > 0 ? format_number(milliseconds(cell.latency.percentile(50))) : "–",
       cell.latency.count() > 0 ? format_number(milliseconds(cell.latency.percentile(99))) : "–",
       cell.latency.count() > 0 ? format_number(milliseconds(cell.latency.max())) : "–"};
-  fmt::format_to(to, "<tr><td>{}</td>", escape_html(title_of(comparison, cell.peer)));
-  for (const std::string& text : cells) fmt::format_to(to, "<td>{}</td>", escape_html(text));
+  fmt::format_to(to, "<tr><td>{}</td>", text::html_text(title_of(comparison, cell.peer)));
+  for (const std::string& text : cells) fmt::format_to(to, "<td>{}</td>", text::html_text(text));
   out += "</tr>\n";
 }
 
@@ -155,8 +156,8 @@ void append_warnings(const WorkloadSummary& summary, std::string& out) {
   std::string items;
   for (const Cell& cell : summary.cells) {
     for (const std::string& warning : warnings_of(cell)) {
-      fmt::format_to(std::back_inserter(items), "<li>{}: {}</li>\n", escape_html(cell.peer),
-                     escape_html(warning));
+      fmt::format_to(std::back_inserter(items), "<li>{}: {}</li>\n", text::html_text(cell.peer),
+                     text::html_text(warning));
     }
   }
   if (!items.empty()) out += "<ul class=\"warn\">\n" + items + "</ul>\n";
@@ -183,7 +184,7 @@ void append_idle_section(const Comparison& comparison, const WorkloadSummary& su
   out += "<table><tr><th></th><th>MiB at rest</th><th>KiB per idle session</th></tr>\n";
   for (const Cell& cell : summary.cells) {
     fmt::format_to(std::back_inserter(out), "<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-                   escape_html(title_of(comparison, cell.peer)),
+                   text::html_text(title_of(comparison, cell.peer)),
                    format_number(static_cast<double>(cell.memory_idle) / kMebibyte),
                    format_number(cell.session_bytes / 1024));
   }
@@ -212,7 +213,8 @@ void append_glance(const std::vector<WorkloadSummary>& summaries, std::string& o
       fmt::format_to(std::back_inserter(cards),
                      "<div><span class=\"dim\">{}</span><b>{}×</b><span class=\"dim\">Postfix, at "
                      "1/{} of its CPU per message</span></div>\n",
-                     escape_html(summary.workload.title), format_number(cell.to_baseline.median),
+                     text::html_text(summary.workload.title),
+                     format_number(cell.to_baseline.median),
                      format_number(cell.cpu_to_baseline.median));
     }
   }
@@ -223,16 +225,16 @@ void append_notes(const Comparison& comparison, std::string& out) {
   auto to = std::back_inserter(out);
   out += "<section><h2>Who took part, and how it was set up</h2><dl>\n";
   for (const PeerNotes& peer : comparison.peers) {
-    fmt::format_to(to, "<dt>{}</dt><dd>{}</dd>\n", escape_html(peer.title),
-                   escape_html(peer.tuning));
+    fmt::format_to(to, "<dt>{}</dt><dd>{}</dd>\n", text::html_text(peer.title),
+                   text::html_text(peer.tuning));
   }
   for (const SkippedPeer& peer : comparison.skipped) {
-    fmt::format_to(to, "<dt>{}</dt><dd class=\"warn\">skipped: {}</dd>\n", escape_html(peer.name),
-                   escape_html(peer.reason));
+    fmt::format_to(to, "<dt>{}</dt><dd class=\"warn\">skipped: {}</dd>\n",
+                   text::html_text(peer.name), text::html_text(peer.reason));
   }
   out += "</dl></section>\n<section><h2>Machine</h2><dl>\n";
   for (const auto& [what, value] : comparison.machine) {
-    fmt::format_to(to, "<dt>{}</dt><dd>{}</dd>\n", escape_html(what), escape_html(value));
+    fmt::format_to(to, "<dt>{}</dt><dd>{}</dd>\n", text::html_text(what), text::html_text(value));
   }
   out +=
       "</dl></section>\n"
@@ -283,7 +285,7 @@ std::string comparison_html(const Comparison& comparison) {
   append_glance(summaries, out);
   for (const WorkloadSummary& summary : summaries) {
     fmt::format_to(to, "<section><h2>{}</h2><p class=\"dim\">{}</p>\n",
-                   escape_html(summary.workload.title), explanation(summary.workload));
+                   text::html_text(summary.workload.title), explanation(summary.workload));
     append_warnings(summary, out);
     if (summary.workload.kind == Workload::Kind::kIdle)
       append_idle_section(comparison, summary, out);

@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "bench/compare_summary.h"
+#include "core/text/html.h"
 
 namespace barid::bench {
 namespace {
@@ -41,33 +42,10 @@ std::string open_svg(double width, double height, const std::string& title) {
   return fmt::format(
       "<svg viewBox=\"0 0 {0:.0f} {1:.0f}\" role=\"img\" aria-label=\"{2}\">"
       "<text class=\"chart-title\" x=\"0\" y=\"16\">{2}</text>\n",
-      width, height, escape_html(title));
+      width, height, text::html_text(title));
 }
 
 }  // namespace
-
-std::string escape_html(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 std::string bar_chart(const std::string& title, const std::vector<Bar>& bars) {
   double largest = 0;
@@ -82,7 +60,7 @@ std::string bar_chart(const std::string& title, const std::vector<Bar>& bars) {
     const double middle = y + kBarHeight / 2;
     const double end = kBarLeft + std::max(1.0, bar.value * scale);
     fmt::format_to(to, "<text class=\"label\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", kBarLeft - 8,
-                   middle + 4, escape_html(bar.label));
+                   middle + 4, text::html_text(bar.label));
     fmt::format_to(to,
                    "<rect class=\"fill c{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" "
                    "height=\"{:.1f}\" rx=\"3\"/>",
@@ -97,7 +75,7 @@ std::string bar_chart(const std::string& title, const std::vector<Bar>& bars) {
       text_x = std::max(end, until);
     }
     fmt::format_to(to, "<text class=\"value\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", text_x + 8,
-                   middle + 4, escape_html(bar.value_text));
+                   middle + 4, text::html_text(bar.value_text));
     y += kBarRowHeight;
   }
   return out + "</svg>\n";
@@ -147,7 +125,7 @@ std::string percentile_chart(const std::string& title, const std::string& unit,
                    "height=\"10\" rx=\"2\"/>",
                    curve.color % kColorCount, kPlotRight + 16, legend_y - 9);
     fmt::format_to(to, "<text class=\"value\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n",
-                   kPlotRight + 32, legend_y, escape_html(curve.label));
+                   kPlotRight + 32, legend_y, text::html_text(curve.label));
     legend_y += 20;
   }
   return out + "</svg>\n";
@@ -202,7 +180,7 @@ std::string time_chart(const std::string& title, const std::vector<TimeSeries>& 
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" "
       "viewBox=\"0 0 {0:.0f} {1:.0f}\" role=\"img\" aria-label=\"{2}\">\n{3}"
       "<text class=\"chart-title\" x=\"8\" y=\"20\">{2}</text>\n",
-      kTimeWidth, kTimeHeight, escape_html(title), kTimeStyle);
+      kTimeWidth, kTimeHeight, text::html_text(title), kTimeStyle);
   auto to = std::back_inserter(out);
   for (const TimeSpan& span : spans) {
     fmt::format_to(
@@ -210,7 +188,7 @@ std::string time_chart(const std::string& title, const std::vector<TimeSeries>& 
         "<rect class=\"span\" x=\"{0:.1f}\" y=\"{1:.1f}\" width=\"{2:.1f}\" "
         "height=\"{3:.1f}\"/><text class=\"mid\" x=\"{4:.1f}\" y=\"{5:.1f}\">{6}</text>\n",
         x_at(span.from), kTimeTop, x_at(span.until) - x_at(span.from), kTimeBottom - kTimeTop,
-        (x_at(span.from) + x_at(span.until)) / 2, kTimeTop + 14, escape_html(span.label));
+        (x_at(span.from) + x_at(span.until)) / 2, kTimeTop + 14, text::html_text(span.label));
   }
   for (int i = 0; i <= kTimeTicks; ++i) {
     const double part = static_cast<double>(i) / kTimeTicks;
@@ -233,7 +211,7 @@ std::string time_chart(const std::string& title, const std::vector<TimeSeries>& 
         to,
         "\"/><rect class=\"k{}\" x=\"{:.1f}\" y=\"33\" width=\"10\" height=\"10\" rx=\"2\"/>"
         "<text x=\"{:.1f}\" y=\"42\">{}</text>\n",
-        one.color % 3, legend_x, legend_x + 15, escape_html(one.label));
+        one.color % 3, legend_x, legend_x + 15, text::html_text(one.label));
     legend_x += 40 + 7.0 * static_cast<double>(one.label.size());
   }
   return out + "</svg>\n";

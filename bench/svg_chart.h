@@ -48,7 +48,4 @@ struct TimeSpan {
                                      const std::vector<TimeSeries>& series,
                                      const std::vector<TimeSpan>& spans);
 
-/// Text safe inside HTML and SVG elements and attributes.
-[[nodiscard]] std::string escape_html(const std::string& text);
-
 }  // namespace barid::bench

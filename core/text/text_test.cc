@@ -7,6 +7,7 @@
 #include "core/text/ascii.h"
 #include "core/text/cursor.h"
 #include "core/text/date.h"
+#include "core/text/html.h"
 #include "core/text/utf8.h"
 #include "core/text/xtext.h"
 
@@ -184,6 +185,13 @@ TEST(Xtext, EncodingRoundTrips) {
   std::string plus;
   append_xtext(plus, "a+b=c d");
   EXPECT_EQ(plus, "a+2Bb+3Dc+20d");
+}
+
+TEST(Html, TextHasNoMarkup) {
+  EXPECT_EQ(html_text("a<b>&amp;\"'\n\xc3\xa9"), "a&lt;b&gt;&amp;amp;&quot;&#39;\n\xc3\xa9");
+  std::string out = "x";
+  append_html(out, "");
+  EXPECT_EQ(out, "x");
 }
 
 TEST(Date, Rfc5322_3_3) {

@@ -3,33 +3,10 @@
 #include <fmt/format.h>
 
 #include "core/text/ascii.h"
+#include "core/text/html.h"
 
 namespace barid::http {
 namespace {
-
-void append_escaped(std::string& out, std::string_view value) {
-  for (const char c : value) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-}
 
 std::optional<std::string> find_value(const MergeRecipient& recipient, std::string_view name) {
   for (const auto& [key, value] : recipient.variables) {
@@ -65,7 +42,7 @@ std::optional<std::string> merge_text(std::string_view text, const MergeRecipien
       return std::nullopt;
     }
     if (style == MergeStyle::kHtml && !triple) {
-      append_escaped(out, *value);
+      text::append_html(out, *value);
     } else {
       out += *value;
     }

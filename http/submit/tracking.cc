@@ -7,6 +7,7 @@
 #include "core/crypto/digest.h"
 #include "core/text/ascii.h"
 #include "core/text/base64.h"
+#include "core/text/html.h"
 #include "http/submit/html_links.h"
 
 namespace barid::http {
@@ -33,20 +34,6 @@ std::optional<std::string> bytes_of(std::string_view token) {
   std::replace(text.begin(), text.end(), '-', '+');
   std::replace(text.begin(), text.end(), '_', '/');
   return text::decode_base64(text);
-}
-
-/// Inside quotes of either kind, or none: only what url_of() of html_links took for itself is
-/// there.
-std::string text_of_attribute(std::string_view url) {
-  std::string out;
-  for (const char c : url) {
-    if (c == '&') {
-      out += "&amp;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 std::string signature_of(const std::string& key, std::string_view facts) {
@@ -91,7 +78,7 @@ std::string TrackingLinks::prepare(std::string_view html, const Copy& copy, Trac
   if (wish.clicks) {
     link.act = TrackedAct::kClick;
     out = replace_links(html, [&](const std::string& url) {
-      if (!copy.untouched.empty() && url == copy.untouched) return text_of_attribute(url);
+      if (!copy.untouched.empty() && url == copy.untouched) return text::html_text(url);
       link.url = url;
       return url_of(link);
     });

@@ -339,8 +339,8 @@ TEST_F(QueueManagerTest, WhatFlewWhenTheProcessDiedIsInDoubt) {
   for (const Family family : {Family::kFresh, Family::kQueued}) {
     flew.push_back(*QueueId::from_key(disk.table(family).begin()->first));
   }
-  for (const QueueId id : flew) static_cast<void>(node->flights.set(id));
-  static_cast<void>(node->flights.set(QueueId{.micros = 5}));
+  for (const QueueId id : flew) static_cast<void>(node->flights->set(id));
+  static_cast<void>(node->flights->set(QueueId{.micros = 5}));
   start(2);
   EXPECT_EQ(flying().size(), 2u) << "what was settled is not in doubt";
   run_for(1s);

@@ -12,21 +12,13 @@
 #include <set>
 
 #include "shard/queue/record.h"
-#include "shard/runtime/test_shard.h"
-#include "shard/sim/sim_store.h"
+#include "shard/schedule/test_queue_manager.h"
 
 namespace barid::schedule {
 namespace {
 
 using namespace std::chrono_literals;
 using queue::Family;
-
-struct DomainRouter final : Router {
-  Route route(const Envelope&, const Recipient& recipient) const override {
-    return {.transport = "smtp",
-            .nexthop = recipient.address.substr(recipient.address.rfind('@') + 1)};
-  }
-};
 
 /// One notice about all that failed, to any but a null sender.
 struct Notices final : NoticeComposer {
@@ -85,24 +77,10 @@ struct ScriptedAgent final : Agent {
   std::map<std::string, int> delivered;
 };
 
-struct Node final : rt::TurnHook {
-  Node(rt::TestShard& s, sim::SimDisk& disk) : shard(s), store(s.reactor, disk, 1) {
-    shard.reactor.add_turn_hook(*this);
+struct Node final : test::ManagerNode<ScriptedAgent, Notices> {
+  Node(rt::TestShard& s, sim::SimDisk& disk) : ManagerNode(s, disk, 1) {
     manager.set_policy({.minimal_backoff = 1h, .maximal_backoff = 1h}, {});
-    for (const char* transport : {"smtp", "retry"}) {
-      manager.dispatcher().set_transport(transport, agent, {.site = {.window = {.limit = 1}}});
-    }
-    manager.add_partition(partition, *queue::read_id_mark(store));
-    manager.start();
-  }
-  ~Node() override { shard.reactor.remove_turn_hook(*this); }
-  void on_turn_end() override {
-    store.seal();
-    log.publish();
-    for (auto part = buffer.peek(); !part.empty(); part = buffer.peek()) {
-      log_text += part;
-      buffer.consume(part.size());
-    }
+    start({.site = {.window = {.limit = 1}}});
   }
   QueueId stage(const std::string& recipient, bool hold = false) {
     QueueManager::Submission in{.id = manager.home().allocate_id(),
@@ -122,24 +100,6 @@ struct Node final : rt::TurnHook {
       ++count;
     return count;
   }
-
-  rt::TestShard& shard;
-  std::string log_text;
-  LogBuffer buffer;
-  Log log{{.zone = LogZone::kUtc, .host_name = "mta"}, buffer};
-  Counters counters;
-  DomainRouter router;
-  Notices notices;
-  ScriptedAgent agent{shard.reactor};
-  rt::InlineOffload offload{shard.reactor};
-  sim::SimStore store;
-  QueueManager manager{{.reactor = shard.reactor,
-                        .offload = offload,
-                        .log = log,
-                        .counters = counters,
-                        .router = router,
-                        .notices = notices}};
-  queue::Partition partition{shard.reactor, store, manager, 0};
 };
 
 class QueueOperationTest : public ::testing::Test {

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 
@@ -129,22 +130,25 @@ struct ScriptedAgent final : Agent {
   std::vector<size_t> jobs;
 };
 
-/// One process: dies with its memory, the disk stays.
-struct Node final : rt::TurnHook {
-  Node(rt::TestShard& s, sim::SimDisk& disk, std::span<uint64_t> mapped, uint64_t seed,
-       const RetryPolicy& retry, const QueueLimits& limits)
-      : shard(s), flights(mapped, 0, 1), store(s.reactor, disk, seed) {
+/// One process: dies with its memory, the disk stays, and so does what it mapped.
+template <typename AgentT, typename NoticesT>
+struct ManagerNode : rt::TurnHook {
+  ManagerNode(rt::TestShard& s, sim::SimDisk& disk, uint64_t seed, std::span<uint64_t> mapped = {})
+      : shard(s), store(s.reactor, disk, seed) {
     shard.reactor.add_turn_hook(*this);
-    manager.set_policy(retry, limits);
+    if (mapped.empty()) return;
+    flights.emplace(mapped, 0, 1);
+    EXPECT_TRUE(queue::drop_settled_flights(store, *flights).ok());
+    partition.set_flight_marks(&*flights);
+  }
+  ~ManagerNode() override { shard.reactor.remove_turn_hook(*this); }
+  void start(const TransportLimits& limits) {
     for (const char* transport : {"smtp", "retry"}) {
-      manager.dispatcher().set_transport(transport, agent, {.site = {.recipients_per_job = 3}});
+      manager.dispatcher().set_transport(transport, agent, limits);
     }
-    EXPECT_TRUE(queue::drop_settled_flights(store, flights).ok());
-    partition.set_flight_marks(&flights);
     manager.add_partition(partition, *queue::read_id_mark(store));
     manager.start();
   }
-  ~Node() override { shard.reactor.remove_turn_hook(*this); }
   void on_turn_end() override {
     store.seal();
     log.publish();
@@ -152,6 +156,34 @@ struct Node final : rt::TurnHook {
       log_text += part;
       buffer.consume(part.size());
     }
+  }
+
+  rt::TestShard& shard;
+  std::optional<queue::FlightMarks> flights;
+  std::string log_text;
+  LogBuffer buffer;
+  Log log{{.zone = LogZone::kUtc, .host_name = "mta"}, buffer};
+  Counters counters;
+  DomainRouter router;
+  NoticesT notices;
+  AgentT agent{shard.reactor};
+  rt::InlineOffload offload{shard.reactor};
+  sim::SimStore store;
+  QueueManager manager{{.reactor = shard.reactor,
+                        .offload = offload,
+                        .log = log,
+                        .counters = counters,
+                        .router = router,
+                        .notices = notices}};
+  queue::Partition partition{shard.reactor, store, manager, 0};
+};
+
+struct Node final : ManagerNode<ScriptedAgent, Notices> {
+  Node(rt::TestShard& s, sim::SimDisk& disk, std::span<uint64_t> mapped, uint64_t seed,
+       const RetryPolicy& retry, const QueueLimits& limits)
+      : ManagerNode(s, disk, seed, mapped) {
+    manager.set_policy(retry, limits);
+    start({.site = {.recipients_per_job = 3}});
   }
   /// How stage() submits.
   Envelope style;
@@ -167,25 +199,6 @@ struct Node final : rt::TurnHook {
     in.content->append(text);
     return manager.stage(std::move(in));
   }
-
-  rt::TestShard& shard;
-  queue::FlightMarks flights;
-  std::string log_text;
-  LogBuffer buffer;
-  Log log{{.zone = LogZone::kUtc, .host_name = "mta"}, buffer};
-  Counters counters;
-  DomainRouter router;
-  Notices notices;
-  ScriptedAgent agent{shard.reactor};
-  rt::InlineOffload offload{shard.reactor};
-  sim::SimStore store;
-  QueueManager manager{{.reactor = shard.reactor,
-                        .offload = offload,
-                        .log = log,
-                        .counters = counters,
-                        .router = router,
-                        .notices = notices}};
-  queue::Partition partition{shard.reactor, store, manager, 0};
 };
 
 class QueueManagerTest : public ::testing::Test {
