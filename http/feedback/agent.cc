@@ -51,6 +51,8 @@ std::string named_by_verp(std::string_view address, const std::vector<std::strin
 Result<Findings> find_facts(const StoreDirectory& stores, std::string_view message,
                             std::string verp, const std::vector<std::string>& return_paths) {
   Findings found{.report = read_report(read_mime_parts(message)), .facts = {}};
+  if (found.report.email_id.empty())
+    found.report.email_id = answered_email(read_mime_fields(message));
   const auto id = parse_email_id(found.report.email_id);
   const queue::Store* store = id ? stores.find(id->partition) : nullptr;
   if (found.report.kind == Report::Kind::kNone || store == nullptr) return found;
@@ -129,7 +131,7 @@ rt::Task<Outcome> FeedbackAgent::take(schedule::Job* job) {
     FateRecorder::Order order = order_for(fact, found->report);
     const Code code = co_await env_.host.carry_out(order);
     if (code != Code::kOk) co_return deferred("the report cannot be recorded now");
-    suppress(fact, found->report);
+    settle(fact, found->report);
   }
   if (!found->facts.empty()) env_.fates.tell_events();
   co_return Outcome{.disposition = Disposition::kDelivered,
@@ -169,9 +171,11 @@ FateRecorder::Order FeedbackAgent::order_for(const ReportedFact& fact, const Rep
   return order;
 }
 
-void FeedbackAgent::suppress(const ReportedFact& fact, const Report& report) {
+/// What follows from a fact that is on disk.
+void FeedbackAgent::settle(const ReportedFact& fact, const Report& report) {
   const bool bounced = report.kind == Report::Kind::kBounce;
   const BounceClass klass = env_.fates.classify(fact.status, fact.diagnostic);
+  if (bounced) env_.fates.note_bounce(fact.queue_id, fact.address, klass);
   if (bounced && !bounce_class_info(klass).hard) return;
   env_.fates.suppress(env_.queue.home(), {.tenant = fact.tenant,
                                           .address = fact.address,

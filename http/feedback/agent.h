@@ -57,7 +57,7 @@ class FeedbackAgent final : public schedule::Agent {
  private:
   rt::Task<Outcome> take(schedule::Job* job);
   [[nodiscard]] FateRecorder::Order order_for(const ReportedFact& fact, const Report& report) const;
-  void suppress(const ReportedFact& fact, const Report& report);
+  void settle(const ReportedFact& fact, const Report& report);
 
   Env env_;
   std::vector<std::string> return_paths_;

@@ -125,15 +125,19 @@ void read_feedback(std::string_view text, Report* report) {
   if (is_complaint(report->feedback_type)) report->kind = Report::Kind::kComplaint;
 }
 
-/// Our Message-IDs begin with the email's id; a message with another one says it beside that.
+/// Our Message-IDs begin with the email's id.
+std::string email_id_of(std::string_view message_id) {
+  if (!message_id.starts_with('<') || message_id.size() < kEmailIdBytes + 2) return {};
+  const std::string_view id = message_id.substr(1, kEmailIdBytes);
+  return parse_email_id(id) ? std::string(id) : std::string();
+}
+
+/// A message with a Message-ID of its sender's says the email's id beside that.
 std::string email_id_in(std::string_view header) {
   const std::vector<Block> blocks = read_blocks(header);
   const std::string_view traced = value_of(blocks.front(), lower(kTraceField));
   if (parse_email_id(traced)) return std::string(traced);
-  std::string_view id = value_of(blocks.front(), "message-id");
-  if (!id.starts_with('<') || id.size() < kEmailIdBytes + 2) return {};
-  id = id.substr(1, kEmailIdBytes);
-  return parse_email_id(id) ? std::string(id) : std::string();
+  return email_id_of(value_of(blocks.front(), "message-id"));
 }
 
 }  // namespace
@@ -151,6 +155,21 @@ Report read_report(const std::vector<MimePart>& parts) {
     }
   }
   return report;
+}
+
+std::string answered_email(const std::vector<MimeField>& fields) {
+  for (const MimeField& field : fields) {
+    if (!text::equals_ignore_case(field.name, "In-Reply-To") &&
+        !text::equals_ignore_case(field.name, "References")) {
+      continue;
+    }
+    std::string_view ids = field.value;
+    for (std::string_view id = text::take_word(ids); !id.empty(); id = text::take_word(ids)) {
+      std::string email_id = email_id_of(id);
+      if (!email_id.empty()) return email_id;
+    }
+  }
+  return {};
 }
 
 std::optional<std::string> verp_recipient(std::string_view address, std::string_view base) {

@@ -32,6 +32,10 @@ struct Report {
 
 [[nodiscard]] Report read_report(const std::vector<MimePart>& parts);
 
+/// The email that a message with these fields answers (In-Reply-To, References): for reports that
+/// do not return what they are about. Empty: none of ours.
+[[nodiscard]] std::string answered_email(const std::vector<MimeField>& fields);
+
 /// user@domain from list+user=domain@origin, if it begins with `list` and a delimiter; lower case.
 [[nodiscard]] std::optional<std::string> verp_recipient(std::string_view address,
                                                         std::string_view base);

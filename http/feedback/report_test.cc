@@ -63,6 +63,15 @@ TEST(Report, OwnMessageIds) {
   EXPECT_EQ(report.email_id, kId);
 }
 
+TEST(Report, AnsweredEmail) {
+  const std::string ours = '<' + std::string(kId) + ".2@client.example>";
+  EXPECT_EQ(answered_email({{.name = "Subject", .value = ours}}), "");
+  EXPECT_EQ(answered_email({{.name = "in-reply-to", .value = ours}}), kId);
+  EXPECT_EQ(answered_email({{.name = "In-Reply-To", .value = "<x@y.example>"},
+                            {.name = "References", .value = "<a@b.example> " + ours}}),
+            kId);
+}
+
 TEST(Report, Complaint) {
   const Report report = read_report(read_mime_parts(
       report_of("feedback-report",

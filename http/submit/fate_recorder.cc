@@ -116,13 +116,8 @@ BounceClass FateRecorder::judge(const queue::Message& message, uint32_t recipien
     klass = outcome != nullptr ? classify(outcome->dsn, outcome->text)
                                : classify(status.dsn, status.reason);
   }
+  note_bounce(message.id, message.envelope.recipients[recipient].address, klass);
   const BounceClassInfo& info = bounce_class_info(klass);
-  env_.counters.count_bounce(klass);
-  env_.log.write({},
-                 LogNote{.program = LogProgram::kBounce,
-                         .queue_id = message.id,
-                         .text = fmt::format("bounce class {} ({}) for <{}>", info.name, info.type,
-                                             message.envelope.recipients[recipient].address)});
   const bool has_list = !message.envelope.tenant.empty() || !message.envelope.email_id.empty();
   if (info.hard && has_list && !message.envelope.sender.empty()) {
     suppress(*message.partition, {.tenant = message.envelope.tenant,
@@ -133,9 +128,18 @@ BounceClass FateRecorder::judge(const queue::Message& message, uint32_t recipien
   return klass;
 }
 
+void FateRecorder::note_bounce(QueueId id, std::string_view address, BounceClass klass) {
+  const BounceClassInfo& info = bounce_class_info(klass);
+  env_.counters.count_bounce(klass);
+  env_.log.write({}, LogNote{.program = LogProgram::kBounce,
+                             .queue_id = id,
+                             .text = fmt::format("bounce class {} ({}) for <{}>", info.name,
+                                                 info.type, address)});
+}
+
 void FateRecorder::suppress(queue::Partition& partition, const Unwanted& unwanted) {
   const auto email = suppressed_form(unwanted.address);
-  if (!email || env_.suppressions.maybe(unwanted.tenant, *email)) return;
+  if (!email || env_.suppressions.knows(unwanted.tenant, *email)) return;
   const QueueId id = partition.allocate_id();
   const Suppression entry{.id = id,
                           .name = make_email_id(id, reactor_.rng().next()),

@@ -66,6 +66,8 @@ class FateRecorder final : public schedule::FateObserver {
   [[nodiscard]] BounceClass classify(const DsnCode& dsn, std::string_view text) const {
     return bounce_rules_ ? bounce_rules_->classify(dsn, text) : BounceClass::kOther;
   }
+  /// Counts and logs a recipient that failed for good.
+  void note_bounce(QueueId id, std::string_view address, BounceClass klass);
   /// An address that gets no more mail of a tenant, unless it is known already.
   struct Unwanted {
     std::string tenant;

@@ -32,7 +32,7 @@ Status SuppressionFilter::load(const queue::Store& store) {
 
 void SuppressionFilter::add(std::string_view tenant, std::string_view email) {
   const std::lock_guard lock(mutex_);
-  if (marks_.size() >= kMax) {
+  if (marks_.size() >= marks_max_) {
     overflown_ = true;
   } else {
     marks_.insert(mark_of(tenant, email));
@@ -49,6 +49,11 @@ void SuppressionFilter::remove(std::string_view tenant, std::string_view email) 
 bool SuppressionFilter::maybe(std::string_view tenant, std::string_view email) const {
   const std::lock_guard lock(mutex_);
   return overflown_ || (!marks_.empty() && marks_.contains(mark_of(tenant, email)));
+}
+
+bool SuppressionFilter::knows(std::string_view tenant, std::string_view email) const {
+  const std::lock_guard lock(mutex_);
+  return marks_.contains(mark_of(tenant, email));
 }
 
 size_t SuppressionFilter::size() const {

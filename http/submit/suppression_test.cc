@@ -130,6 +130,7 @@ TEST(Suppression, FoundListedRemoved) {
   EXPECT_FALSE(filter.maybe("acme", "u3@x.example"));
   filter.remove("acme", "u2@x.example");
   EXPECT_FALSE(filter.maybe("acme", "u2@x.example"));
+  EXPECT_FALSE(filter.knows("acme", "u2@x.example"));
 }
 
 TEST(Suppression, WhatIsWrittenIsJson) {
@@ -151,6 +152,17 @@ TEST(Suppression, FormOfAddresses) {
   for (const std::string_view text : {"", "joe", "@x.example", "a b@x.example", "a@x\n.example"}) {
     EXPECT_FALSE(suppressed_form(text)) << text;
   }
+}
+
+TEST(SuppressionFilter, FullItKnowsLessAndRulesOutNothing) {
+  SuppressionFilter filter(1);
+  filter.add("acme", "a@x.example");
+  EXPECT_FALSE(filter.maybe("acme", "b@x.example"));
+  filter.add("acme", "b@x.example");
+  EXPECT_TRUE(filter.knows("acme", "a@x.example"));
+  EXPECT_FALSE(filter.knows("acme", "b@x.example"));  // so it may be added once more
+  EXPECT_TRUE(filter.maybe("acme", "b@x.example"));
+  EXPECT_TRUE(filter.maybe("acme", "c@x.example"));
 }
 
 }  // namespace

@@ -24,8 +24,8 @@ class Feedback(HttpApi):
     options = {"return_path_addresses": "bounces@client.example", "fbl_address": "fbl@client.example",
                "relay_domains": "client.example", "relay_recipient_maps": "inline:{ {someone@client.example = x} }"}
 
-    def report(self, kind, body, message_id, to):
-        text = (f"From: mailer-daemon@mx.sink.example\r\nTo: {to}\r\nSubject: report\r\nMIME-Version: 1.0\r\n"
+    def report(self, kind, body, message_id, to, more=""):
+        text = (f"From: mailer-daemon@mx.sink.example\r\nTo: {to}\r\nSubject: report\r\n{more}MIME-Version: 1.0\r\n"
                 f"Content-Type: multipart/report; report-type={kind}; boundary=x\r\n\r\n--x\r\n\r\nSorry.\r\n--x\r\n"
                 f"Content-Type: message/{kind}\r\n\r\n{body}\r\n--x\r\nContent-Type: text/rfc822-headers\r\n\r\n"
                 f"Message-ID: {message_id}\r\n--x--\r\n")
@@ -53,6 +53,9 @@ class Feedback(HttpApi):
         self.assertEqual((data["email_id"], data["recipient"]), (email_id, "joe@sink.example"))
         self.assertEqual((data["bounce"]["type"], data["bounce"]["class"]), ("Permanent", "invalid_recipient"))
         wait_until(lambda: self.ask("GET", "/suppressions")[1]["data"], "a suppression")
+        self.server.expect_log(shown["recipients"][0]["queue_id"] + r": bounce class invalid_recipient \(Permanent\) "
+                               r"for <joe@sink.example>")
+        self.assertRegex(self.ask("GET", "/metrics")[1], r'barid_bounces_total\{[^}]*class="invalid_recipient"[^}]*\} 1\n')
         again = self.post({**PLAIN, "to": "joe@sink.example"})[1]["id"]
         self.wait_state(again, "suppressed")
         self.server.wait_queue()
@@ -85,6 +88,12 @@ class Feedback(HttpApi):
         self.report("delivery-status", STATUS.format("joe@elsewhere.example"), message_id, "bounces@client.example")
         self.wait_state(email_id, "bounced")  # forwarded: it had one recipient only
 
+    def test_a_report_that_returns_nothing(self):
+        email_id, message_id = self.sent()
+        self.report("delivery-status", STATUS.format("joe@sink.example"), "<other@x.example>",
+                    self.out.messages[0].sender, more=f"In-Reply-To: {message_id}\r\n")
+        self.wait_state(email_id, "bounced")
+
     def test_complaint(self):
         email_id, message_id = self.sent()
         self.report("feedback-report", FEEDBACK.format("joe@sink.example"), message_id, "fbl@client.example")
@@ -96,7 +105,7 @@ class Feedback(HttpApi):
                          ("joe@sink.example", "complaint", email_id))
 
     def test_what_is_about_nothing_changes_nothing(self):
-        email_id, message_id = self.sent()
+        email_id, message_id = self.sent(to=["joe@sink.example", "ann@sink.example"])
         other = "<01a213c0-bd7a-80ae-9681-0000930841b6@client.example>"
         for body, about in ((STATUS.format("eve@sink.example"), message_id), (STATUS.format("joe@sink.example"), other),
                             (STATUS.format("joe@sink.example"), "<x@y.example>")):
