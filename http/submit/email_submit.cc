@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/mail/header_find.h"
 #include "core/text/ascii.h"
 #include "core/text/date.h"
 #include "core/text/json.h"
@@ -80,6 +81,23 @@ void set_message_id(const std::string& email_id, EmailRequest* request) {
   if (request->has_own_id && !request->raw) {
     composition.fields.push_back({.name = std::string(kTraceField), .value = email_id});
   }
+}
+
+/// What a whole message lacks of what every message has (RFC 5322 3.6).
+std::string raw_fields(const EmailRequest& request, const std::string& email_id) {
+  const Composition& composition = request.composition;
+  std::string fields = request.has_own_id
+                           ? fmt::format("{}: {}\r\n", kTraceField, email_id)
+                           : fmt::format("{}: <{}>\r\n", kMessageIdField, composition.message_id);
+  if (find_header(*request.raw, "Date").empty()) {
+    fields += "Date: ";
+    text::append_date(fields, composition.unix_seconds);
+    fields += "\r\n";
+  }
+  if (find_header(*request.raw, "From").empty()) {
+    fields += fmt::format("From: {}\r\n", composition.from.address());
+  }
+  return fields;
 }
 
 std::vector<Mailbox> all_recipients(const EmailRequest& request) {
@@ -448,9 +466,7 @@ std::optional<ApiError> EmailApi::add_message(const Composition& composition,
         message.envelope.smtputf8 = true;
       }
     }
-    message.content->append(email->request.has_own_id
-                                ? fmt::format("{}: {}\r\n", kTraceField, email->id)
-                                : fmt::format("Message-ID: {}\r\n", message.message_id));
+    message.content->append(raw_fields(email->request, email->id));
     message.content->append(*raw);
   } else {
     compose(composition, *message.content);

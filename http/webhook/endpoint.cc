@@ -65,6 +65,7 @@ std::string url_problem(const std::string& text, const AddressPolicy& policy) {
   }
   std::string host = part_of(url.get(), CURLUPART_HOST);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (host.ends_with('.')) host.pop_back();
   if (host == "localhost" || host.ends_with(".localhost")) host = "127.0.0.1";
   const auto address = lookup::IpAddress::parse(host);
   if (address && !policy.allows(*address)) {

@@ -59,6 +59,8 @@ TEST(Endpoint, Refused) {
        "endpoint"},
       {R"({"endpoint":"http://[::ffff:127.0.0.1]/","events":["email.sent"]})", "validation_error",
        "endpoint"},
+      {R"({"endpoint":"http://192.168.1.1./","events":["email.sent"]})", "validation_error",
+       "endpoint"},
       {R"({"endpoint":"http://localhost:80/","events":["email.sent"]})", "validation_error",
        "endpoint"},
       {R"({"endpoint":"https://a.example","events":[]})", "validation_error", "events"},

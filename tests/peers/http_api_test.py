@@ -164,6 +164,14 @@ class Requests(HttpApi):
         taken = self.out.wait_messages(3)[2]
         self.assertNotIn(b"secret", taken.content)
         self.assertTrue(taken.content.endswith(b"\r\n\r\nas it is\r\n"))
+        self.assertEqual(email.message_from_bytes(taken.content).get_all("from"), ["ann@client.example"])
+        self.assertIsNotNone(email.message_from_bytes(taken.content, policy=email.policy.default)["date"].datetime)
+        whole = b"Date: Thu, 26 Nov 2026 12:00:00 +0000\r\nSubject: no sender\r\n\r\nx\r\n"
+        self.assertEqual(self.post({"from": "Ann <ann@client.example>", "to": "r4@sink.example",
+                                    "raw": base64.b64encode(whole).decode()})[0], 200)
+        taken = email.message_from_bytes(self.out.wait_messages(4)[3].content)
+        self.assertEqual(taken.get_all("from"), ["ann@client.example"])
+        self.assertEqual(taken.get_all("date"), ["Thu, 26 Nov 2026 12:00:00 +0000"])
         status, answer, _ = self.post({**PLAIN, "scheduled_at": "in 2 sec", "html": "<p>Grüße</p>"})
         shown = self.ask("GET", f"/emails/{answer['id']}")[1]
         self.assertEqual(shown["last_event"], "scheduled")
