@@ -12,9 +12,8 @@ namespace {
 
 constexpr size_t kIdempotencyKeyBytesMax = 256;
 constexpr Duration kReadPatience = std::chrono::seconds(30);
-/// Events this young are not listed yet: an earlier one may still be on its way to the disk of
-/// another partition, and a reader that asks for what comes after would never see it.
-constexpr Duration kEventSettling = std::chrono::milliseconds(500);
+/// A turn of another shard that began before may still give an id of that time.
+constexpr Duration kTurnMax = std::chrono::milliseconds(500);
 
 }  // namespace
 
@@ -95,7 +94,7 @@ rt::Task<bool> EmailApi::begin_idempotent(Exchange& exchange, const Principal& p
 }
 
 void EmailApi::end_idempotent(const Idempotency& idempotency) {
-  if (idempotency.begun) env_.ledger.end(idempotency.key);
+  if (idempotency.begun) env_.fates.release(env_.queue.home(), env_.ledger, idempotency.key);
 }
 
 rt::Task<void> EmailApi::create(Exchange& exchange) {
@@ -168,9 +167,12 @@ rt::Task<void> EmailApi::events(Exchange& exchange) {
     co_await exchange.refuse(*std::move(error));
     co_return;
   }
-  const WallTime settled =
-      std::chrono::time_point_cast<WallTime::duration>(env_.reactor.wall_now() - kEventSettling);
-  const QueueId before{.micros = static_cast<uint64_t>(unix_micros(settled)), .partition = 0};
+  // An event that is listed while an earlier one is on its way to another partition's disk would
+  // hide that one from a reader who asks for what comes after.
+  const WallTime quiet =
+      std::chrono::time_point_cast<WallTime::duration>(env_.reactor.wall_now() - kTurnMax);
+  const uint64_t settled = env_.horizon.settle(static_cast<uint64_t>(unix_micros(quiet)));
+  const QueueId before{.micros = settled, .partition = 0};
   const EventQuery query{.tenant = principal.tenant,
                          .limit = page.limit,
                          .after = page.after,

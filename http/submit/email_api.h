@@ -22,6 +22,7 @@
 #include "http/submit/json_items.h"
 #include "http/submit/ledger.h"
 #include "http/submit/suppression.h"
+#include "shard/queue/id_horizon.h"
 #include "shard/runtime/offload.h"
 #include "shard/schedule/queue_manager.h"
 
@@ -59,6 +60,7 @@ struct EmailApiEnv {
   Timings& timings;
   SuppressionFilter& suppressions;
   const StoreDirectory& stores;
+  queue::IdHorizon& horizon;  ///< of the ids of events
   SubmitHost& host;
   const std::string& tracking_key;
 };

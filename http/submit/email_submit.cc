@@ -498,7 +498,8 @@ void EmailApi::append_received(Content& content, QueueId id,
 
 // --- the queue
 
-/// Puts all of an email into the open group, and returns that.
+/// Puts all of an email into the open group, and returns that. If it fails, what stands beside the
+/// messages is undone with them.
 uint64_t EmailApi::stage(Email& email, const Principal& principal) {
   uint64_t group = 0;
   queue::Partition& partition = env_.queue.home();
@@ -518,7 +519,8 @@ uint64_t EmailApi::stage(Email& email, const Principal& principal) {
     group = env_.queue.stage(std::move(submission));
   }
   const auto key = email.first.key();
-  partition.put_entry(queue::Family::kEmails, {key.data(), key.size()}, email.record);
+  partition.put_entry(queue::Family::kEmails, {key.data(), key.size()}, email.record,
+                      queue::IfLost::kErased);
   std::string event = fmt::format(
       "{{\"v\":1,\"type\":\"{}\",\"email_id\":\"{}\",\"queue_id\":\"{}\",\"at\":{},\"tenant\":",
       email.request.scheduled_at ? "email.scheduled" : "email.sent", email.id, email.first.text(),
@@ -526,7 +528,8 @@ uint64_t EmailApi::stage(Email& email, const Principal& principal) {
   text::append_json_string(event, principal.tenant);
   event += '}';
   const auto event_key = partition.allocate_id().key();
-  group = partition.put_entry(queue::Family::kEvents, {event_key.data(), event_key.size()}, event);
+  group = partition.put_entry(queue::Family::kEvents, {event_key.data(), event_key.size()}, event,
+                              queue::IfLost::kErased);
   if (!email.suppressed.empty()) stage_suppressed(email, principal);
   return group;
 }
@@ -545,7 +548,8 @@ void EmailApi::stage_suppressed(const Email& email, const Principal& principal) 
     partition.put_entry(queue::Family::kFates, fate_key(recipient.queue_id, recipient.index),
                         fmt::format("{{\"v\":1,\"state\":\"suppressed\",\"at\":{},\"attempts\":0,"
                                     "\"reply\":\"{}\"}}",
-                                    at, schedule::kSuppressedReason));
+                                    at, schedule::kSuppressedReason),
+                        queue::IfLost::kErased);
     std::string event = fmt::format(
         "{{\"v\":1,\"type\":\"email.suppressed\",\"email_id\":\"{}\",\"at\":{},\"attempts\":0",
         email.id, at);
@@ -556,7 +560,8 @@ void EmailApi::stage_suppressed(const Email& email, const Principal& principal) 
     text::append_json_string(event, recipient.address);
     event += '}';
     const auto key = partition.allocate_id().key();
-    partition.put_entry(queue::Family::kEvents, {key.data(), key.size()}, event);
+    partition.put_entry(queue::Family::kEvents, {key.data(), key.size()}, event,
+                        queue::IfLost::kErased);
   }
 }
 
@@ -586,21 +591,14 @@ rt::Task<void> EmailApi::store_and_answer(Exchange& exchange, std::vector<Email>
         env_.reactor.wall_now() + kIdempotencyLife);
     partition.put_entry(
         queue::Family::kIdempotency, idempotency.key,
-        idempotent_record({.expires = expires, .digest = idempotency.digest, .answer = answer}));
+        idempotent_record({.expires = expires, .digest = idempotency.digest, .answer = answer}),
+        queue::IfLost::kErased);
   }
   const Status status = co_await partition.committed(group);
   if (status.ok()) {
     env_.fates.tell_events();
     co_await exchange.answer(idempotency.response(std::move(answer)));
     co_return;
-  }
-  // The messages are undone when the store is back; what stands beside them must not outlive them.
-  for (const Email& email : emails) {
-    const auto key = email.first.key();
-    env_.fates.erase(partition, queue::Family::kEmails, {key.data(), key.size()});
-  }
-  if (!idempotency.key.empty()) {
-    env_.fates.erase(partition, queue::Family::kIdempotency, idempotency.key);
   }
   co_await exchange.refuse({.status = 503,
                             .name = "service_unavailable",

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/text/json.h"
 #include "http/message.h"
@@ -13,7 +14,7 @@
 namespace barid::http {
 namespace {
 
-constexpr Duration kRetryPause = std::chrono::seconds(1);
+constexpr Duration kReleasePause = std::chrono::milliseconds(50);
 
 struct Words {
   std::string_view state, event;
@@ -49,7 +50,13 @@ void FateRecorder::on_fate(const queue::Message& message, uint32_t recipient, Fa
                            const Outcome* outcome) {
   if (fate == Fate::kDelivered || fate == Fate::kDeferred) time_attempt(message, fate, *outcome);
   const bool failed = fate == Fate::kFailed || fate == Fate::kExpired;
-  const BounceClass klass = failed ? judge(message, recipient, fate, outcome) : BounceClass::kOther;
+  std::vector<Change> changes;
+  const BounceClass klass =
+      failed ? judge(message, recipient, fate, outcome, &changes) : BounceClass::kOther;
+  if (!changes.empty()) {
+    std::vector<Change>& untold = untold_[message.id];
+    std::move(changes.begin(), changes.end(), std::back_inserter(untold));
+  }
   if (message.envelope.email_id.empty()) return;
   const Words words = words_of(fate);
   const queue::RecipientStatus& status = message.status[recipient];
@@ -83,11 +90,20 @@ void FateRecorder::on_fate(const queue::Message& message, uint32_t recipient, Fa
   }
   event += '}';
   if (failed) facts += fmt::format(",\"class\":\"{}\"", bounce_class_info(klass).name);
+  std::vector<Change>& untold = untold_[message.id];
+  untold.push_back({.family = queue::Family::kFates,
+                    .key = fate_key(message.id, recipient),
+                    .value = fmt::format("{{\"v\":1,\"state\":\"{}\",{}}}", words.state, facts)});
+  untold.push_back({.family = queue::Family::kEvents, .key = {}, .value = std::move(event)});
+}
+
+void FateRecorder::on_change(const queue::Message& message) {
+  const auto found = untold_.find(message.id);
+  if (found == untold_.end()) return;
+  std::vector<Change> changes = std::move(found->second);
+  untold_.erase(found);
   Book& book = book_of(*message.partition);
-  add(book, {.family = queue::Family::kFates,
-             .key = fate_key(message.id, recipient),
-             .value = fmt::format("{{\"v\":1,\"state\":\"{}\",{}}}", words.state, facts)});
-  add(book, {.family = queue::Family::kEvents, .key = {}, .value = std::move(event)});
+  for (Change& change : changes) add(book, std::move(change));
 }
 
 void FateRecorder::time_attempt(const queue::Message& message, Fate fate, const Outcome& outcome) {
@@ -109,7 +125,7 @@ void FateRecorder::time_attempt(const queue::Message& message, Fate fate, const 
 }
 
 BounceClass FateRecorder::judge(const queue::Message& message, uint32_t recipient, Fate fate,
-                                const Outcome* outcome) {
+                                const Outcome* outcome, std::vector<Change>* changes) {
   const queue::RecipientStatus& status = message.status[recipient];
   BounceClass klass = BounceClass::kExpired;
   if (fate == Fate::kFailed) {
@@ -120,10 +136,11 @@ BounceClass FateRecorder::judge(const queue::Message& message, uint32_t recipien
   const BounceClassInfo& info = bounce_class_info(klass);
   const bool has_list = !message.envelope.tenant.empty() || !message.envelope.email_id.empty();
   if (info.hard && has_list && !message.envelope.sender.empty()) {
-    suppress(*message.partition, {.tenant = message.envelope.tenant,
-                                  .address = message.envelope.recipients[recipient].address,
-                                  .origin = "bounce",
-                                  .email_id = message.envelope.email_id});
+    *changes = suppression_of(*message.partition,
+                              {.tenant = message.envelope.tenant,
+                               .address = message.envelope.recipients[recipient].address,
+                               .origin = "bounce",
+                               .email_id = message.envelope.email_id});
   }
   return klass;
 }
@@ -138,8 +155,15 @@ void FateRecorder::note_bounce(QueueId id, std::string_view address, BounceClass
 }
 
 void FateRecorder::suppress(queue::Partition& partition, const Unwanted& unwanted) {
+  for (Change& change : suppression_of(partition, unwanted)) {
+    add(book_of(partition), std::move(change));
+  }
+}
+
+std::vector<FateRecorder::Change> FateRecorder::suppression_of(queue::Partition& partition,
+                                                               const Unwanted& unwanted) {
   const auto email = suppressed_form(unwanted.address);
-  if (!email || env_.suppressions.knows(unwanted.tenant, *email)) return;
+  if (!email || env_.suppressions.knows(unwanted.tenant, *email)) return {};
   const QueueId id = partition.allocate_id();
   const Suppression entry{.id = id,
                           .name = make_email_id(id, reactor_.rng().next()),
@@ -148,8 +172,8 @@ void FateRecorder::suppress(queue::Partition& partition, const Unwanted& unwante
                           .origin = unwanted.origin,
                           .source_id = unwanted.email_id,
                           .created = reactor_.wall_now()};
-  for (Change& change : suppression_changes(entry)) add(book_of(partition), std::move(change));
   env_.suppressions.add(unwanted.tenant, *email);
+  return suppression_changes(entry);
 }
 
 void FateRecorder::add_event(queue::Partition& partition, std::string event) {
@@ -184,14 +208,14 @@ void FateRecorder::add(Book& book, Entry entry) {
 
 /// An event that is written again after a failure gets a new id: later ones may be on disk already,
 /// and who read those would never look for an earlier one.
-uint64_t FateRecorder::write(queue::Partition& partition, Entry& entry) {
+uint64_t FateRecorder::write(queue::Partition& partition, Entry& entry, queue::IfLost if_lost) {
   if (entry.erase) return partition.erase_entry(entry.family, entry.key);
   if (entry.family == queue::Family::kEvents) {
     if (!entry.key.empty()) partition.erase_entry(entry.family, entry.key);
     const auto id = partition.allocate_id().key();
     entry.key.assign(id.data(), id.size());
   }
-  return partition.put_entry(entry.family, entry.key, entry.value);
+  return partition.put_entry(entry.family, entry.key, entry.value, if_lost);
 }
 
 void FateRecorder::start(queue::Partition& partition, Order& order) {
@@ -202,7 +226,10 @@ rt::Task<void> FateRecorder::carry_out(queue::Partition* partition, Order* order
   order->code = Code::kUnavailable;
   if (partition->writable()) {
     uint64_t group = 0;
-    for (Change& change : order->changes) group = write(*partition, change);
+    for (Change& change : order->changes) {
+      group =
+          write(*partition, change, change.is_new ? queue::IfLost::kErased : queue::IfLost::kLeft);
+    }
     const Status status = co_await partition->committed(group);
     if (status.ok()) order->code = Code::kOk;
   }
@@ -217,30 +244,53 @@ void FateRecorder::flush(Book& book) {
     if (book.flying.empty() || book.flying.back()->group != group) {
       book.flying.push_back(std::make_unique<Batch>(Batch{.group = group}));
       book.flying.back()->entries.push_back(std::move(entry));
-      scope_.spawn(watch(&book, book.flying.back().get()));
+      scope_.spawn(watch(&book, group));
     } else {
       book.flying.back()->entries.push_back(std::move(entry));
     }
   }
 }
 
-rt::Task<void> FateRecorder::watch(Book* book, Batch* batch) {
-  const Status status = co_await book->partition->committed(batch->group);
+rt::Task<void> FateRecorder::watch(Book* book, uint64_t group) {
+  const Status status = co_await book->partition->committed(group);
+  if (!status.ok()) co_return;  // on_store_recovered() takes it from there
   const auto mine = std::find_if(book->flying.begin(), book->flying.end(),
-                                 [batch](const auto& one) { return one.get() == batch; });
-  std::vector<Entry> entries = std::move(batch->entries);
+                                 [group](const auto& one) { return one->group == group; });
   book->flying.erase(mine);
-  if (status.ok()) {
-    tell_events();
-    co_return;
+  tell_events();
+}
+
+/// In the order in which they came, whatever groups they were in.
+void FateRecorder::on_store_recovered() {
+  for (Book& book : books_) {
+    if (!book.partition->writable()) continue;
+    std::deque<Entry> lost;
+    std::erase_if(book.flying, [&](const std::unique_ptr<Batch>& batch) {
+      if (book.partition->committed(batch->group).await_resume().ok()) return false;
+      std::move(batch->entries.begin(), batch->entries.end(), std::back_inserter(lost));
+      return true;
+    });
+    book.waiting.insert(book.waiting.begin(), std::make_move_iterator(lost.begin()),
+                        std::make_move_iterator(lost.end()));
+    flush(book);
   }
-  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-    book->waiting.push_front(std::move(*entry));
+}
+
+void FateRecorder::release(const queue::Partition& partition, RequestLedger& ledger,
+                           std::string key) {
+  if (partition.undoing()) {
+    scope_.spawn(release_late(&partition, &ledger, std::move(key)));
+  } else {
+    ledger.end(key);
   }
-  while (!stopping_ && !book->partition->writable()) {
-    co_await rt::Sleep(reactor_, reactor_.now() + kRetryPause);
+}
+
+rt::Task<void> FateRecorder::release_late(const queue::Partition* partition, RequestLedger* ledger,
+                                          std::string key) {
+  while (!stopping_ && partition->undoing()) {
+    co_await rt::Sleep(reactor_, reactor_.now() + kReleasePause);
   }
-  flush(*book);
+  ledger->end(key);
 }
 
 rt::Task<bool> FateRecorder::close(MonoTime deadline) {

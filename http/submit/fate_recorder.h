@@ -1,8 +1,10 @@
 // Keeps what became of each recipient of the API's messages, and an event for each such change, in
 // the message's own partition: they commit with the change itself. What a failed commit took is
-// written again once the store is back.
+// written again once the store is back, in the group in which the change is made again.
 // Layer: http. Shard-owned.
 #pragma once
+
+#include <absl/container/flat_hash_map.h>
 
 #include <deque>
 #include <memory>
@@ -13,6 +15,7 @@
 #include "core/obs/counters.h"
 #include "core/obs/log.h"
 #include "core/obs/timings.h"
+#include "http/submit/ledger.h"
 #include "http/submit/suppression_filter.h"
 #include "policy/bounce_rules.h"
 #include "shard/queue/partition.h"
@@ -55,10 +58,13 @@ class FateRecorder final : public schedule::FateObserver {
     std::string key;
     std::string value;
     bool erase = false;
+    bool is_new = false;  ///< of an Order: erased if that fails, as nobody learned of it
   };
 
   void on_fate(const queue::Message& message, uint32_t recipient, Fate fate,
                const Outcome* outcome) override;
+  void on_change(const queue::Message& message) override;
+  void on_store_recovered() override;
   /// An entry of another part of the API, with the same care.
   void put(queue::Partition& partition, queue::Family family, std::string key, std::string value);
 
@@ -89,6 +95,10 @@ class FateRecorder final : public schedule::FateObserver {
   /// `order` must live until it is done.
   void start(queue::Partition& partition, Order& order);
 
+  /// Ends a request's claim of its key, at the earliest when no failed commit's traces of it can be
+  /// found in the partition any more.
+  void release(const queue::Partition& partition, RequestLedger& ledger, std::string key);
+
   /// For events that were put beside it and are on disk.
   void tell_events() noexcept { env_.listener.on_events(); }
   [[nodiscard]] uint64_t lost_count() const noexcept { return lost_count_; }
@@ -108,18 +118,24 @@ class FateRecorder final : public schedule::FateObserver {
   void time_attempt(const queue::Message& message, Fate fate, const Outcome& outcome);
   /// Counts and logs why; an address that is no good gets no more mail of that tenant.
   BounceClass judge(const queue::Message& message, uint32_t recipient, Fate fate,
-                    const Outcome* outcome);
+                    const Outcome* outcome, std::vector<Change>* changes);
+  /// Empty: it is known, or no address.
+  std::vector<Change> suppression_of(queue::Partition& partition, const Unwanted& unwanted);
   Book& book_of(queue::Partition& partition);
   void add(Book& book, Entry entry);
   void flush(Book& book);
-  static uint64_t write(queue::Partition& partition, Entry& entry);
-  rt::Task<void> watch(Book* book, Batch* batch);
+  static uint64_t write(queue::Partition& partition, Entry& entry,
+                        queue::IfLost if_lost = queue::IfLost::kLeft);
+  rt::Task<void> watch(Book* book, uint64_t group);
+  rt::Task<void> release_late(const queue::Partition* partition, RequestLedger* ledger,
+                              std::string key);
   static rt::Task<void> carry_out(queue::Partition* partition, Order* order);
 
   Env env_;
   rt::Reactor& reactor_;
   std::unique_ptr<const policy::BounceRules> bounce_rules_;
-  std::deque<Book> books_;  // stable addresses; one a partition
+  std::deque<Book> books_;                                    // stable addresses; one a partition
+  absl::flat_hash_map<QueueId, std::vector<Change>> untold_;  // of messages that are being tried
   rt::Scope scope_;
   uint64_t lost_count_ = 0;
   bool stopping_ = false;

@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using queue::Family;
 
-struct NoEvents final : queue::Partition::Events {
+struct Events final : queue::Partition::Events {
   void on_accepted(std::unique_ptr<queue::Message>) override {}
   void on_filed(QueueId, const std::vector<std::string>&, WallTime) override {}
   void on_removed(QueueId) override {}
@@ -23,7 +23,8 @@ struct NoEvents final : queue::Partition::Events {
   void on_undone(QueueId) override {}
   void on_synced(Duration) override {}
   void on_store_failed(const Error&) override {}
-  void on_store_recovered() override {}
+  void on_store_recovered() override { fates->on_store_recovered(); }
+  FateRecorder* fates = nullptr;
 };
 
 struct CountingListener final : EventListener {
@@ -43,6 +44,7 @@ class FateRecorderTest : public ::testing::Test {
                .timings = timings,
                .listener = listener,
                .suppressions = suppressions}) {
+    events.fates = &fates;
     store.faults.reopen_delay = 1s;
     std::vector<std::string> errors;
     fates.set_bounce_rules(std::make_unique<const policy::BounceRules>(
@@ -74,6 +76,7 @@ class FateRecorderTest : public ::testing::Test {
   void deliver(uint32_t recipient) {
     const Outcome outcome{.disposition = Disposition::kDelivered, .text = "250 ok"};
     fates.on_fate(message, recipient, schedule::FateObserver::Fate::kDelivered, &outcome);
+    fates.on_change(message);
   }
   std::vector<std::string> event_types() const {
     std::vector<std::string> types;
@@ -85,7 +88,7 @@ class FateRecorderTest : public ::testing::Test {
 
   rt::TestShard shard;
   sim::SimDisk disk;
-  NoEvents events;
+  Events events;
   sim::SimStore store;
   queue::Partition partition;
   LogBuffer log_buffer;
@@ -126,11 +129,54 @@ TEST_F(FateRecorderTest, AnEventWrittenAgainGetsALaterId) {
   EXPECT_LT(meanwhile, *QueueId::from_key(disk.table(Family::kEvents).begin()->first));
 }
 
+/// The state that was met last must be the one that stays, though both groups failed.
+TEST_F(FateRecorderTest, WhatTwoFailedGroupsHadIsWrittenAgainInOneAndInOrder) {
+  const Outcome later{.disposition = Disposition::kDeferred, .text = "451 later"};
+  for (uint64_t seed = 0; seed < 8; ++seed) {  // the twin throws dice for what got to the disk
+    store.fail_next_commit();
+    fates.on_fate(message, 0, schedule::FateObserver::Fate::kDeferred, &later);
+    fates.on_change(message);
+    store.seal();
+    deliver(0);  // gathers behind the one that is being committed
+    fates.add_event(partition, "{\"type\":\"third\"}");
+    const uint64_t commits = store.commits_count();
+    const size_t events_before = event_types().size();
+    recover();
+    EXPECT_EQ(store.commits_count(), commits + 2) << "a failed one, and one for all";
+    const std::vector<std::string> types = event_types();
+    ASSERT_EQ(types.size(), events_before + 3);
+    EXPECT_EQ((std::vector<std::string>(types.end() - 3, types.end())),
+              (std::vector<std::string>{"email.delivery_delayed", "email.delivered", "third"}));
+    const auto state = parse_json(disk.table(Family::kFates).at(fate_key(message.id, 0)).bytes);
+    EXPECT_EQ(json_text(*state, "state"), "delivered");
+  }
+}
+
+TEST_F(FateRecorderTest, AKeyIsClaimedUntilAFailedCommitIsUndone) {
+  RequestLedger ledger;
+  ASSERT_TRUE(ledger.begin("one"));
+  fates.release(partition, ledger, "one");
+  EXPECT_TRUE(ledger.begin("one")) << "nothing is to be undone";
+  for (int round = 0; round < 8; ++round) {
+    partition.put_entry(Family::kIdempotency, "one", "answer", queue::IfLost::kErased);
+    store.fail_next_commit();
+    settle();
+    fates.release(partition, ledger, "one");
+    for (bool released = false; !released; settle()) {
+      released = ledger.begin("one");
+      if (released) EXPECT_FALSE(disk.table(Family::kIdempotency).contains("one"));
+    }
+  }
+}
+
 TEST_F(FateRecorderTest, AHardBounceSuppressesOnceWithItsEvent) {
   const Outcome outcome{
       .disposition = Disposition::kFailed, .dsn = {5, 1, 1}, .text = "550 5.1.1 no such user"};
   for (int i = 0; i < 2; ++i) {
     fates.on_fate(message, 1, schedule::FateObserver::Fate::kFailed, &outcome);
+    settle();
+    EXPECT_EQ(event_types().size(), i == 0 ? 0u : 2u) << "the message is not changed yet";
+    fates.on_change(message);
     settle();
   }
   EXPECT_TRUE(suppressions.maybe("acme", "eve@x.example"));
@@ -141,6 +187,7 @@ TEST_F(FateRecorderTest, AHardBounceSuppressesOnceWithItsEvent) {
   const Outcome full{
       .disposition = Disposition::kFailed, .dsn = {5, 2, 2}, .text = "552 5.2.2 mailbox full"};
   fates.on_fate(message, 0, schedule::FateObserver::Fate::kFailed, &full);
+  fates.on_change(message);
   settle();
   EXPECT_FALSE(suppressions.maybe("acme", "joe@x.example"));
 }
@@ -151,6 +198,7 @@ TEST_F(FateRecorderTest, PlainMailIsCountedAndNotRecorded) {
   const Outcome outcome{
       .disposition = Disposition::kFailed, .dsn = {5, 1, 1}, .text = "550 5.1.1 no such user"};
   fates.on_fate(message, 0, schedule::FateObserver::Fate::kFailed, &outcome);
+  fates.on_change(message);
   settle();
   EXPECT_EQ(counters.bounces(BounceClass::kInvalidRecipient), 1u);
   for (const Family family : {Family::kFates, Family::kEvents, Family::kSuppressions}) {
@@ -169,7 +217,8 @@ TEST_F(FateRecorderTest, OrdersAreOnDiskOrRefused) {
   EXPECT_EQ(disk.table(Family::kWebhooks).at("k").bytes, "v");
 
   FateRecorder::Order failing{.partition = 4};
-  failing.changes.push_back({.family = Family::kWebhooks, .key = "x", .value = "v"});
+  failing.changes.push_back(
+      {.family = Family::kWebhooks, .key = "x", .value = "v", .is_new = true});
   store.fail_next_commit();
   fates.start(partition, failing);
   settle();
@@ -183,6 +232,7 @@ TEST_F(FateRecorderTest, OrdersAreOnDiskOrRefused) {
   EXPECT_EQ(meanwhile.code, Code::kUnavailable);
   recover();
   EXPECT_EQ(disk.table(Family::kWebhooks).count("y"), 0u);
+  EXPECT_EQ(disk.table(Family::kWebhooks).count("x"), 0u) << "nobody was told of it";
 }
 
 }  // namespace

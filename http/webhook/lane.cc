@@ -27,6 +27,11 @@ Duration probe_pause(uint32_t failures) {
   return std::min<Duration>(kProbePauseMin * (1u << doublings), kProbePauseMax);
 }
 
+/// A cursor may stand before all events.
+std::optional<QueueId> parse_place(std::string_view text) {
+  return text == QueueId{}.text() ? QueueId{} : QueueId::parse(text);
+}
+
 std::optional<QueueId> id_in(const JsonValue& list, size_t index) {
   if (list.items.size() <= index) return std::nullopt;
   return QueueId::parse(list.items[index].text);
@@ -123,6 +128,13 @@ std::optional<WallTime> Lane::next_due() const {
   return next;
 }
 
+void Lane::start_after(QueueId id) noexcept {
+  if (!(start_ < id)) return;
+  start_ = id;
+  cursor_ = std::max(cursor_, id);
+  changed_ = true;
+}
+
 void Lane::replay(uint32_t number, QueueId after) {
   if (number <= replay_) return;
   replay_ = number;
@@ -161,8 +173,9 @@ void Lane::remove(QueueId id) {
 
 std::string Lane::state() const {
   std::string out = fmt::format(
-      "{{\"v\":1,\"cursor\":\"{}\",\"replay\":{},\"failures\":{},\"failing_since\":{},\"open\":[",
-      cursor_.text(), replay_, failures_, unix_micros(failing_since_));
+      "{{\"v\":1,\"cursor\":\"{}\",\"start\":\"{}\",\"replay\":{},\"failures\":{},"
+      "\"failing_since\":{},\"open\":[",
+      cursor_.text(), start_.text(), replay_, failures_, unix_micros(failing_since_));
   for (size_t i = 0; i < open_.size(); ++i) {
     const Entry& entry = open_[i];
     fmt::format_to(std::back_inserter(out), "{}[\"{}\",\"{}\",\"{}\",\"{}\"]", i == 0 ? "" : ",",
@@ -180,11 +193,12 @@ std::string Lane::state() const {
 bool Lane::restore(std::string_view state) {
   const std::optional<JsonValue> value = parse_json(state);
   if (!value) return false;
-  const auto cursor = QueueId::parse(json_text(*value, "cursor"));
+  const auto cursor = parse_place(json_text(*value, "cursor"));
   const JsonValue* open = value->find("open");
   const JsonValue* dead = value->find("dead");
   if (!cursor || open == nullptr || dead == nullptr) return false;
   Lane read(retries_, *cursor);
+  read.start_ = QueueId::parse(json_text(*value, "start")).value_or(QueueId{});
   read.replay_ = static_cast<uint32_t>(json_number(*value, "replay"));
   read.failures_ = static_cast<uint32_t>(json_number(*value, "failures"));
   read.failing_since_ = wall_from_micros(json_number(*value, "failing_since"));

@@ -63,8 +63,9 @@ class Lane {
   bool restore(std::string_view state);
   /// Starts again behind `after`; once for each number.
   void replay(uint32_t number, QueueId after);
-  /// Nothing up to `id` is wanted.
-  void start_after(QueueId id) noexcept { cursor_ = cursor_ < id ? id : cursor_; }
+  /// Nothing up to `id` is wanted, unless a replay was ordered after that was told first: it goes
+  /// back behind it.
+  void start_after(QueueId id) noexcept;
   void forget_dead(WallTime before);
   /// The first event that it may still ask for.
   [[nodiscard]] QueueId oldest_needed() const noexcept;
@@ -95,6 +96,7 @@ class Lane {
 
   std::vector<Duration> retries_;
   QueueId cursor_;
+  QueueId start_;           // the last one told to start_after()
   std::deque<Entry> open_;  // in the order of their ids
   std::deque<Dead> dead_;
   uint32_t replay_ = 0;

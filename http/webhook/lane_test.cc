@@ -160,6 +160,26 @@ TEST(Lane, ReplayStartsAgainOnceForEachOrder) {
   EXPECT_EQ(again.take(kStart), std::vector{id(2)});
 }
 
+/// What was wanted since some moment is wanted from before it if a replay says so; a restart, or
+/// news of any endpoint, tells both again.
+TEST(Lane, AReplayOfEarlierEventsGoesOnAfterARestart) {
+  Lane lane = new_lane();
+  lane.start_after(id(50));
+  EXPECT_EQ(lane.cursor(), id(50));
+  lane.replay(1, QueueId{});
+  for (uint64_t n = 1; n <= 3; ++n) {
+    Lane again = new_lane();
+    ASSERT_TRUE(again.restore(lane.state())) << lane.state();
+    again.start_after(id(50));
+    again.replay(1, QueueId{});
+    ASSERT_LT(again.cursor(), id(n));
+    again.skip(id(n));
+    lane = std::move(again);
+  }
+  lane.start_after(id(60));  // it was disabled, and enabled again
+  EXPECT_EQ(lane.cursor(), id(60));
+}
+
 TEST(Lane, DamagedStatesAreRefused) {
   Lane lane = new_lane();
   lane.offer(id(1), 1, kStart);

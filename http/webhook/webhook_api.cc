@@ -79,11 +79,13 @@ rt::Task<bool> WebhookApi::find(Exchange& exchange, Endpoint* endpoint) {
   co_return true;
 }
 
-rt::Task<bool> WebhookApi::store(Exchange& exchange, const Endpoint& endpoint) {
+rt::Task<bool> WebhookApi::store(Exchange& exchange, const Endpoint& endpoint,
+                                 EndpointChange change) {
   FateRecorder::Order order{.partition = endpoint.id.partition};
   order.changes.push_back({.family = queue::Family::kWebhooks,
                            .key = endpoint_key(endpoint.id),
-                           .value = endpoint_record(endpoint)});
+                           .value = endpoint_record(endpoint),
+                           .is_new = change == EndpointChange::kCreate});
   const Code code = co_await env_.host.carry_out(order);
   if (code != Code::kOk) {
     co_await exchange.refuse(busy("The webhook cannot be stored now."));
@@ -118,7 +120,7 @@ rt::Task<void> WebhookApi::create(Exchange& exchange) {
     co_await exchange.refuse(*std::move(error));
     co_return;
   }
-  const bool stored = co_await store(exchange, endpoint);
+  const bool stored = co_await store(exchange, endpoint, EndpointChange::kCreate);
   if (!stored) co_return;
   co_await exchange.answer({.body = view_endpoint(endpoint, EndpointView::kWhole) + '\n'});
 }
@@ -155,7 +157,7 @@ rt::Task<void> WebhookApi::update(Exchange& exchange) {
     co_await exchange.refuse(*std::move(error));
     co_return;
   }
-  const bool stored = co_await store(exchange, endpoint);
+  const bool stored = co_await store(exchange, endpoint, EndpointChange::kUpdate);
   if (stored) co_await exchange.answer({.body = brief(endpoint)});
 }
 
@@ -208,7 +210,7 @@ rt::Task<void> WebhookApi::start_replay(Exchange& exchange, Endpoint endpoint) {
   }
   ++endpoint.replays;
   endpoint.replay_after = *id;
-  const bool stored = co_await store(exchange, endpoint);
+  const bool stored = co_await store(exchange, endpoint, EndpointChange::kUpdate);
   if (stored) co_await exchange.answer({.body = brief(endpoint)});
 }
 

@@ -45,7 +45,7 @@ class WebhookApi {
   /// The endpoint that the path names, or an answer that says why there is none.
   rt::Task<bool> find(Exchange& exchange, Endpoint* endpoint);
   /// On disk, then known to the worker; answers itself if that fails.
-  rt::Task<bool> store(Exchange& exchange, const Endpoint& endpoint);
+  rt::Task<bool> store(Exchange& exchange, const Endpoint& endpoint, EndpointChange change);
 
   Env env_;
   AddressPolicy policy_;

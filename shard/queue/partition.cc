@@ -37,11 +37,29 @@ Partition::~Partition() {
 
 void Partition::start_ids_after(uint64_t micros) noexcept {
   last_id_micros_ = std::max(last_id_micros_, micros);
+  tell_horizon();
+}
+
+void Partition::join(IdHorizon& horizon) noexcept {
+  horizon_ = &horizon;
+  horizon_place_ = &horizon.place_of(number_);
+  tell_horizon();
+}
+
+void Partition::tell_horizon() noexcept {
+  if (horizon_ == nullptr) return;
+  for (const Group& group : groups_) {
+    if (group.first_event_micros == 0) continue;
+    horizon_place_->set(group.first_event_micros, /*busy=*/true);
+    return;
+  }
+  horizon_place_->set(std::max(last_id_micros_ + 1, horizon_->told()), /*busy=*/false);
 }
 
 QueueId Partition::allocate_id() {
   const auto now = static_cast<uint64_t>(unix_micros(reactor_.wall_now()));
   last_id_micros_ = std::max(now, last_id_micros_ + 1);
+  if (horizon_ != nullptr) last_id_micros_ = std::max(last_id_micros_, horizon_->told());
   return QueueId{.micros = last_id_micros_, .partition = number_};
 }
 
@@ -137,11 +155,22 @@ uint64_t Partition::stage(std::unique_ptr<Message> message, bool to_memory) {
   return group.number;
 }
 
-uint64_t Partition::put_entry(Family family, std::string_view key, std::string_view value) {
+uint64_t Partition::put_entry(Family family, std::string_view key, std::string_view value,
+                              IfLost if_lost) {
   BARID_ASSERT(writable());
-  const uint64_t group = open_group().number;
+  Group& group = open_group();
   put_one(family, key, value);
-  return group;
+  if (family == Family::kEvents && group.first_event_micros == 0) {
+    const auto id = QueueId::from_key(key);
+    BARID_ASSERT(id);
+    group.first_event_micros = id->micros;
+    tell_horizon();
+  }
+  if (if_lost == IfLost::kLeft) return group.number;
+  Entry entry{.family = family, .erased = if_lost == IfLost::kErased, .key = std::string(key)};
+  if (!entry.erased) entry.value = value;
+  group.entries.push_back(std::move(entry));
+  return group.number;
 }
 
 uint64_t Partition::erase_entry(Family family, std::string_view key) {
@@ -244,6 +273,7 @@ void Partition::on_commit(uint64_t number, Status status) {
   if (groups_.empty() || groups_.front().number != number) return;
   Group group = std::move(groups_.front());
   groups_.pop_front();
+  tell_horizon();
   if (!failed_now) events_.on_synced(reactor_.now() - group.begun);
   for (const std::coroutine_handle<> waiter : group.waiters) reactor_.post(waiter);
   for (Change& change : group.changes) {
@@ -271,7 +301,11 @@ void Partition::on_commit(uint64_t number, Status status) {
       events_.on_undone(change.id);
     }
   }
+  if (failed_now) {
+    for (Entry& entry : group.entries) lost_entries_.push_back(std::move(entry));
+  }
   group.changes.clear();
+  group.entries.clear();
   group.waiters.clear();
   spare_.push_back(std::move(group));
 }
@@ -296,19 +330,33 @@ void Partition::redo(Change& change) {
   }
 }
 
+void Partition::redo(Entry& entry) {
+  if (entry.erased) {
+    store_.erase(entry.family, entry.key);
+  } else {
+    put_one(entry.family, entry.key, entry.value);
+  }
+}
+
 void Partition::on_recovered() {
   failure_told_ = false;
   reserved_micros_ = 0;  // the mark may have been in a failed group
   reserve_ids();
   std::vector<Change> lost = std::exchange(lost_, {});
-  if (!lost.empty()) {
+  std::vector<Entry> entries = std::exchange(lost_entries_, {});
+  if (!lost.empty() || !entries.empty()) {
     Group& group = open_group();
+    redo_group_ = group.number;
     for (Change& change : lost) {
       redo(change);
       if (change.kind == Change::Kind::kAccept) {
         change.kind = Change::Kind::kUndo;  // if this group fails too, it is tried again
       }
       group.changes.push_back(std::move(change));
+    }
+    for (Entry& entry : entries) {
+      redo(entry);
+      group.entries.push_back(std::move(entry));
     }
   }
   events_.on_store_recovered();

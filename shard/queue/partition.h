@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "shard/queue/id_horizon.h"
 #include "shard/queue/message.h"
 #include "shard/queue/store.h"
 #include "shard/runtime/reactor.h"
@@ -28,6 +29,14 @@ namespace barid::queue {
 
 /// Where the id mark is in Family::kMeta: decimal microseconds.
 inline constexpr std::string_view kIdMarkKey = "id_high_water";
+
+/// What becomes of an entry whose commit failed, once the store is back: in the group with which
+/// the lost changes of messages are made again or undone.
+enum class IfLost : uint8_t {
+  kLeft,       ///< nothing: on disk or not, it is its owner's to repeat
+  kErased,     ///< as accepted messages: who made it was told that it failed
+  kMadeAgain,  ///< as outcomes
+};
 
 class Partition final : private Store::Listener {
  public:
@@ -65,6 +74,9 @@ class Partition final : private Store::Listener {
 
   /// The id high-water mark found at start (meta), or 0: ids never go below it again.
   void start_ids_after(uint64_t micros) noexcept;
+  /// Its events are listed together with those of other partitions, by their ids. Each is to be put
+  /// as soon as its id was given. Outlives the partition.
+  void join(IdHorizon& horizon) noexcept;
   /// Strictly increasing within the partition, also across restarts and clock steps.
   [[nodiscard]] QueueId allocate_id();
 
@@ -92,9 +104,15 @@ class Partition final : private Store::Listener {
     return CommitAwaiter{*this, group};
   }
 
+  /// What failed commits took is not all made again, or undone, on disk.
+  [[nodiscard]] bool undoing() const noexcept {
+    return !writable() || !lost_.empty() || !lost_entries_.empty() || !is_decided(redo_group_);
+  }
+
   /// An entry of another owner, in the open group: it commits or fails with what is staged there.
-  /// Returns the group. writable() must be true. After a failure it is its owner's to repeat.
-  uint64_t put_entry(Family family, std::string_view key, std::string_view value);
+  /// Returns the group. writable() must be true.
+  uint64_t put_entry(Family family, std::string_view key, std::string_view value,
+                     IfLost if_lost = IfLost::kLeft);
   uint64_t erase_entry(Family family, std::string_view key);
 
   /// All recipients are settled: erases record, schedule entries and content.
@@ -144,11 +162,20 @@ class Partition final : private Store::Listener {
     std::string record;                         // kRewrite
     uint32_t flight_mark = FlightMarks::kNone;  // kRemove, kRewrite: cleared with it
   };
+  /// An entry that is not left to its owner.
+  struct Entry {
+    Family family;
+    bool erased = false;  ///< else made again
+    std::string key;
+    std::string value;
+  };
   /// What a group in the making or under way will cause.
   struct Group {
     uint64_t number = 0;
+    uint64_t first_event_micros = 0;  // the id of its first event; 0 = none
     MonoTime begun{};
     std::vector<Change> changes;
+    std::vector<Entry> entries;
     std::vector<std::coroutine_handle<>> waiters;
   };
 
@@ -164,7 +191,9 @@ class Partition final : private Store::Listener {
   void erase_schedule(const std::vector<std::string>& filed_under, WallTime due, QueueId id);
   void erase_content(QueueId id, uint64_t size);
   void redo(Change& change);
+  void redo(Entry& entry);
   void reserve_ids();
+  void tell_horizon() noexcept;
 
   rt::Reactor& reactor_;
   Store& store_;
@@ -177,6 +206,7 @@ class Partition final : private Store::Listener {
   uint64_t decided_group_ = 0;
   uint64_t failed_from_group_ = 0;  // the latest run of failed groups
   uint64_t failed_to_group_ = 0;
+  uint64_t redo_group_ = 0;  // the last one in which lost changes were made again
   Error failure_{};
   bool failure_told_ = false;
   int64_t gained_count_ = 0;
@@ -184,6 +214,9 @@ class Partition final : private Store::Listener {
   std::deque<Group> groups_;  // undecided, in order; the last one may be open
   std::vector<Group> spare_;  // emptied, for reuse
   std::vector<Change> lost_;  // changes of failed groups: made again, or undone, on recovery
+  std::vector<Entry> lost_entries_;
+  IdHorizon* horizon_ = nullptr;
+  IdHorizon::Place* horizon_place_ = nullptr;
   std::string record_scratch_;
 };
 

@@ -256,6 +256,29 @@ TEST_F(PartitionTest, AnIdOfAnEntryAloneIsBelowTheMarkToo) {
   EXPECT_EQ(disk.table(Family::kEvents).size(), given.size());
 }
 
+TEST_F(PartitionTest, EntriesOfAFailedGroupAreUndoneOrMadeAgainWithItsMessages) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {  // the twin throws dice for what got to the disk
+    open(seed);
+    partition->stage(message("x"), true);
+    partition->put_entry(Family::kIdempotency, "key", "answer", IfLost::kErased);
+    partition->put_entry(Family::kFates, "fate", "canceled", IfLost::kMadeAgain);
+    store->fail_next_commit();
+    commit();
+    EXPECT_TRUE(partition->undoing());
+    shard.advance(1s);  // it is back
+    EXPECT_TRUE(partition->undoing()) << "staged, not on disk";
+    const uint64_t commits = store->commits_count();
+    if (seed % 2 == 0) store->fail_next_commit();
+    commit();
+    if (seed % 2 == 0) recover();
+    EXPECT_FALSE(partition->undoing());
+    EXPECT_EQ(store->commits_count(), commits + (seed % 2 == 0 ? 2 : 1)) << "in one group";
+    EXPECT_EQ(sizes(), (Sizes{0, 0, 0, 0}));
+    EXPECT_EQ(count(Family::kIdempotency), 0u);
+    EXPECT_EQ(disk.table(Family::kFates).at("fate").bytes, "canceled");
+  }
+}
+
 TEST_F(PartitionTest, AMarkThatIsNoNumberIsCorrupt) {
   accept("x");
   disk.overwrite(Family::kMeta, std::string(kIdMarkKey), "x");

@@ -13,9 +13,11 @@ class ManualClock final : public Clock {
  public:
   MonoTime mono() noexcept override { return now; }
   WallTime wall() noexcept override {
-    return std::chrono::time_point_cast<std::chrono::microseconds>(WallTime() + (now - MonoTime()));
+    return std::chrono::time_point_cast<std::chrono::microseconds>(WallTime() + wall_offset +
+                                                                   (now - MonoTime()));
   }
   MonoTime now{std::chrono::hours(1)};
+  Duration wall_offset{};
 };
 
 class NoIo final : public Io {

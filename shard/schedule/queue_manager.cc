@@ -316,12 +316,14 @@ void QueueManager::on_changed(QueueId id) {
 void QueueManager::rewrite(queue::Message& message, std::vector<std::string> filed_under,
                            WallTime due) {
   ++changing_[message.id];
+  if (fates_ != nullptr) fates_->on_change(message);
   message.partition->rewrite(message, std::move(filed_under), due);
 }
 
 void QueueManager::remove(queue::Message& message) {
   ++changing_[message.id];
   if (message.order != queue::Order::kNone) ordered_removals_[message.id] = message.order;
+  if (fates_ != nullptr) fates_->on_change(message);
   message.partition->remove(message);
 }
 
@@ -369,6 +371,7 @@ void QueueManager::on_store_recovered() {
   --failed_stores_count_;
   warn("queue store reopened and checked: service resumes");
   stage_kept_notices();
+  if (fates_ != nullptr) fates_->on_store_recovered();
   if (failed_stores_count_ > 0) return;
   dispatcher_.resume();
   for (const std::unique_ptr<Source>& source : partitions_) arm(*source);

@@ -42,15 +42,20 @@ class Router {
   [[nodiscard]] virtual Route route(const Envelope& envelope, const Recipient& recipient) const = 0;
 };
 
-/// Told what became of each recipient, in the turn in which the
-/// change is staged: what it puts into the message's partition commits with the change or before.
+/// Told what became of each recipient. A crash must leave both the message's changed record and
+/// what its observer writes, or neither: else the recipient is tried again and meets another fate.
 class FateObserver {
  public:
   virtual ~FateObserver() = default;
   enum class Fate : uint8_t { kDelivered, kDeferred, kFailed, kExpired, kSuppressed };
-  /// `outcome` is null for kExpired and kSuppressed.
+  /// To be written at the message's next on_change(); if the process ends before, it never
+  /// happened. `outcome` is null for kExpired and kSuppressed.
   virtual void on_fate(const queue::Message& message, uint32_t recipient, Fate fate,
                        const Outcome* outcome) = 0;
+  /// A change of the message's record that has these fates in it joins the open group, or, while
+  /// the store is down, the group that is open when on_store_recovered() is told.
+  virtual void on_change(const queue::Message& message) = 0;
+  virtual void on_store_recovered() = 0;
 };
 
 inline constexpr std::string_view kSuppressedReason = "on the suppression list";

@@ -55,7 +55,8 @@ rt::Task<Result<uint64_t>> QueueManager::stage_amendment(const Amendment& amendm
     }
   }
   for (const Amendment::Entry& entry : amendment.entries) {
-    group = source->partition->put_entry(entry.family, entry.key, entry.value);
+    group = source->partition->put_entry(entry.family, entry.key, entry.value,
+                                         queue::IfLost::kMadeAgain);
   }
   co_return group;
 }

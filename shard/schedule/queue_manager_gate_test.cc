@@ -37,6 +37,8 @@ struct Fates final : FateObserver {
       suppressed.push_back(message.envelope.recipients[recipient].address);
     }
   }
+  void on_change(const queue::Message&) override {}
+  void on_store_recovered() override {}
   Strings suppressed;
 };
 

@@ -1,6 +1,8 @@
 // Goal: every message that is on disk ends as delivered, noticed or discarded by rule, at the times
 // the policy says, whatever the store does meanwhile.
 // Method: the real queue manager and partition on the store twin; a scripted agent; virtual time.
+#include <fmt/format.h>
+
 #include "shard/schedule/test_queue_manager.h"
 
 namespace barid::schedule {
@@ -353,6 +355,77 @@ TEST_F(QueueManagerTest, WhatFlewWhenTheProcessDiedIsInDoubt) {
   node->agent.answers.clear();
   run_for(600s);
   expect_empty_disk();
+}
+
+/// An observer that keeps fates as the API does, on the same disk.
+struct KeptFates final : FateObserver {
+  void on_fate(const queue::Message& message, uint32_t recipient, Fate fate,
+               const Outcome*) override {
+    untold[message.id] += fmt::format("{}:{} ", message.envelope.recipients[recipient].address,
+                                      static_cast<int>(fate));
+  }
+  void on_change(const queue::Message& message) override {
+    const std::string fates = std::exchange(untold[message.id], {});
+    if (fates.empty()) return;
+    if (message.partition->writable()) {
+      message.partition->put_entry(Family::kFates, message.id.text(), fates,
+                                   queue::IfLost::kMadeAgain);
+    } else {
+      waiting.emplace_back(message.id.text(), fates);
+    }
+    partition = message.partition;
+  }
+  void on_store_recovered() override {
+    for (const auto& [key, fates] : std::exchange(waiting, {})) {
+      partition->put_entry(Family::kFates, key, fates, queue::IfLost::kMadeAgain);
+    }
+  }
+  size_t untold_count() const {
+    return static_cast<size_t>(std::count_if(untold.begin(), untold.end(),
+                                             [](const auto& one) { return !one.second.empty(); }));
+  }
+  std::map<QueueId, std::string> untold;
+  std::vector<std::pair<std::string, std::string>> waiting;
+  queue::Partition* partition = nullptr;
+};
+
+/// At no moment does the disk have a recipient's fate without the message's change, or the change
+/// without the fate: a process that starts from either would let him meet another one.
+TEST_F(QueueManagerTest, AFateIsOnDiskWithTheChangeAndNotBefore) {
+  limits.content_memory_bytes_max = 1;  // a notice needs the content back, which takes turns
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    start(seed);
+    KeptFates fates;
+    node->manager.set_fate_observer(&fates);
+    node->store.faults.sync_min = 10ms;
+    node->store.faults.sync_max = 50ms;
+    node->store.faults.fail_per_mille = seed % 3 == 0 ? 300 : 0;
+    node->agent.answers["bad@b.example"] = Disposition::kFailed;
+    for (int i = 0; i < 4; ++i) {
+      node->stage("s@a.example", {"bad@b.example", "good@b.example"});
+    }
+    for (int step = 0; step < 2000; ++step) {
+      shard.advance(1ms);
+      for (const auto& [key, value] : disk.table(Family::kFates)) {
+        const QueueId id = *QueueId::parse(key);
+        const auto id_key = id.key();
+        for (const Family family : {Family::kFresh, Family::kQueued}) {
+          const auto& table = disk.table(family);
+          const auto record = table.find(std::string_view(id_key.data(), id_key.size()));
+          if (record == table.end()) continue;
+          const auto message = queue::decode_message(id, record->second.bytes);
+          ASSERT_EQ((*message)->pending_count(), 0u) << value.bytes << "seed " << seed;
+        }
+      }
+    }
+    node->store.faults.fail_per_mille = 0;
+    run_for(600s);
+    node->manager.set_fate_observer(nullptr);
+    expect_empty_disk();
+    // Of those that were stored, and of their notices; nothing is told twice.
+    EXPECT_EQ(fates.untold_count(), 0u);
+    if (seed == 2) EXPECT_EQ(count(Family::kFates), 2 * 8u);
+  }
 }
 
 TEST_F(QueueManagerTest, CorruptRecordsAreQuarantined) {

@@ -29,10 +29,10 @@ class OnceOnly {
     std::string first;
   };
   virtual rt::Task<Answer> begin(const Claim& claim) = 0;
-  /// Puts the claim beside the message `queue_id`, in the same group.
+  /// Puts the claim beside the message `queue_id`, in the same group: both are stored, or neither.
   virtual void keep(queue::Partition& partition, const Claim& claim, std::string_view queue_id) = 0;
-  enum class Outcome : uint8_t { kStored, kNotStored };
-  virtual void end(queue::Partition& partition, const Claim& claim, Outcome outcome) = 0;
+  /// The message is stored, or was refused.
+  virtual void end(const queue::Partition& partition, const Claim& claim) = 0;
 };
 
 }  // namespace barid::smtp

@@ -636,7 +636,7 @@ rt::Task<void> ServerSession::commit() {
   if (!once_.key.empty()) env_.once->keep(partition, once_, {text.data(), text.size()});
   const Status status = co_await partition.committed(group);
   observe(env_.timings, Timing::kSmtpAccept, env_.reactor.now() - begin);
-  end_once(partition, status.ok() ? OnceOnly::Outcome::kStored : OnceOnly::Outcome::kNotStored);
+  end_once(partition);
   if (status.ok()) {
     machine_.on_committed({text.data(), text.size()});
   } else {

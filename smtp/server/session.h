@@ -158,7 +158,7 @@ class ServerSession final : private rt::StopCallback {
   [[nodiscard]] std::string digest_of_message() const;
   [[nodiscard]] OnceOnly::Claim claim_of_message() const;
   rt::Task<std::string> begin_once();
-  void end_once(queue::Partition& partition, OnceOnly::Outcome outcome);
+  void end_once(const queue::Partition& partition);
   rt::Task<void> offer_auth();
   rt::Task<void> authenticate();
   [[nodiscard]] std::string refuse_foreign_from() const;

@@ -56,7 +56,11 @@ rt::Task<std::string> ServerSession::begin_once() {
   claim.digest = digest_of_message();
   once_ = std::move(claim);
   OnceOnly::Answer answer = co_await env_.once->begin(once_);
-  if (answer.kind == OnceOnly::Answer::Kind::kNew) co_return std::string();
+  if (answer.kind == OnceOnly::Answer::Kind::kNew) {
+    const std::string_view refusal = env_.queue.refuse_mail(0);  // the store may have failed since
+    if (!refusal.empty()) end_once(env_.queue.home());
+    co_return std::string(refusal);
+  }
   once_ = {};
   switch (answer.kind) {
     case OnceOnly::Answer::Kind::kRepeated:
@@ -72,8 +76,8 @@ rt::Task<std::string> ServerSession::begin_once() {
   co_return std::string("451 4.3.0 Error: Idempotency-Key cannot be looked up now");
 }
 
-void ServerSession::end_once(queue::Partition& partition, OnceOnly::Outcome outcome) {
-  if (!once_.key.empty()) env_.once->end(partition, once_, outcome);
+void ServerSession::end_once(const queue::Partition& partition) {
+  if (!once_.key.empty()) env_.once->end(partition, once_);
   once_ = {};
 }
 

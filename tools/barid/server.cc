@@ -99,6 +99,7 @@ class Server {
   rt::SystemClock webhook_clock_;
   http::EndpointList endpoints_;
   http::EventFloors event_floors_;
+  queue::IdHorizon id_horizon_;
   http::SuppressionFilter suppressions_;
   std::string tracking_key_;
   WebhookLink webhook_link_{all_shards_};
@@ -348,6 +349,7 @@ bool Server::start_shards() {
                              .ledger = ledger_,
                              .endpoints = endpoints_,
                              .event_floors = event_floors_,
+                             .id_horizon = id_horizon_,
                              .webhooks = webhooks_,
                              .suppressions = suppressions_,
                              .tracking_key = tracking_key_};
@@ -355,6 +357,13 @@ bool Server::start_shards() {
     for (const OpenedPartition& one : partitions) {
       all_stores_.stores.emplace_back(one.number, one.store.get());
       event_floors_.add_partition(one.number);
+      const Result<uint64_t> id_mark = queue::read_id_mark(*one.store);
+      if (!id_mark.ok()) {
+        complain(fmt::format("fatal: partition {}: id mark: {}", one.number,
+                             code_name(id_mark.error().code)));
+        return false;
+      }
+      id_horizon_.add_partition(one.number, *id_mark);
       if (const Status status = suppressions_.load(*one.store); !status.ok()) {
         complain(fmt::format("fatal: suppression list of partition {}: {}", one.number,
                              code_name(status.error().code)));

@@ -204,6 +204,7 @@ std::string Shard::Inside::open_partition(const OpenedPartition& opened) {
     partition.set_flight_marks(&marks);
   }
   opened.store->attach(reactor);
+  partition.join(commons().id_horizon);
   queue.add_partition(partition, *id_mark);
   return {};
 }

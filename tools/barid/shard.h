@@ -55,6 +55,7 @@ struct ShardCommons {
   http::RequestLedger& ledger;
   http::EndpointList& endpoints;
   http::EventFloors& event_floors;
+  queue::IdHorizon& id_horizon;
   http::WebhookWorker& webhooks;
   http::SuppressionFilter& suppressions;
   const std::string& tracking_key;

@@ -163,6 +163,7 @@ http::EmailApiEnv shard_email_env(Shard::Inside& inside, http::SubmitHost& host,
           .timings = inside.timings,
           .suppressions = inside.commons().suppressions,
           .stores = inside.commons().stores,
+          .horizon = inside.commons().id_horizon,
           .host = host,
           .tracking_key = inside.commons().tracking_key};
 }

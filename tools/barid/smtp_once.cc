@@ -38,15 +38,12 @@ void SmtpOnce::keep(queue::Partition& partition, const Claim& claim, std::string
   partition.put_entry(
       queue::Family::kIdempotency, http::idempotency_key(claim.tenant, claim.key),
       http::idempotent_record(
-          {.expires = expires, .digest = claim.digest, .answer = std::string(queue_id)}));
+          {.expires = expires, .digest = claim.digest, .answer = std::string(queue_id)}),
+      queue::IfLost::kErased);  // with the message
 }
 
-void SmtpOnce::end(queue::Partition& partition, const Claim& claim, Outcome outcome) {
-  std::string key = http::idempotency_key(claim.tenant, claim.key);
-  env_.ledger.end(key);
-  if (outcome == Outcome::kStored) return;
-  // The message is undone when the store is back; its key must not outlive it.
-  env_.fates.erase(partition, queue::Family::kIdempotency, std::move(key));
+void SmtpOnce::end(const queue::Partition& partition, const Claim& claim) {
+  env_.fates.release(partition, env_.ledger, http::idempotency_key(claim.tenant, claim.key));
 }
 
 }  // namespace barid::tools

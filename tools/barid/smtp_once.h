@@ -20,7 +20,7 @@ class SmtpOnce final : public smtp::OnceOnly {
 
   rt::Task<Answer> begin(const Claim& claim) override;
   void keep(queue::Partition& partition, const Claim& claim, std::string_view queue_id) override;
-  void end(queue::Partition& partition, const Claim& claim, Outcome outcome) override;
+  void end(const queue::Partition& partition, const Claim& claim) override;
 
  private:
   Env env_;
