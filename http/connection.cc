@@ -11,6 +11,7 @@ namespace {
 constexpr uint64_t kBodyBytesPerSecondMin = 4 * 1024;  // below this a body is not waited for
 constexpr text::CharSet kRequestIdChars = text::kAlnum | text::CharSet("-_.");
 constexpr size_t kRequestIdBytesMax = 128;
+constexpr uint64_t kUnaskedBodyBytesMax = 16 * 1024;  // a larger body is for who may send one
 
 ApiError too_large(uint64_t limit) {
   return {.status = 413,
@@ -137,6 +138,32 @@ void Connection::start_request() {
   body_problem_ = BodyProblem::kNone;
 }
 
+/// Why a large body is not taken in, or null.
+const ApiError* Connection::large_body_problem() {
+  const Framing& framing = reader_.framing();
+  if (!framing.chunked && framing.length <= kUnaskedBodyBytesMax) return nullptr;
+  Request& request = reader_.request();
+  const Router::Match match = router_.match(request);
+  if (match.handler == nullptr) {
+    const bool known = !match.allow.empty();
+    problem_ = {.status = static_cast<uint16_t>(known ? 405 : 404),
+                .name = known ? "method_not_allowed" : "not_found",
+                .message = known ? "the resource has other methods" : "there is no such resource"};
+    return &problem_;
+  }
+  const bool takes_body = request.method != Method::kGet && request.method != Method::kHead &&
+                          request.method != Method::kDelete;
+  if (!takes_body) {
+    problem_ = too_large(kUnaskedBodyBytesMax);
+    return &problem_;
+  }
+  if (match.handler->head_guard == nullptr) return nullptr;
+  auto refusal = match.handler->head_guard->head_problem(request);
+  if (!refusal) return nullptr;
+  problem_ = *std::move(refusal);
+  return &problem_;
+}
+
 /// What the head alone decides against the request, or null.
 const ApiError* Connection::head_problem() {
   const Framing& framing = reader_.framing();
@@ -144,6 +171,7 @@ const ApiError* Connection::head_problem() {
     problem_ = too_large(settings_.body_bytes_max);
     return &problem_;
   }
+  if (const ApiError* problem = large_body_problem(); problem != nullptr) return problem;
   const std::string_view coding = reader_.request().field("content-encoding");
   if (text::equals_ignore_case(coding, "gzip") || text::equals_ignore_case(coding, "x-gzip")) {
     inflater_ = std::make_unique<Inflater>(store_);
@@ -165,6 +193,7 @@ rt::Task<bool> Connection::refuse(ApiError error) {
                     {.keep_alive = false,
                      .patience = settings_.timeout,
                      .errors = match.handler != nullptr ? match.handler->errors : error_response});
+  if (error.status == 405) exchange.add_field("allow", match.allow);
   co_await exchange.refuse(std::move(error));
   log_request(exchange.status(), exchange.body_bytes());
   co_return false;

@@ -87,6 +87,7 @@ class Connection final : private rt::StopCallback, private BodySink {
   rt::Task<bool> dispatch();
   void start_request();
   void release_body();
+  const ApiError* large_body_problem();
   [[nodiscard]] const ApiError* head_problem();
   [[nodiscard]] MonoTime body_deadline() const noexcept;
   void log_request(uint16_t status, uint64_t answer_bytes);

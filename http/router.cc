@@ -16,6 +16,7 @@ void Router::add(Method method, std::string_view pattern, Handler handler) {
   BARID_ASSERT(pattern.starts_with('/'));
   Route route{.method = method, .pattern = pattern, .handler = handler};
   route.handler.guard = guard_;
+  route.handler.head_guard = head_guard_;
   route.handler.errors = errors_;
   pattern.remove_prefix(1);
   while (!pattern.empty()) {
@@ -47,6 +48,7 @@ std::vector<std::pair<Method, std::string_view>> Router::routes() const {
 
 Router::Match Router::match(Request& request) const {
   Match found;
+  request.path_parameters.clear();
   const Method wanted = request.method == Method::kHead ? Method::kGet : request.method;
   const auto allow = [&found](std::string_view name) {
     if (found.allow.find(name) != std::string::npos) return;

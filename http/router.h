@@ -5,6 +5,7 @@
 // Layer:  http. Shard-owned; handlers outlive the router.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,11 +26,20 @@ class RouteGuard {
   virtual rt::Task<bool> admit(Exchange& exchange) = 0;
 };
 
+/// Asked by the head of a request before a body of some size is taken in, so that strangers cannot
+/// fill the memory that all bodies share. What it lets pass is judged again with the body.
+class HeadGuard {
+ public:
+  virtual ~HeadGuard() = default;
+  [[nodiscard]] virtual std::optional<ApiError> head_problem(const Request& request) = 0;
+};
+
 /// A member function bound to its object, without an allocation.
 struct Handler {
   void* object = nullptr;
   rt::Task<void> (*call)(void* object, Exchange& exchange) = nullptr;
   RouteGuard* guard = nullptr;        ///< set by the router; null: everybody may call it
+  HeadGuard* head_guard = nullptr;    ///< the same
   ErrorForm errors = error_response;  ///< the same: of all refusals, the engine's too
 };
 
@@ -48,6 +58,9 @@ class Router {
 
   /// For routes added from now on; it outlives the router. Null: none.
   void set_guard(RouteGuard* guard) noexcept { guard_ = guard; }
+
+  /// The same.
+  void set_head_guard(HeadGuard* guard) noexcept { head_guard_ = guard; }
 
   /// For routes added from now on.
   void set_error_form(ErrorForm form) noexcept { errors_ = form; }
@@ -71,6 +84,7 @@ class Router {
   [[nodiscard]] static bool matches(const Route& route, const Target& target) noexcept;
   std::vector<Route> routes_;
   RouteGuard* guard_ = nullptr;
+  HeadGuard* head_guard_ = nullptr;
   ErrorForm errors_ = error_response;
 };
 

@@ -258,6 +258,48 @@ TEST_F(ServiceTest, MemoryOfAllBodiesIsBounded) {
   EXPECT_TRUE(third.starts_with("HTTP/1.1 200")) << third;
 }
 
+/// Lets in who says "key: yes".
+struct Doorman final : HeadGuard {
+  std::optional<ApiError> head_problem(const Request& request) override {
+    if (request.field("key") == "yes") return std::nullopt;
+    return ApiError{.status = 401, .name = "missing_api_key", .message = "no key"};
+  }
+};
+
+TEST_F(ServiceTest, LargeBodiesOnlyOfWhomTheHeadLetsPass) {
+  Doorman doorman;
+  router.set_head_guard(&doorman);
+  router.add(Method::kPost, "/guarded", handler<&Echo::post>(echo));
+  const auto head = [](std::string_view line, std::string_view fields) {
+    return std::string(line) + " HTTP/1.1\r\nHost: a\r\n" + std::string(fields) + "\r\n";
+  };
+  constexpr std::string_view kLarge = "Content-Length: 16385\r\n";
+  const struct {
+    std::string text;
+    std::string_view answer;
+  } cases[] = {
+      // None of these bodies is ever sent.
+      {head("POST /guarded", kLarge), "HTTP/1.1 401"},
+      {head("POST /guarded", "Transfer-Encoding: chunked\r\n"), "HTTP/1.1 401"},
+      {head("POST /nowhere", kLarge), "HTTP/1.1 404"},
+      {head("PUT /post", kLarge), "HTTP/1.1 405"},
+      {head("GET /get", kLarge), "HTTP/1.1 413"},
+      {head("POST /guarded", "Connection: close\r\nContent-Length: 3\r\n") + "abc", "HTTP/1.1 200"},
+      {head("POST /guarded", "Key: yes\r\nConnection: close\r\nContent-Length: 16385\r\n") +
+           std::string(16'385, 'x'),
+       "HTTP/1.1 200"},
+      {head("POST /post", "Connection: close\r\nContent-Length: 16385\r\n") +
+           std::string(16'385, 'x'),
+       "HTTP/1.1 200"},
+  };
+  for (const auto& one : cases) {
+    const std::string answer = ask({one.text});
+    EXPECT_TRUE(answer.starts_with(one.answer)) << one.text.substr(0, 80) << '\n' << answer;
+    if (one.answer.ends_with("405"))
+      EXPECT_EQ(count(answer, "allow: POST, OPTIONS\r\n"), 1u) << answer;
+  }
+}
+
 TEST_F(ServiceTest, Gzip) {
   const std::string packed(
       "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05\x00"

@@ -8,10 +8,16 @@
 namespace barid::http {
 namespace {
 
-/// The key as our own clients send it, from the field of that name.
-void take_key(Request& request, std::string_view name) {
+constexpr std::string_view kPostmarkKeyField = "x-postmark-server-token";
+
+/// The key of that field as our own clients send it; empty = there is none.
+std::string key_in(const Request& request, std::string_view name) {
   const std::string* found = request.find_field(name);
-  std::string key = found == nullptr ? std::string() : "Bearer " + *found;
+  return found == nullptr ? std::string() : "Bearer " + *found;
+}
+
+void take_key(Request& request, std::string_view name) {
+  std::string key = key_in(request, name);
   std::erase_if(request.fields, [](const Field& field) {
     return text::equals_ignore_case(field.name, "authorization");
   });
@@ -20,16 +26,24 @@ void take_key(Request& request, std::string_view name) {
 
 }  // namespace
 
+std::optional<ApiError> ShimApi::PostmarkKeys::head_problem(const Request& request) {
+  return admission_.head_problem(key_in(request, kPostmarkKeyField));
+}
+
 void ShimApi::add_routes(Router& router) {
+  router.set_head_guard(&admission_);
   router.set_error_form(sendgrid_error);
   router.add(Method::kPost, "/v3/mail/send", handler<&ShimApi::sendgrid>(*this));
   router.set_error_form(postmark_error);
+  router.set_head_guard(&postmark_keys_);
   router.add(Method::kPost, "/email", handler<&ShimApi::postmark>(*this));
   router.add(Method::kPost, "/email/batch", handler<&ShimApi::postmark_batch>(*this));
   router.set_error_form(ses_error);
+  router.set_head_guard(&admission_);
   router.add(Method::kPost, "/v2/email/outbound-emails", handler<&ShimApi::ses>(*this));
   router.add(Method::kPost, "/v2/email/outbound-bulk-emails", handler<&ShimApi::ses_bulk>(*this));
   router.set_error_form(error_response);
+  router.set_head_guard(nullptr);
 }
 
 rt::Task<void> ShimApi::sendgrid(Exchange& exchange) {
@@ -44,7 +58,7 @@ rt::Task<void> ShimApi::sendgrid(Exchange& exchange) {
 }
 
 rt::Task<void> ShimApi::postmark(Exchange& exchange) {
-  take_key(exchange.request(), "x-postmark-server-token");
+  take_key(exchange.request(), kPostmarkKeyField);
   return emails_.create_foreign(exchange, postmark_dialect());
 }
 
@@ -59,7 +73,7 @@ rt::Task<void> ShimApi::ses_bulk(Exchange& exchange) {
 }
 
 rt::Task<void> ShimApi::postmark_batch(Exchange& exchange) {
-  take_key(exchange.request(), "x-postmark-server-token");
+  take_key(exchange.request(), kPostmarkKeyField);
   return emails_.create_foreign(exchange, postmark_batch_dialect());
 }
 

@@ -12,7 +12,8 @@ namespace barid::http {
 class ShimApi {
  public:
   /// `emails` outlives it.
-  explicit ShimApi(EmailApi& emails) : emails_(emails) {}
+  ShimApi(EmailApi& emails, Admission& admission)
+      : emails_(emails), admission_(admission), postmark_keys_(admission) {}
 
   void add_routes(Router& router);
 
@@ -23,7 +24,19 @@ class ShimApi {
   rt::Task<void> ses(Exchange& exchange);
   rt::Task<void> ses_bulk(Exchange& exchange);
 
+  /// Keys are in a field of its own.
+  class PostmarkKeys final : public HeadGuard {
+   public:
+    explicit PostmarkKeys(const Admission& admission) : admission_(admission) {}
+    [[nodiscard]] std::optional<ApiError> head_problem(const Request& request) override;
+
+   private:
+    const Admission& admission_;
+  };
+
   EmailApi& emails_;
+  Admission& admission_;
+  PostmarkKeys postmark_keys_;
 };
 
 }  // namespace barid::http

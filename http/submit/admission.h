@@ -7,13 +7,14 @@
 #include <string>
 
 #include "http/exchange.h"
+#include "http/router.h"
 #include "http/submit/api_keys.h"
 #include "http/submit/json_reader.h"
 #include "http/submit/ledger.h"
 
 namespace barid::http {
 
-class Admission {
+class Admission final : public HeadGuard {
  public:
   /// `ledger` outlives it.
   Admission(RequestLedger& ledger, std::unique_ptr<const ApiKeys> keys)
@@ -23,6 +24,14 @@ class Admission {
 
   /// False: every call is taken.
   [[nodiscard]] bool needs_key() const noexcept { return keys_->needs_key(); }
+
+  /// Who has no key sends no large body.
+  [[nodiscard]] std::optional<ApiError> head_problem(const Request& request) override {
+    return head_problem(request.field("authorization"));
+  }
+  [[nodiscard]] std::optional<ApiError> head_problem(std::string_view authorization) const {
+    return keys_->head_problem(authorization);
+  }
 
   /// Answers the request itself when it says no.
   rt::Task<bool> admit(Exchange& exchange, Scope scope, Principal* principal);

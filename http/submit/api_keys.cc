@@ -92,6 +92,10 @@ ApiError unreadable_tables() {
           .retry_after_seconds = 5};
 }
 
+ApiError unknown_key() {
+  return {.status = 403, .name = "invalid_api_key", .message = "API key is invalid."};
+}
+
 ApiError malformed_entry() {
   return {.status = 503,
           .name = "service_unavailable",
@@ -131,6 +135,22 @@ ApiKeys::Answer ApiKeys::authorize(const Request& request, Scope scope, WallTime
   return answer;
 }
 
+std::optional<ApiError> ApiKeys::head_problem(std::string_view authorization) const {
+  if (!needs_key()) return std::nullopt;
+  if (!authorization.starts_with(kSignatureV4Scheme)) {
+    Answer answer = find_key(authorization);
+    if (answer.principal) return std::nullopt;
+    return std::move(answer.error);
+  }
+  std::string problem;
+  const auto claim = parse_signature_v4(authorization, &problem);
+  if (!claim) return invalid_signature(std::move(problem));
+  const lookup::LookupResult found = access_keys_.find(claim->access_key);
+  if (found.is_temporary()) return unreadable_tables();
+  if (!found.is_found()) return unknown_key();
+  return std::nullopt;
+}
+
 ApiKeys::Answer ApiKeys::find_key(std::string_view authorization) const {
   constexpr std::string_view kBearer = "Bearer ";
   if (authorization.empty()) {
@@ -139,8 +159,7 @@ ApiKeys::Answer ApiKeys::find_key(std::string_view authorization) const {
                       .message = "Missing API key in the authorization header. Include the "
                                  "following header `Authorization: Bearer YOUR_API_KEY`."}};
   }
-  const ApiError invalid{
-      .status = 403, .name = "invalid_api_key", .message = "API key is invalid."};
+  const ApiError invalid = unknown_key();
   if (!text::starts_with_ignore_case(authorization, kBearer)) return {.error = invalid};
   const std::string_view key = text::trim(authorization.substr(kBearer.size()));
   if (key.empty() || key.size() > kKeyBytesMax) return {.error = invalid};
@@ -162,9 +181,7 @@ ApiKeys::Answer ApiKeys::find_signer(const Request& request, WallTime now) const
   if (!claim) return {.error = invalid_signature(std::move(problem))};
   const lookup::LookupResult found = access_keys_.find(claim->access_key);
   if (found.is_temporary()) return {.error = unreadable_tables()};
-  if (!found.is_found()) {
-    return {.error = {.status = 403, .name = "invalid_api_key", .message = "API key is invalid."}};
-  }
+  if (!found.is_found()) return {.error = unknown_key()};
   std::optional<AccessKey> key = parse_access_key_entry(found.value());
   if (!key) return {.error = malformed_entry()};
   const std::string digest = signature_v4_digest(request);

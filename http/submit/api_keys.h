@@ -53,6 +53,8 @@ class ApiKeys {
   };
   /// `scope`: what the call needs. `request` still has its whole body: a signature covers it.
   [[nodiscard]] Answer authorize(const Request& request, Scope scope, WallTime now) const;
+  /// Why a request with this head can have no answer but a refusal, before its body is there.
+  [[nodiscard]] std::optional<ApiError> head_problem(std::string_view authorization) const;
 
  private:
   [[nodiscard]] Answer find_key(std::string_view authorization) const;

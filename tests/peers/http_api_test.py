@@ -179,6 +179,19 @@ class Requests(HttpApi):
         shown = self.wait_state(answer["id"], "delivered")
         self.assertEqual((shown["html"], shown["text"]), (None, None))
 
+    def test_pages_of_emails(self):
+        ids = [self.post({**PLAIN, "scheduled_at": "in 1 day"})[1]["id"] for _ in range(7)][::-1]
+
+        def page(**query):
+            asked = self.ask("GET", "/emails?" + "&".join(f"{k}={v}" for k, v in query.items()))[1]
+            return [item["id"] for item in asked["data"]], asked["has_more"]
+        self.assertEqual(page(limit=3), (ids[:3], True))
+        self.assertEqual(page(limit=3, after=ids[2]), (ids[3:6], True))
+        self.assertEqual(page(limit=3, after=ids[5]), (ids[6:], False))
+        self.assertEqual(page(limit=2, before=ids[5]), (ids[3:5], True))  # the page next to it, not the first one
+        self.assertEqual(page(limit=3, before=ids[3]), (ids[:3], False))
+        self.assertEqual(page(limit=3, before=ids[0]), ([], False))
+
     def test_a_schedule_ends_with_the_email(self):
         for wrong, param in (("in 2 hours", "expires_at"), ("in 3 hours", "expires_at")):
             status, answer, _ = self.post({**PLAIN, "scheduled_at": wrong, "expires_at": "in 2 hours"})
@@ -430,6 +443,29 @@ class Keys(HttpApi):
         self.assertTrue(limited)
         for name in ("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after"):
             self.assertIn(name, limited[0])
+
+    def test_large_bodies_only_with_a_key(self):
+        def head(path, *fields):  # a body is announced and never sent
+            lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", *fields, "", ""]
+            with socket.create_connection(("127.0.0.1", self.http_port), PATIENCE) as stream:
+                stream.sendall("\r\n".join(lines).encode())
+                stream.settimeout(PATIENCE)
+                return stream.recv(4096).split(b" ")[1]
+        for path, key, wrong in (
+                ("/emails", "Authorization: Bearer re_send", "Authorization: Bearer wrong"),
+                ("/v3/mail/send", "Authorization: Bearer re_send", "Authorization: Bearer wrong"),
+                ("/email", "X-Postmark-Server-Token: re_send", "X-Postmark-Server-Token: wrong"),
+                ("/v2/email/outbound-emails", "Authorization: Bearer re_send",
+                 "Authorization: AWS4-HMAC-SHA256 Credential=A/20261126/x/ses/aws4_request, SignedHeaders=host, "
+                 "Signature=" + 64 * "0")):
+            for length in ("Content-Length: 1000000", "Transfer-Encoding: chunked"):
+                self.assertIn(head(path, length), (b"401", b"403"), path)
+                self.assertIn(head(path, length, wrong), (b"401", b"403"), path)
+            self.assertEqual(head(path, "Content-Length: 1000000", "Expect: 100-continue", key), b"100", path)
+        self.assertEqual(head("/nowhere", "Content-Length: 1000000"), b"404")
+        large = {**PLAIN, "text": 100_000 * "x"}
+        self.assertEqual(self.post(large, authorization="Bearer re_send")[0], 200)
+        self.assertEqual(self.post(large)[1]["name"], "missing_api_key")
 
     def test_message_rate_of_a_tenant(self):
         few = {"authorization": "Bearer re_few"}

@@ -36,12 +36,14 @@ void HttpSite::add_routes(Listening& one, const HttpListenSettings& listen) {
       one.router.set_guard(one.local_admin_guard.get());
     } else {
       one.router.set_guard(one.admin_guard.get());
+      one.router.set_head_guard(one.admission.get());
     }
     admin_.add_routes(one.router);
     add_admin_routes(one.router);
     one.webhooks->add_admin_routes(one.router);
     one.description.add_admin_routes(one.router);
     one.router.set_guard(nullptr);
+    one.router.set_head_guard(nullptr);
   }
   if ((roles & kHttpConsole) != 0) console_.add_routes(one.router);
   if ((roles & kHttpApi) == 0) return;
@@ -52,11 +54,13 @@ void HttpSite::add_api_routes(Listening& one, http::Router& router) {
   one.description.add_routes(router);
   one.tracking->add_routes(router);
   router.set_guard(one.local_api_guard.get());
-  one.emails->add_routes(router);
   one.shims->add_routes(router);
+  router.set_head_guard(one.admission.get());
+  one.emails->add_routes(router);
   one.webhooks->add_routes(router);
   one.suppressions->add_routes(router);
   router.set_guard(nullptr);
+  router.set_head_guard(nullptr);
 }
 
 void HttpSite::add_control_routes(http::Router& router) {
@@ -77,7 +81,7 @@ std::string HttpSite::open(std::vector<HttpListenSettings> listeners) {
                                                         listen.api.tracking_base_url);
     one->emails = std::make_unique<http::EmailApi>(shard_email_env(inside_, *this, *one->admission),
                                                    std::move(listen.api));
-    one->shims = std::make_unique<http::ShimApi>(*one->emails);
+    one->shims = std::make_unique<http::ShimApi>(*one->emails, *one->admission);
     one->webhooks = std::make_unique<http::WebhookApi>(
         shard_webhook_env(inside_, *this, *one->admission), std::move(listen.webhook_policy));
     one->suppressions = std::make_unique<http::SuppressionApi>(suppressions_, *one->admission);
