@@ -166,12 +166,17 @@ std::string view_email(const queue::Store& store, const JsonValue& record, const
   return out;
 }
 
-/// Newest first, down to the key `stop`.
+/// One tenant's, in the order of the walk.
 class Emails final : public queue::Store::Visitor {
  public:
-  Emails(const ListQuery& query, size_t limit) : query_(query), limit_(limit) {}
+  Emails(const ListQuery& query, size_t limit)
+      : query_(query), limit_(limit), mark_("\"tenant\":") {
+    text::append_json_string(mark_, query.tenant);
+  }
   bool on_entry(std::string_view key, std::string_view value) override {
-    if (!query_.before.empty() && key <= query_.before) return false;
+    if (!query_.before.empty() && key <= query_.before) return true;
+    // Most are others', and parsing is dear: ours have this text at least.
+    if (value.find(mark_) == std::string_view::npos) return true;
     auto record = parse_json(value);
     if (!record || json_text(*record, "tenant") != query_.tenant) return true;
     entries.emplace_back(std::string(key), *std::move(record));
@@ -182,6 +187,7 @@ class Emails final : public queue::Store::Visitor {
  private:
   const ListQuery& query_;
   const size_t limit_;
+  std::string mark_;
 };
 
 /// Of a message that waits; epoch: it has none, or does not wait any more.
@@ -317,20 +323,22 @@ Result<std::string> read_email_list(const std::vector<const queue::Store*>& stor
     JsonValue record;
   };
   std::vector<Found> found;
+  const bool upwards = !query.before.empty();
   const std::string top = query.after.empty() ? std::string(16, '\xff') : query.after;
   for (const queue::Store* store : stores) {
-    Emails emails(query, query.limit + 1);
-    BARID_TRY_VOID(store->scan_back(queue::Family::kEmails, top, emails));
+    Emails emails(query, size_t{query.limit} + 1);
+    BARID_TRY_VOID(upwards ? store->scan(queue::Family::kEmails, query.before, emails)
+                           : store->scan_back(queue::Family::kEmails, top, emails));
     for (auto& [key, record] : emails.entries) found.push_back({key, store, std::move(record)});
   }
-  std::sort(found.begin(), found.end(),
-            [](const Found& a, const Found& b) { return a.key > b.key; });
+  std::sort(found.begin(), found.end(), [upwards](const Found& a, const Found& b) {
+    return upwards ? a.key < b.key : a.key > b.key;
+  });
   const bool has_more = found.size() > query.limit;
+  if (has_more) found.resize(query.limit);
+  if (upwards) std::reverse(found.begin(), found.end());
   std::vector<std::string> items;
-  for (const Found& one : found) {
-    if (items.size() == query.limit) break;
-    items.push_back(show_email(*one.store, one.record));
-  }
+  for (const Found& one : found) items.push_back(show_email(*one.store, one.record));
   return json_list(items, has_more);
 }
 

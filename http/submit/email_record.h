@@ -62,7 +62,7 @@ struct ListQuery {
   std::string tenant;
   uint32_t limit = 20;
   std::string after;   ///< key: only older ones
-  std::string before;  ///< key: only newer ones
+  std::string before;  ///< key: only newer ones, those next to it
 };
 /// The newest first, of all `stores`: `{"object":"list","has_more":…,"data":[…]}`.
 [[nodiscard]] Result<std::string> read_email_list(const std::vector<const queue::Store*>& stores,

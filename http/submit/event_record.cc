@@ -14,26 +14,75 @@
 namespace barid::http {
 namespace {
 
-constexpr size_t kEventsSeenMax = 1'000'000;
+constexpr size_t kStrangersMax = 20'000'000;  // events of other tenants that one call looks through
+constexpr size_t kEventsAtOnce = 64;          // those of emails that were let go are soon passed
 
+using Entry = std::pair<std::string, JsonValue>;
+
+/// Events of one tenant in one partition, in their order.
 class Events final : public queue::Store::Visitor {
  public:
-  Events(const EventQuery& query, size_t limit) : query_(query), limit_(limit) {}
+  Events(const EventQuery& query, std::string_view after, size_t limit)
+      : query_(query), after_(after), limit_(limit), mark_("\"tenant\":") {
+    text::append_json_string(mark_, query.tenant);
+  }
   bool on_entry(std::string_view key, std::string_view value) override {
     if (key >= query_.before) return false;
-    if (key <= query_.after) return true;
+    if (key <= after_) return true;
+    // Most are others', and parsing is dear: ours have this text at least.
+    if (value.find(mark_) == std::string_view::npos) {
+      lost_way_ = ++strangers_ == kStrangersMax;
+      return !lost_way_;
+    }
     auto event = parse_json(value);
-    if (event && json_text(*event, "tenant") != query_.tenant) return ++seen_ < kEventsSeenMax;
-    if (event) entries.emplace_back(std::string(key), *std::move(event));
+    if (!event || json_text(*event, "tenant") != query_.tenant) return true;
+    entries.emplace_back(std::string(key), *std::move(event));
     return entries.size() < limit_;
   }
-  std::vector<std::pair<std::string, JsonValue>> entries;
+  /// There may be more behind the last entry.
+  [[nodiscard]] bool cut() const noexcept { return entries.size() == limit_; }
+  /// Nobody knows what comes behind so many of others.
+  [[nodiscard]] bool lost_way() const noexcept { return lost_way_; }
+  std::vector<Entry> entries;
 
  private:
   const EventQuery& query_;
+  const std::string_view after_;
   const size_t limit_;
-  size_t seen_ = 0;  // of other tenants
+  std::string mark_;
+  size_t strangers_ = 0;
+  bool lost_way_ = false;
 };
+
+/// Events of all partitions in one order.
+struct Merged {
+  std::vector<Entry> entries;
+  bool has_more = false;
+};
+
+/// At least `query.limit` of them, or all that there are. Where a partition's were cut off, nothing
+/// behind that point is told: it could have something before it.
+Result<Merged> merge_events(const std::vector<const queue::Store*>& stores, const EventQuery& query,
+                            std::string_view after) {
+  Merged merged;
+  std::optional<std::string> horizon;
+  for (const queue::Store* store : stores) {
+    Events events(query, after, std::max<size_t>(query.limit + 1, kEventsAtOnce));
+    BARID_TRY_VOID(store->scan(queue::Family::kEvents, after, events));
+    if (events.lost_way()) return Error{.code = Code::kUnavailable};
+    if (events.cut() && (!horizon || events.entries.back().first < *horizon)) {
+      horizon = events.entries.back().first;
+    }
+    for (Entry& entry : events.entries) merged.entries.push_back(std::move(entry));
+  }
+  std::sort(merged.entries.begin(), merged.entries.end(),
+            [](const Entry& a, const Entry& b) { return a.first < b.first; });
+  merged.has_more = horizon.has_value();
+  if (horizon) {
+    std::erase_if(merged.entries, [&](const Entry& entry) { return entry.first > *horizon; });
+  }
+  return merged;
+}
 
 /// `[{"name","value"}]` as an object.
 void append_tags(std::string& out, const JsonValue* tags) {
@@ -138,25 +187,20 @@ std::string view_event(const std::vector<const queue::Store*>& stores, std::stri
 
 Result<std::string> read_events(const std::vector<const queue::Store*>& stores,
                                 const EventQuery& query) {
-  std::vector<std::pair<std::string, JsonValue>> found;
-  for (const queue::Store* store : stores) {
-    Events events(query, query.limit + 1);
-    BARID_TRY_VOID(store->scan(queue::Family::kEvents, query.after, events));
-    for (auto& entry : events.entries) found.push_back(std::move(entry));
-  }
-  std::sort(found.begin(), found.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> items;
-  bool has_more = false;
-  for (const auto& [key, event] : found) {
-    if (items.size() == query.limit) {
-      has_more = true;
-      break;
+  std::string after = query.after;
+  for (;;) {
+    BARID_TRY(const Merged merged, merge_events(stores, query, after));
+    for (const auto& [key, event] : merged.entries) {
+      std::string text = view_event(stores, key, event, query.tenant, EventForm::kListed);
+      if (text.empty()) continue;
+      if (items.size() == query.limit) return json_list(items, true);
+      items.push_back(std::move(text));
     }
-    std::string text = view_event(stores, key, event, query.tenant, EventForm::kListed);
-    if (!text.empty()) items.push_back(std::move(text));
+    // A page without anything would not tell where the next one begins.
+    if (!merged.has_more || !items.empty()) return json_list(items, merged.has_more);
+    after = merged.entries.back().first;
   }
-  return json_list(items, has_more);
 }
 
 }  // namespace barid::http

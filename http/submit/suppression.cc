@@ -18,7 +18,7 @@ namespace {
 using queue::Family;
 
 constexpr char kIndexMark = 'i';
-constexpr size_t kSeenMax = 1'000'000;
+constexpr size_t kSeenMax = 20'000'000;
 
 std::string address_key(std::string_view tenant, std::string_view email) {
   std::string key(1, kSuppressionAddressMark);
@@ -85,13 +85,15 @@ std::optional<Suppression> parse_record(std::string_view record) {
   return entry;
 }
 
-/// The newest first; an index entry that no record stands behind is passed over.
+/// In the order of the walk; an index entry that no record stands behind is passed over.
 class Page final : public queue::Store::Visitor {
  public:
-  Page(const queue::Store& store, const SuppressionQuery& query) : store_(store), query_(query) {}
+  Page(const queue::Store& store, const SuppressionQuery& query)
+      : store_(store), query_(query), ours_(address_key(query.tenant, {})) {}
   bool on_entry(std::string_view key, std::string_view value) override {
     if (!key.starts_with(kIndexMark)) return false;
-    if (!query_.before.empty() && key.substr(1) <= query_.before) return false;
+    if (!query_.before.empty() && key.substr(1) <= query_.before) return true;
+    if (!value.starts_with(ours_)) return ++seen_ < kSeenMax;
     const Result<std::string> record = store_.get(Family::kSuppressions, value);
     std::optional<Suppression> entry;
     if (record.ok()) entry = parse_record(*record);
@@ -105,6 +107,7 @@ class Page final : public queue::Store::Visitor {
  private:
   const queue::Store& store_;
   const SuppressionQuery& query_;
+  const std::string ours_;  // begins what index entries of the tenant name
   size_t seen_ = 0;
 };
 
@@ -171,16 +174,21 @@ Result<std::optional<Suppression>> find_suppression(const std::vector<const queu
 Result<SuppressionPage> read_suppressions(const std::vector<const queue::Store*>& stores,
                                           const SuppressionQuery& query) {
   SuppressionPage page;
+  const bool upwards = !query.before.empty();
   const std::string top = query.after.empty() ? std::string(16, '\xff') : query.after;
   for (const queue::Store* store : stores) {
     Page part(*store, query);
-    BARID_TRY_VOID(store->scan_back(Family::kSuppressions, kIndexMark + top, part));
+    BARID_TRY_VOID(upwards ? store->scan(Family::kSuppressions, kIndexMark + query.before, part)
+                           : store->scan_back(Family::kSuppressions, kIndexMark + top, part));
     for (Suppression& entry : part.entries) page.entries.push_back(std::move(entry));
   }
   std::sort(page.entries.begin(), page.entries.end(),
-            [](const Suppression& a, const Suppression& b) { return a.id > b.id; });
+            [upwards](const Suppression& a, const Suppression& b) {
+              return upwards ? a.id < b.id : a.id > b.id;
+            });
   page.has_more = page.entries.size() > query.limit;
   if (page.has_more) page.entries.resize(query.limit);
+  if (upwards) std::reverse(page.entries.begin(), page.entries.end());
   return page;
 }
 

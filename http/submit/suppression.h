@@ -47,7 +47,7 @@ struct SuppressionQuery {
   std::string origin;  ///< empty = any
   uint32_t limit = 20;
   std::string after;   ///< key: only older ones
-  std::string before;  ///< key: only newer ones
+  std::string before;  ///< key: only newer ones, those next to it
 };
 struct SuppressionPage {
   std::vector<Suppression> entries;  ///< the newest first

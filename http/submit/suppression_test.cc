@@ -5,67 +5,14 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-
 #include "http/submit/email_id.h"
 #include "http/submit/json.h"
+#include "http/submit/map_store.h"
 #include "http/submit/query.h"
 #include "http/submit/suppression_filter.h"
 
 namespace barid::http {
 namespace {
-
-/// What the reading half of a store is: families of ordered entries.
-class MapStore final : public queue::Store {
- public:
-  void apply(const std::vector<FateRecorder::Change>& changes) {
-    for (const FateRecorder::Change& change : changes) {
-      auto& table = tables_[change.family];
-      if (change.erase) {
-        table.erase(change.key);
-      } else {
-        table[change.key] = change.value;
-      }
-    }
-  }
-  void set_listener(Listener&) override {}
-  uint64_t open_group() const noexcept override { return 0; }
-  size_t open_group_bytes() const noexcept override { return 0; }
-  bool writable() const noexcept override { return false; }
-  void put(queue::Family, std::string_view, std::span<const std::string_view>) override {}
-  void erase(queue::Family, std::string_view) override {}
-  void erase_once(queue::Family, std::string_view) override {}
-  void seal() override {}
-  uint64_t free_bytes() const noexcept override { return 0; }
-  Result<std::string> get(queue::Family family, std::string_view key) const override {
-    const auto table = tables_.find(family);
-    if (table != tables_.end()) {
-      const auto found = table->second.find(std::string(key));
-      if (found != table->second.end()) return found->second;
-    }
-    return Error{.code = Code::kNotFound};
-  }
-  Status scan(queue::Family family, std::string_view from, Visitor& visitor) const override {
-    const auto table = tables_.find(family);
-    if (table == tables_.end()) return {};
-    for (auto at = table->second.lower_bound(std::string(from)); at != table->second.end(); ++at) {
-      if (!visitor.on_entry(at->first, at->second)) break;
-    }
-    return {};
-  }
-  Status scan_back(queue::Family family, std::string_view before, Visitor& visitor) const override {
-    const auto table = tables_.find(family);
-    if (table == tables_.end()) return {};
-    for (auto at = table->second.lower_bound(std::string(before)); at != table->second.begin();) {
-      --at;
-      if (!visitor.on_entry(at->first, at->second)) break;
-    }
-    return {};
-  }
-
- private:
-  std::map<queue::Family, std::map<std::string, std::string>> tables_;
-};
 
 Suppression entry(uint64_t number, std::string tenant, std::string email, std::string origin) {
   const QueueId id{.micros = 1'700'000'000'000'000 + number, .partition = 1};
@@ -116,6 +63,13 @@ TEST(Suppression, FoundListedRemoved) {
       read_suppressions(stores, {.tenant = "acme", .limit = 100, .before = key_of(entries[20].id)})
           ->entries.size(),
       3u);
+  // Upwards: the page next to the id, not the newest of all; others' entries are no obstacle.
+  const auto upwards =
+      read_suppressions(stores, {.tenant = "acme", .limit = 2, .before = key_of(entries[0].id)});
+  ASSERT_EQ(upwards->entries.size(), 2u);
+  EXPECT_TRUE(upwards->has_more);
+  EXPECT_GT(upwards->entries[0].id, upwards->entries[1].id);
+  EXPECT_LT(upwards->entries[0].id, entries[5].id);
 
   store.apply(suppression_erasures(entries[3]));
   EXPECT_FALSE(find("acme", "u3@x.example"));

@@ -56,6 +56,7 @@ enum class EndpointChange : uint8_t { kCreate, kUpdate };
 class EndpointList {
  public:
   static constexpr size_t kMax = 1000;
+  static constexpr size_t kMaxOfTenant = 100;  // so that none takes the places of all
   using Snapshot = std::vector<Endpoint>;
 
   [[nodiscard]] Snapshot all() const;

@@ -111,7 +111,8 @@ rt::Task<void> WebhookApi::create(Exchange& exchange) {
   JsonValue body;
   std::optional<ApiError> error = parse_body(exchange.request(), &body);
   if (!error) error = read_endpoint(body, EndpointChange::kCreate, policy_, now, &endpoint);
-  if (!error && env_.endpoints.size() >= EndpointList::kMax) {
+  if (!error && (env_.endpoints.size() >= EndpointList::kMax ||
+                 env_.endpoints.of(principal.tenant).size() >= EndpointList::kMaxOfTenant)) {
     error = ApiError{.status = 422,
                      .name = "validation_error",
                      .message = "There are as many webhooks as there may be."};

@@ -140,7 +140,7 @@ void WebhookWorker::run() {
       }
       for (auto& [name, slot] : slots_) feed(slot);
     }
-    for (auto& [name, slot] : slots_) launch(name, slot);
+    launch_all();
     for (auto& [name, slot] : slots_) save(name, slot, /*now_at_once=*/false);
     publish();
     for (const WebhookAnswer& answer : client_.run(patience())) on_answer(answer);
@@ -233,8 +233,17 @@ void WebhookWorker::feed(Slot& slot) {
   slot.drained = status.ok() && !feeder.stopped;
 }
 
+/// Each lane has its turn, also when there are fewer calls than lanes.
+void WebhookWorker::launch_all() {
+  auto at = slots_.upper_bound(last_launched_);
+  for (size_t left = slots_.size(); left > 0 && calls_.size() < kCallsMax; --left, ++at) {
+    if (at == slots_.end()) at = slots_.begin();
+    last_launched_ = at->first;
+    launch(at->first, at->second);
+  }
+}
+
 void WebhookWorker::launch(const Name& name, Slot& slot) {
-  if (calls_.size() >= kCallsMax) return;
   const WallTime now = env_.clock.wall();
   slot.lane.forget_dead(later(now, -settings_.event_retention));
   for (const QueueId event_id : slot.lane.take(now)) {

@@ -107,6 +107,7 @@ class WebhookWorker final : public EventListener {
   void drop_orphans();
   void open_slot(const Endpoint& endpoint, uint16_t partition, const queue::Store* store);
   void feed(Slot& slot);
+  void launch_all();
   void launch(const Name& name, Slot& slot);
   void on_answer(const WebhookAnswer& answer);
   void on_failure(Slot& slot, QueueId event, const WebhookAnswer& answer);
@@ -122,6 +123,7 @@ class WebhookWorker final : public EventListener {
   absl::flat_hash_map<uint64_t, Call> calls_;
   std::map<QueueId, WallTime> successes_;  // of endpoints, the last
   std::vector<const queue::Store*> stores_;
+  Name last_launched_{};
   uint64_t next_token_ = 0;
   std::optional<uint64_t> version_;
   MonoTime fed_at_{};

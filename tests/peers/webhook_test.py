@@ -156,6 +156,14 @@ class Webhooks(HttpApi):
             status, answer, _ = self.ask("POST", "/webhooks", body)
             self.assertEqual((status, answer["name"], answer["param"]), (422, name, param))
 
+    def test_as_many_as_a_tenant_may_have(self):
+        body = {"endpoint": "http://127.0.0.1:1/", "events": ["email.complained"], "status": "disabled"}
+        made = [self.ask("POST", "/webhooks", body)[1]["id"] for _ in range(100)]
+        status, answer, _ = self.ask("POST", "/webhooks", body)
+        self.assertEqual((status, answer["name"]), (422, "validation_error"))
+        self.assertEqual(self.ask("DELETE", f"/webhooks/{made[50]}")[0], 200)
+        self.assertEqual(self.ask("POST", "/webhooks", body)[0], 200)
+
     def test_failures_redirects_and_410(self):
         failing = self.receiver(lambda call: 500 if len(failing.calls) <= 2 else 200)
         moved = self.receiver(lambda call: 302)
