@@ -69,12 +69,14 @@ class LaneKeys final : public queue::Store::Visitor {
 /// Events behind a lane's cursor, into the lane.
 class Feeder final : public queue::Store::Visitor {
  public:
-  Feeder(const Endpoint& endpoint, WallTime now, Lane& lane)
-      : endpoint_(endpoint), now_(now), lane_(lane) {}
+  /// `final_below`: what stands from there on may be undone.
+  Feeder(const Endpoint& endpoint, WallTime now, uint64_t final_below, Lane& lane)
+      : endpoint_(endpoint), now_(now), final_below_(final_below), lane_(lane) {}
   bool on_entry(std::string_view key, std::string_view value) override {
     const auto id = QueueId::from_key(key);
     if (!id || !(lane_.cursor() < *id)) return true;
-    if (!lane_.wants_more() || ++seen_ > WebhookWorker::kEventsReadMax) {
+    const bool is_final = id->micros < final_below_;
+    if (!is_final || !lane_.wants_more() || ++seen_ > WebhookWorker::kEventsReadMax) {
       stopped = true;
       return false;
     }
@@ -91,6 +93,7 @@ class Feeder final : public queue::Store::Visitor {
  private:
   const Endpoint& endpoint_;
   const WallTime now_;
+  const uint64_t final_below_;
   Lane& lane_;
   size_t seen_ = 0;
 };
@@ -138,7 +141,7 @@ void WebhookWorker::run() {
       if (news_.exchange(false, std::memory_order_acquire)) {
         for (auto& [name, slot] : slots_) slot.drained = false;
       }
-      for (auto& [name, slot] : slots_) feed(slot);
+      for (auto& [name, slot] : slots_) feed(name.second, slot);
     }
     launch_all();
     for (auto& [name, slot] : slots_) save(name, slot, /*now_at_once=*/false);
@@ -225,9 +228,9 @@ void WebhookWorker::open_slot(const Endpoint& endpoint, uint16_t partition,
   if (endpoint.replays > 0) slot.lane.replay(endpoint.replays, endpoint.replay_after);
 }
 
-void WebhookWorker::feed(Slot& slot) {
+void WebhookWorker::feed(uint16_t partition, Slot& slot) {
   if (slot.drained || !slot.lane.wants_more()) return;
-  Feeder feeder(slot.endpoint, env_.clock.wall(), slot.lane);
+  Feeder feeder(slot.endpoint, env_.clock.wall(), env_.horizon.final_below(partition), slot.lane);
   const Status status =
       slot.store->scan(queue::Family::kEvents, key_of(slot.lane.cursor()), feeder);
   slot.drained = status.ok() && !feeder.stopped;

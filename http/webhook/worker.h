@@ -55,6 +55,7 @@ class WebhookWorker final : public EventListener {
     const StoreDirectory& stores;
     EndpointList& endpoints;
     EventFloors& floors;
+    const queue::IdHorizon& horizon;
     WebhookHost& host;
     uint64_t seed = 1;
   };
@@ -106,7 +107,7 @@ class WebhookWorker final : public EventListener {
   void sync();
   void drop_orphans();
   void open_slot(const Endpoint& endpoint, uint16_t partition, const queue::Store* store);
-  void feed(Slot& slot);
+  void feed(uint16_t partition, Slot& slot);
   void launch_all();
   void launch(const Name& name, Slot& slot);
   void on_answer(const WebhookAnswer& answer);

@@ -4,8 +4,9 @@
 // not be told of an id while a smaller one can still come.
 //
 // An event below what settle() returned is visible or never will be: it waits for groups that are
-// being committed, and later ids are given above it, wherever the clock stands.
-// Layer: shard/queue. Written by the shards, read by any thread.
+// being committed, and for those that failed until they are undone, as they may be seen when the
+// store was reopened; and later ids are given above it, wherever the clock stands. Layer:
+// shard/queue. Written by the shards, read by any thread.
 #pragma once
 
 #include <algorithm>
@@ -52,6 +53,13 @@ class IdHorizon {
     }
     tell(bound);
     return bound;
+  }
+  /// Of one partition's events, those below are final: what is seen from there on may be undone.
+  [[nodiscard]] uint64_t final_below(uint16_t partition) const noexcept {
+    const auto found = places_.find(partition);
+    if (found == places_.end()) return std::numeric_limits<uint64_t>::max();
+    const uint64_t word = found->second.word_.load(std::memory_order_acquire);
+    return (word & 1) != 0 ? word >> 1 : std::numeric_limits<uint64_t>::max();
   }
   /// New ids are not below it.
   [[nodiscard]] uint64_t told() const noexcept { return told_.load(std::memory_order_relaxed); }

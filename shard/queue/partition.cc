@@ -48,6 +48,10 @@ void Partition::join(IdHorizon& horizon) noexcept {
 
 void Partition::tell_horizon() noexcept {
   if (horizon_ == nullptr) return;
+  if (lost_event_micros_ != 0) {  // what failed may be seen until it is undone
+    horizon_place_->set(lost_event_micros_, /*busy=*/true);
+    return;
+  }
   for (const Group& group : groups_) {
     if (group.first_event_micros == 0) continue;
     horizon_place_->set(group.first_event_micros, /*busy=*/true);
@@ -268,11 +272,16 @@ void Partition::on_commit(uint64_t number, Status status) {
     failed_to_group_ = number;
     failure_ = status.error();
   }
+  if (!failed_now && number == redo_group_) lost_event_micros_ = 0;
   if (failed_now && !std::exchange(failure_told_, true)) events_.on_store_failed(failure_);
   // A group of quarantines only has no entry.
-  if (groups_.empty() || groups_.front().number != number) return;
+  if (groups_.empty() || groups_.front().number != number) {
+    tell_horizon();
+    return;
+  }
   Group group = std::move(groups_.front());
   groups_.pop_front();
+  if (failed_now && lost_event_micros_ == 0) lost_event_micros_ = group.first_event_micros;
   tell_horizon();
   if (!failed_now) events_.on_synced(reactor_.now() - group.begun);
   for (const std::coroutine_handle<> waiter : group.waiters) reactor_.post(waiter);
@@ -344,9 +353,10 @@ void Partition::on_recovered() {
   reserve_ids();
   std::vector<Change> lost = std::exchange(lost_, {});
   std::vector<Entry> entries = std::exchange(lost_entries_, {});
+  // The mark, or a change, is in it for certain, and what others repeat joins it in this turn.
+  if (last_id_micros_ > 0 || !lost.empty() || !entries.empty()) redo_group_ = store_.open_group();
   if (!lost.empty() || !entries.empty()) {
     Group& group = open_group();
-    redo_group_ = group.number;
     for (Change& change : lost) {
       redo(change);
       if (change.kind == Change::Kind::kAccept) {

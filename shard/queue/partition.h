@@ -206,7 +206,8 @@ class Partition final : private Store::Listener {
   uint64_t decided_group_ = 0;
   uint64_t failed_from_group_ = 0;  // the latest run of failed groups
   uint64_t failed_to_group_ = 0;
-  uint64_t redo_group_ = 0;  // the last one in which lost changes were made again
+  uint64_t redo_group_ = 0;         // the last one in which lost changes were made again
+  uint64_t lost_event_micros_ = 0;  // the first event that failed and may be on disk; 0 = none
   Error failure_{};
   bool failure_told_ = false;
   int64_t gained_count_ = 0;

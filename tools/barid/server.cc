@@ -107,6 +107,7 @@ class Server {
                                  .stores = all_stores_,
                                  .endpoints = endpoints_,
                                  .floors = event_floors_,
+                                 .horizon = id_horizon_,
                                  .host = webhook_link_,
                                  .seed = static_cast<uint64_t>(getpid())}};
   std::thread webhook_thread_;
