@@ -196,7 +196,7 @@ class Errors(ErrorApi):
                         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
                         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
                         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-                        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"):
+                        b"POST /emails HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"):
             with self.subTest(request=request[:60]):
                 self.check(self.raw(request), 400, "validation_error")
         self.check(self.raw(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 200 + b"\r\n"), 431, "validation_error")
