@@ -8,7 +8,9 @@
 namespace barid::http {
 namespace {
 
-constexpr uint64_t kBodyBytesPerSecondMin = 4 * 1024;  // below this a body is not waited for
+constexpr uint64_t kBodyBytesPerSecondMin = 4 * 1024;     // below this a body is not waited for
+constexpr Duration kDropPause = std::chrono::seconds(2);  // of a body that nobody wants
+constexpr std::string_view kLastChunk = "0\r\n\r\n";
 constexpr text::CharSet kRequestIdChars = text::kAlnum | text::CharSet("-_.");
 constexpr size_t kRequestIdBytesMax = 128;
 constexpr uint64_t kUnaskedBodyBytesMax = 16 * 1024;  // a larger body is for who may send one
@@ -107,6 +109,7 @@ rt::Task<bool> Connection::receive_body() {
 }
 
 rt::Task<bool> Connection::refuse_body() {
+  unread_ = true;
   ApiError error{.status = reader_.refusal().status,
                  .name = "validation_error",
                  .message = std::string(reader_.refusal().message)};
@@ -121,6 +124,26 @@ rt::Task<bool> Connection::refuse_body() {
              .retry_after_seconds = 5};
   }
   co_return co_await refuse(std::move(error));
+}
+
+/// A connection that is closed while its peer is sending is reset, and the peer may never see why:
+/// what is left of the body is read and thrown away, for a while.
+rt::Task<void> Connection::drop_rest() {
+  const Framing& framing = reader_.framing();
+  uint64_t left = UINT64_MAX;
+  if (framing.has_length) left = framing.length - std::min(framing.length, received_bytes_);
+  release_body();
+  in_request_ = false;
+  const MonoTime end = env_.reactor.now() + settings_.timeout;
+  while (!stopping_) {
+    const std::string_view input = stream_.input();
+    left -= std::min<uint64_t>(left, input.size());
+    const bool complete = left == 0 || (framing.chunked && input.ends_with(kLastChunk));
+    stream_.consume(input.size());
+    if (complete) co_return;
+    const Status status = co_await stream_.read(std::min(end, env_.reactor.now() + kDropPause));
+    if (!status.ok() && stream_.input().empty()) co_return;
+  }
 }
 
 // --- the request
@@ -255,6 +278,7 @@ rt::Task<bool> Connection::serve_one() {
   in_request_ = true;
   start_request();
   if (const ApiError* problem = head_problem(); problem != nullptr) {
+    unread_ = !reader_.framing().expects_continue;
     co_return co_await refuse(*problem);
   }
   if (reader_.framing().expects_continue) stream_.write("HTTP/1.1 100 Continue\r\n\r\n");
@@ -298,6 +322,7 @@ rt::Task<void> Connection::run() {
   // What is still to be sent goes out, then the peer sees the end.
   stream_.end_writing();
   static_cast<void>(co_await stream_.flush(env_.reactor.now() + settings_.timeout));
+  if (unread_) co_await drop_rest();
   env_.counters.subtract(Counter::kHttpConnectionsOpen);
 }
 

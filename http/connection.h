@@ -1,6 +1,6 @@
 // One HTTP connection: the coroutine that feeds the reader, calls the handler and writes what it
 // says; request after request until one side has enough.
-// Source: RFC 9112 9 (persistence, pipelining), RFC 9110 10.1.1 (100-continue).
+// Source: RFC 9112 9 (persistence, pipelining, 9.6: closing), RFC 9110 10.1.1 (100-continue).
 // Layer:  http. Shard-owned.
 #pragma once
 
@@ -84,6 +84,7 @@ class Connection final : private rt::StopCallback, private BodySink {
   rt::Task<bool> receive_body();
   rt::Task<bool> refuse(ApiError error);
   rt::Task<bool> refuse_body();
+  rt::Task<void> drop_rest();
   rt::Task<bool> dispatch();
   void start_request();
   void release_body();
@@ -108,6 +109,7 @@ class Connection final : private rt::StopCallback, private BodySink {
   ApiError problem_;
   MonoTime started_{};
   bool in_request_ = false;
+  bool unread_ = false;  // the client may still be sending the body of a request that is refused
   bool stopping_ = false;
 };
 

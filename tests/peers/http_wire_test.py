@@ -7,6 +7,7 @@ Method: the real program, raw sockets, its memory as /proc shows it, its log.
 
 import gzip
 import hashlib
+import http.client
 import json
 import pathlib
 import re
@@ -118,6 +119,19 @@ class Limits(Wire):
     def test_length(self):
         answer = self.read_all(self.connect(self.head(Content_Length=100_001)))
         self.assertIn(b" 413 ", answer[:20])
+
+    def test_who_sends_it_all_hears_why_it_was_refused(self):
+        """More than the kernels' buffers hold: closing at once would reset the connection instead."""
+        body = b" " * (30 * MIB)
+        self.assertEqual(self.post(body)[0], 413)
+        for encode_chunked in (False, True):
+            fields = {"content-type": "application/json"} | ({} if encode_chunked else {"content-length": str(len(body))})
+            connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=PATIENCE)
+            pieces = (body[start:start + MIB] for start in range(0, len(body), MIB))
+            connection.request("POST", "/emails", pieces, fields, encode_chunked=encode_chunked)
+            answer = connection.getresponse()
+            self.assertEqual((answer.status, json.loads(answer.read())["name"]), (413, "payload_too_large"))
+            connection.close()
 
     def test_gzip(self):
         bomb = gzip.compress(b" " * (300 * MIB), 9)
