@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/mem/pages.h"
+
 namespace barid {
 
 class Content {
@@ -20,11 +22,14 @@ class Content {
   /// Copies `bytes` to the end. Only before the content is shared.
   void append(std::string_view bytes);
 
-  /// Gives each span to `take` and frees it: what is copied elsewhere is held once.
+  /// Gives each span to `take` and frees it: what is copied elsewhere is held once. Many blocks
+  /// go back to the system at once: the allocator would keep them for a while.
   template <typename Take>
   void drain(Take&& take) {
+    const bool large = size_ >= kReleaseBytesMin;
     for (size_t i = 0; i < spans_.size(); ++i) {
       take(spans_[i]);
+      if (large) release_pages(spans_[i]);
       blocks_[i] = {};
     }
     blocks_.clear();

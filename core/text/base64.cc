@@ -23,6 +23,37 @@ constexpr std::array<uint8_t, 256> kValues = [] {
   return values;
 }();
 
+/// The number of bytes at `out`, which may be where the text is: it is read first.
+std::optional<size_t> decode(std::string_view text, char* out) {
+  char* const begin = out;
+  uint32_t word = 0;
+  uint32_t count = 0;  // characters of the present group of four
+  uint32_t padding = 0;
+  for (const char c : text) {
+    const uint8_t value = kValues[static_cast<unsigned char>(c)];
+    if (value == kBlank) continue;
+    if (value == kForeign) return std::nullopt;
+    if (value == kPadding) {
+      if (++padding + count > 4 || count < 2) return std::nullopt;
+      continue;
+    }
+    if (padding > 0) return std::nullopt;
+    word = word << 6 | value;
+    if (++count < 4) continue;
+    *out++ = static_cast<char>(word >> 16 & 0xff);
+    *out++ = static_cast<char>(word >> 8 & 0xff);
+    *out++ = static_cast<char>(word & 0xff);
+    word = count = 0;
+  }
+  if (count == 1 || (padding > 0 && padding + count != 4)) return std::nullopt;
+  if (count == 2) *out++ = static_cast<char>(word >> 4 & 0xff);
+  if (count == 3) {
+    *out++ = static_cast<char>(word >> 10 & 0xff);
+    *out++ = static_cast<char>(word >> 2 & 0xff);
+  }
+  return static_cast<size_t>(out - begin);
+}
+
 }  // namespace
 
 void append_base64(std::string& out, std::string_view bytes) {
@@ -48,34 +79,17 @@ void append_base64(std::string& out, std::string_view bytes) {
 }
 
 std::optional<std::string> decode_base64(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() / 4 * 3 + 3);
-  uint32_t word = 0;
-  uint32_t count = 0;  // characters of the present group of four
-  uint32_t padding = 0;
-  for (const char c : text) {
-    const uint8_t value = kValues[static_cast<unsigned char>(c)];
-    if (value == kBlank) continue;
-    if (value == kForeign) return std::nullopt;
-    if (value == kPadding) {
-      if (++padding + count > 4 || count < 2) return std::nullopt;
-      continue;
-    }
-    if (padding > 0) return std::nullopt;
-    word = word << 6 | value;
-    if (++count < 4) continue;
-    out += static_cast<char>(word >> 16 & 0xff);
-    out += static_cast<char>(word >> 8 & 0xff);
-    out += static_cast<char>(word & 0xff);
-    word = count = 0;
-  }
-  if (count == 1 || (padding > 0 && padding + count != 4)) return std::nullopt;
-  if (count == 2) out += static_cast<char>(word >> 4 & 0xff);
-  if (count == 3) {
-    out += static_cast<char>(word >> 10 & 0xff);
-    out += static_cast<char>(word >> 2 & 0xff);
-  }
+  std::string out(text.size() / 4 * 3 + 3, '\0');
+  const std::optional<size_t> size = decode(text, out.data());
+  if (!size) return std::nullopt;
+  out.resize(*size);
   return out;
+}
+
+bool decode_base64_in_place(std::string& text) {
+  const std::optional<size_t> size = decode(text, text.data());
+  if (size) text.resize(*size);
+  return size.has_value();
 }
 
 void append_hex(std::string& out, std::string_view bytes) {

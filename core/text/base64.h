@@ -17,6 +17,9 @@ void append_base64(std::string& out, std::string_view bytes);
 /// very end is accepted.
 [[nodiscard]] std::optional<std::string> decode_base64(std::string_view text);
 
+/// The same in the place of the text. False: it is none, and what it holds now is of no use.
+[[nodiscard]] bool decode_base64_in_place(std::string& text);
+
 /// Appends lower-case hexadecimal digits.
 void append_hex(std::string& out, std::string_view bytes);
 

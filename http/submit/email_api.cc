@@ -98,18 +98,22 @@ void EmailApi::end_idempotent(const Idempotency& idempotency) {
 }
 
 rt::Task<void> EmailApi::create(Exchange& exchange) {
-  return accept(exchange, &EmailApi::submit_one);
+  return accept(exchange, &EmailApi::submit_one, nullptr);
 }
 
 rt::Task<void> EmailApi::create_batch(Exchange& exchange) {
-  return accept(exchange, &EmailApi::submit_batch);
+  return accept(exchange, &EmailApi::submit_batch, nullptr);
 }
 
-rt::Task<void> EmailApi::accept(Exchange& exchange, Submit submit) {
+rt::Task<void> EmailApi::create_foreign(Exchange& exchange, const Dialect& dialect) {
+  return accept(exchange, &EmailApi::submit_foreign, &dialect);
+}
+
+rt::Task<void> EmailApi::accept(Exchange& exchange, Submit submit, const Dialect* dialect) {
   Principal principal;
   const bool admitted = co_await env_.admission.admit(exchange, kScopeSend, &principal);
   if (!admitted) co_return;
-  Idempotency idempotency;
+  Idempotency idempotency{.dialect = dialect};
   const bool fresh = co_await begin_idempotent(exchange, principal, &idempotency);
   if (!fresh) co_return;
   const MonoTime begin = env_.reactor.now();

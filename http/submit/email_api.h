@@ -124,7 +124,12 @@ class EmailApi {
     std::string key;     ///< digest of tenant and key; empty = none was given
     std::string digest;  ///< of the request
     bool begun = false;
-    Response (*response)(std::string answer) = plain_response;
+    const Dialect* dialect = nullptr;  ///< in which it came, and is answered; null: our own
+
+    [[nodiscard]] Response response(std::string answer) const {
+      return dialect != nullptr ? dialect->response(std::move(answer))
+                                : Response{.body = std::move(answer)};
+    }
   };
 
   using Submit = rt::Task<void> (EmailApi::*)(Exchange&, const Principal&, const Idempotency&);
@@ -132,7 +137,7 @@ class EmailApi {
   rt::Task<void> create(Exchange& exchange);
   rt::Task<void> create_batch(Exchange& exchange);
   /// What both do: who may send, once, timed.
-  rt::Task<void> accept(Exchange& exchange, Submit submit);
+  rt::Task<void> accept(Exchange& exchange, Submit submit, const Dialect* dialect);
   rt::Task<void> show(Exchange& exchange);
   rt::Task<void> list(Exchange& exchange);
   rt::Task<void> events(Exchange& exchange);
@@ -148,15 +153,12 @@ class EmailApi {
   void end_idempotent(const Idempotency& idempotency);
   rt::Task<void> answer_view(Exchange& exchange, Result<std::string> view);
   [[nodiscard]] MonoTime patience() const noexcept;
-  [[nodiscard]] static Response plain_response(std::string answer) {
-    return {.body = std::move(answer)};
-  }
 
   using AddressSet = absl::flat_hash_set<std::string>;
 
   // email_foreign.cc
-  rt::Task<void> submit_foreign(Exchange& exchange, const Dialect& dialect,
-                                const Principal& principal, const Idempotency& idempotency);
+  rt::Task<void> submit_foreign(Exchange& exchange, const Principal& principal,
+                                const Idempotency& idempotency);
   [[nodiscard]] std::optional<ApiError> read_foreign(ForeignRequest& request,
                                                      const Dialect& dialect, size_t index,
                                                      const Principal& principal, Email* email);

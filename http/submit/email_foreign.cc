@@ -7,19 +7,6 @@
 
 namespace barid::http {
 
-rt::Task<void> EmailApi::create_foreign(Exchange& exchange, const Dialect& dialect) {
-  Principal principal;
-  const bool admitted = co_await env_.admission.admit(exchange, kScopeSend, &principal);
-  if (!admitted) co_return;
-  Idempotency idempotency{.response = dialect.response};
-  const bool fresh = co_await begin_idempotent(exchange, principal, &idempotency);
-  if (!fresh) co_return;
-  const MonoTime begin = env_.reactor.now();
-  co_await submit_foreign(exchange, dialect, principal, idempotency);
-  observe(env_.timings, Timing::kHttpAccept, env_.reactor.now() - begin);
-  end_idempotent(idempotency);
-}
-
 /// Of all or nothing, or null.
 ApiError* EmailApi::first_problem(ForeignRequest& request) {
   if (request.partial) return nullptr;
@@ -40,9 +27,9 @@ std::optional<ApiError> EmailApi::read_foreign(ForeignRequest& request, const Di
   return problem;
 }
 
-rt::Task<void> EmailApi::submit_foreign(Exchange& exchange, const Dialect& dialect,
-                                        const Principal& principal,
+rt::Task<void> EmailApi::submit_foreign(Exchange& exchange, const Principal& principal,
                                         const Idempotency& idempotency) {
+  const Dialect& dialect = *idempotency.dialect;
   JsonValue body;
   ForeignRequest request;
   std::optional<ApiError> error = parse_body(exchange.request(), &body);

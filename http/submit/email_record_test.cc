@@ -9,13 +9,11 @@
 #include "http/submit/email_id.h"
 #include "http/submit/engagement.h"
 #include "http/submit/fate_recorder.h"
-#include "shard/runtime/test_shard.h"
-#include "shard/sim/sim_store.h"
+#include "http/submit/test_store.h"
 
 namespace barid::http {
 namespace {
 
-using namespace std::chrono_literals;
 using queue::Family;
 
 TEST(NewestEvent, Rows) {
@@ -53,24 +51,9 @@ TEST(NewestEvent, Rows) {
   }
 }
 
-struct NoEvents final : queue::Partition::Events {
-  void on_accepted(std::unique_ptr<queue::Message>) override {}
-  void on_filed(QueueId, const std::vector<std::string>&, WallTime) override {}
-  void on_removed(QueueId) override {}
-  void on_refused(QueueId, std::unique_ptr<queue::Message>) override {}
-  void on_undone(QueueId) override {}
-  void on_synced(Duration) override {}
-  void on_store_failed(const Error&) override {}
-  void on_store_recovered() override {}
-};
-
-class EmailView : public ::testing::Test {
+class EmailView : public ::testing::Test, protected TestStore {
  protected:
-  EmailView()
-      : store(shard.reactor, disk, 1),
-        partition(shard.reactor, store, events, 4),
-        id(partition.allocate_id()),
-        email_id(make_email_id(id, 7)) {}
+  EmailView() : id(partition.allocate_id()), email_id(make_email_id(id, 7)) {}
 
   /// `recipients`: in one copy.
   void record(const std::vector<std::string>& recipients, bool tracked) {
@@ -92,9 +75,7 @@ class EmailView : public ::testing::Test {
   }
   void put(Family family, std::string_view key, const std::string& value) {
     partition.put_entry(family, key, value);
-    store.seal();
-    shard.advance(100ms);
-    shard.turn();
+    settle();
   }
   JsonValue view() const {
     const auto text = read_email_view(store, {.tenant = "acme", .id = email_id, .first = id});
@@ -103,11 +84,6 @@ class EmailView : public ::testing::Test {
   }
   std::string last() const { return std::string(json_text(view(), "last_event")); }
 
-  rt::TestShard shard;
-  sim::SimDisk disk;
-  NoEvents events;
-  sim::SimStore store;
-  queue::Partition partition;
   const QueueId id;
   const std::string email_id;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "core/text/ascii.h"
 #include "core/text/base64.h"
@@ -150,11 +151,13 @@ class Reader {
     if (find("template") != nullptr) {  // without it the mail would say something else
       return fail(invalid("template", "there are no templates here: send `html` or `text`"));
     }
-    if (const JsonValue* raw = find("raw"); raw != nullptr) {
+    if (find("raw") != nullptr) {
       refuse_beside_raw();
-      auto decoded = raw->is_string() ? text::decode_base64(raw->text) : std::nullopt;
-      if (!decoded) return fail(invalid("raw", "must be a message in base64"));
-      RawMessage message = prepare_raw(*decoded);
+      JsonValue* raw = value_.find("raw");
+      if (!raw->is_string() || !text::decode_base64_in_place(raw->text)) {
+        return fail(invalid("raw", "must be a message in base64"));
+      }
+      RawMessage message = prepare_raw(std::exchange(raw->text, {}));
       if (!message.problem.empty()) return fail(invalid("raw", message.problem));
       email_.raw = std::move(message.text);
       email_.raw_from_domain = std::move(message.from_domain);
@@ -185,8 +188,8 @@ class Reader {
   }
 
   void read_files() {
-    const JsonValue* files = find("attachments");
-    if (files == nullptr) return;
+    if (find("attachments") == nullptr) return;
+    JsonValue* files = value_.find("attachments");
     if (files->kind != JsonValue::Kind::kArray) {
       return fail(invalid("attachments", "must be an array"));
     }
@@ -196,7 +199,7 @@ class Reader {
     }
   }
 
-  void read_file(const JsonValue& value, const std::string& param) {
+  void read_file(JsonValue& value, const std::string& param) {
     const auto member = [&value](std::string_view snake, std::string_view camel) {
       const JsonValue* found = value.find(snake);
       return found != nullptr ? found : value.find(camel);
@@ -212,7 +215,7 @@ class Reader {
     if (file.content_id.empty()) {
       file.content_id = string_of("inline_content_id", "inlineContentId");
     }
-    const JsonValue* content = value.find("content");
+    JsonValue* content = value.find("content");
     if (content == nullptr || content->is_null()) {
       const JsonValue* path = value.find("path");
       return fail(invalid(param, path != nullptr && !path->is_null()
@@ -225,19 +228,18 @@ class Reader {
     email_.composition.files.push_back(std::move(file));
   }
 
-  /// Base64, or what JSON.stringify() makes of a Buffer.
-  static bool read_bytes(const JsonValue& value, std::string* bytes) {
+  /// Base64, or what JSON.stringify() makes of a Buffer. It may be large, so it is used up.
+  static bool read_bytes(JsonValue& value, std::string* bytes) {
     if (value.is_string()) {
-      auto decoded = text::decode_base64(value.text);
-      if (!decoded) return false;
-      *bytes = *std::move(decoded);
-      return true;
+      const bool good = text::decode_base64_in_place(value.text);
+      *bytes = std::move(value.text);
+      return good;
     }
     const JsonValue* type = value.find("type");
-    const JsonValue* data = value.find("data");
+    JsonValue* data = value.find("data");
     if (type == nullptr || type->text != "Buffer" || data == nullptr) return false;
     if (data->kind == JsonValue::Kind::kBytes) {
-      *bytes = data->text;
+      *bytes = std::move(data->text);
       return true;
     }
     return data->kind == JsonValue::Kind::kArray && data->items.empty();

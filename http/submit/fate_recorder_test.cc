@@ -6,8 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "http/submit/json.h"
-#include "shard/runtime/test_shard.h"
-#include "shard/sim/sim_store.h"
+#include "http/submit/test_store.h"
 
 namespace barid::http {
 namespace {
@@ -15,36 +14,22 @@ namespace {
 using namespace std::chrono_literals;
 using queue::Family;
 
-struct Events final : queue::Partition::Events {
-  void on_accepted(std::unique_ptr<queue::Message>) override {}
-  void on_filed(QueueId, const std::vector<std::string>&, WallTime) override {}
-  void on_removed(QueueId) override {}
-  void on_refused(QueueId, std::unique_ptr<queue::Message>) override {}
-  void on_undone(QueueId) override {}
-  void on_synced(Duration) override {}
-  void on_store_failed(const Error&) override {}
-  void on_store_recovered() override { fates->on_store_recovered(); }
-  FateRecorder* fates = nullptr;
-};
-
 struct CountingListener final : EventListener {
   void on_events() noexcept override { ++told; }
   int told = 0;
 };
 
-class FateRecorderTest : public ::testing::Test {
+class FateRecorderTest : public ::testing::Test, protected TestStore {
  protected:
   FateRecorderTest()
-      : store(shard.reactor, disk, 1),
-        partition(shard.reactor, store, events, 4),
-        log({}, log_buffer),
+      : log({}, log_buffer),
         fates({.reactor = shard.reactor,
                .log = log,
                .counters = counters,
                .timings = timings,
                .listener = listener,
                .suppressions = suppressions}) {
-    events.fates = &fates;
+    events.recovered = [this] { fates.on_store_recovered(); };
     store.faults.reopen_delay = 1s;
     std::vector<std::string> errors;
     fates.set_bounce_rules(std::make_unique<const policy::BounceRules>(
@@ -65,11 +50,6 @@ class FateRecorderTest : public ::testing::Test {
     EXPECT_TRUE(closed);
   }
   rt::Task<void> close(bool* closed) { *closed = co_await fates.close(shard.reactor.now() + 10s); }
-  void settle() {
-    store.seal();
-    shard.advance(100ms);
-    shard.turn();
-  }
   void recover() {
     for (int i = 0; i < 30; ++i) settle();
   }
@@ -86,11 +66,6 @@ class FateRecorderTest : public ::testing::Test {
     return types;
   }
 
-  rt::TestShard shard;
-  sim::SimDisk disk;
-  Events events;
-  sim::SimStore store;
-  queue::Partition partition;
   LogBuffer log_buffer;
   Log log;
   Counters counters;

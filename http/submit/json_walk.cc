@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/mem/pages.h"
 #include "core/text/ascii.h"
 
 namespace barid::http {
@@ -239,9 +240,13 @@ bool JsonWalk::string(In& in, JsonValue* out) {
   out->kind = JsonValue::Kind::kString;
   const std::string_view token = token_of(in);
   if (token.size() >= 2 && token.find('\\') == std::string_view::npos) {
-    out->text = token.substr(1, token.size() - 2);  // saves a copy of what may be megabytes
-    std::string_view unused;
-    if constexpr (std::is_same_v<In, od::document>) return check(in.get_string().get(unused));
+    const std::string_view whole = token.substr(1, token.size() - 2);  // without the parser's copy
+    if constexpr (std::is_same_v<In, od::document>) {
+      out->text = whole;
+      std::string_view unused;
+      return check(in.get_string().get(unused));
+    }
+    move_bytes(out->text, whole);
     return true;
   }
   std::string_view unescaped;

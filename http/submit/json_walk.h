@@ -35,7 +35,8 @@ class JsonWalk {
  public:
   explicit JsonWalk(JsonProblem* problem) : problem_(*problem) {}
 
-  /// The text has `capacity` bytes of which those after its end may be read (SIMDJSON_PADDING).
+  /// The text is used up: long strings are taken out of it. It has `capacity` bytes of which those
+  /// after its end may be read (SIMDJSON_PADDING).
   bool begin(simdjson::ondemand::parser& parser, std::string_view text, size_t capacity,
              simdjson::ondemand::document* document);
   bool value(simdjson::ondemand::document& in, JsonValue* out);

@@ -1,5 +1,6 @@
 #include "http/submit/raw_message.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/mail/header_fields.h"
@@ -34,6 +35,10 @@ RawMessage prepare_raw(std::string_view bytes) {
   bool dropping = false;
   bool any_field = false;
   bool any_from = false;
+  // What is large is not copied again as it grows: no line becomes longer but by its carriage
+  // return.
+  const auto feeds = static_cast<size_t>(std::count(bytes.begin(), bytes.end(), '\n'));
+  message.text.reserve(bytes.size() + feeds + 4);
   while (!bytes.empty()) {
     const size_t feed = bytes.find('\n');
     std::string_view line = bytes.substr(0, feed);

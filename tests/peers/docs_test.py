@@ -15,8 +15,8 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import BARID, ROOT, Scenario, free_port, listening, stop_process, wait_until  # noqa: E402
+from http_harness import NODE_DIRECTORY, NODE_PATIENCE, has_packages  # noqa: E402
 
-NODE_DIRECTORY = ROOT / "tests/peers/node"
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / "docs/api.md").read_text(), re.M | re.S)
 
 
@@ -72,14 +72,15 @@ class Examples(Scenario):
         self.assertEqual([(one["subject"], one["to"]) for one in stored], [("First", "you@example.net")])
 
     def test_node(self):
-        if not (NODE_DIRECTORY / "node_modules/resend").exists():
+        if not has_packages(NODE_DIRECTORY, "resend"):
             self.skipTest("npm packages are not installed (tools/install-deps --tests)")
         node = self.need("node", "nodejs")
         ran = 0
         for language, block in BLOCKS:
             if language != "js" or "signing_secret" in block:
                 continue
-            done = subprocess.run([node, "-e", self.here(block)], cwd=NODE_DIRECTORY, capture_output=True, text=True, timeout=60,
+            done = subprocess.run([node, "-e", self.here(block)], cwd=NODE_DIRECTORY, capture_output=True, text=True,
+                                  timeout=NODE_PATIENCE,
                                   env={**os.environ, "RESEND_BASE_URL": f"http://127.0.0.1:{self.http_port}"})
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertRegex(done.stdout, r"id: '[0-9a-f-]{36}'")

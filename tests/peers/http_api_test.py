@@ -23,16 +23,16 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import BARID, PATIENCE, wait_until  # noqa: E402
-from http_harness import ALL_BYTES, NODE_DIRECTORY, PLAIN, HttpApi  # noqa: E402
+from http_harness import ALL_BYTES, NODE_DIRECTORY, NODE_PATIENCE, PLAIN, HttpApi, has_packages  # noqa: E402
 
 
 class Clients(HttpApi):
     def check_client(self, module):
-        if not (NODE_DIRECTORY / "node_modules" / module).exists():
+        if not has_packages(NODE_DIRECTORY, module):
             self.skipTest("npm packages are not installed (tools/install-deps --tests)")
         node = self.need("node", "nodejs")
         done = subprocess.run([node, "resend.js", module, "schedule"], cwd=NODE_DIRECTORY, capture_output=True,
-                              text=True, timeout=60,
+                              text=True, timeout=NODE_PATIENCE,
                               env={**os.environ, "RESEND_BASE_URL": f"http://127.0.0.1:{self.http_port}"})
         self.assertEqual(done.returncode, 0, done.stderr)
         steps = {step["step"]: step for step in map(json.loads, done.stdout.splitlines())}
@@ -266,10 +266,10 @@ class Requests(HttpApi):
         self.assertEqual(taken, {str(i) for i in range(count)})
 
     def test_what_nodemailer_composed_is_sent_as_it_is(self):
-        if not (NODE_DIRECTORY / "node_modules/nodemailer").exists():
+        if not has_packages(NODE_DIRECTORY, "nodemailer"):
             self.skipTest("npm packages are not installed (tools/install-deps --tests)")
         done = subprocess.run([self.need("node", "nodejs"), "compose.js"], cwd=NODE_DIRECTORY, capture_output=True,
-                              timeout=60)
+                              timeout=NODE_PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
         raw = done.stdout
         lines = re.sub(rb"\r?\n", b"\r\n", raw)  # it leaves line feeds of its texts as they are

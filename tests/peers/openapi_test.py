@@ -15,7 +15,7 @@ import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import BARID, ROOT, free_port, listening, stop_process, wait_until  # noqa: E402
-from http_harness import PLAIN, HttpApi  # noqa: E402
+from http_harness import NODE_PATIENCE, PLAIN, HttpApi, has_packages  # noqa: E402
 
 JUDGES = ROOT / "tests/peers/openapi"
 ADMIN = {"authorization": "Bearer re_admin"}
@@ -52,7 +52,7 @@ class Description(HttpApi):
         self.document = json.loads(made)
 
     def judge(self, *names):
-        if not (JUDGES / "node_modules").exists():
+        if not has_packages(JUDGES):
             self.skipTest("npm packages are not installed (tools/install-deps --tests)")
         return [self.need("node", "nodejs"), *names]
 
@@ -75,7 +75,7 @@ class Description(HttpApi):
     def check_answers(self):
         lines = "".join(json.dumps(answer) + "\n" for answer in self.answers)
         done = subprocess.run(self.judge("check.js", str(self.description)), cwd=JUDGES, input=lines, capture_output=True,
-                              text=True, timeout=60)
+                              text=True, timeout=NODE_PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
         verdicts = [json.loads(line) for line in done.stdout.splitlines()]
         self.assertEqual(len(verdicts), len(self.answers))
@@ -87,7 +87,7 @@ class Description(HttpApi):
         status, served, _ = self.ask("GET", "/openapi.json")
         self.assertEqual((status, served), (200, self.document))
         done = subprocess.run(self.judge("node_modules/.bin/redocly", "lint", "--format=json", str(self.description)),
-                              cwd=JUDGES, capture_output=True, text=True, timeout=120,
+                              cwd=JUDGES, capture_output=True, text=True, timeout=NODE_PATIENCE,
                               env={"PATH": "/usr/bin:/bin", "HOME": str(self.directory), "REDOCLY_TELEMETRY": "off"})
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         found = json.loads(done.stdout)["problems"]

@@ -14,7 +14,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import PATIENCE, ROOT, free_port, listening, stop_process, wait_until  # noqa: E402
-from http_harness import NODE_DIRECTORY, PLAIN, HttpApi  # noqa: E402
+from http_harness import NODE_DIRECTORY, NODE_PATIENCE, PLAIN, HttpApi, has_packages  # noqa: E402
 
 PRISM = ROOT / "tests/peers/prism"
 SDK = """
@@ -36,7 +36,7 @@ const mail = { from: 'Ann <ann@client.example>', to: ['bob@sink.example'], subje
 
 class Prism(HttpApi):
     def setUp(self):
-        if not (PRISM / "node_modules").exists() or not (NODE_DIRECTORY / "node_modules").exists():
+        if not has_packages(PRISM) or not has_packages(NODE_DIRECTORY):
             self.skipTest("npm packages are not installed (tools/install-deps --tests)")
         super().setUp()
         description = self.directory / "openapi.json"
@@ -50,7 +50,7 @@ class Prism(HttpApi):
                  "127.0.0.1", "-p", str(self.proxy_port), str(description),
                  f"http://127.0.0.1:{self.http_port}"], cwd=PRISM, stdout=log, stderr=log)
         self.addCleanup(stop_process, proxy)
-        wait_until(lambda: listening(self.proxy_port) or proxy.poll() is not None, "the proxy listens", seconds=60)
+        wait_until(lambda: listening(self.proxy_port) or proxy.poll() is not None, "the proxy listens", seconds=NODE_PATIENCE)
         self.assertIsNone(proxy.poll(), self.log_path.read_text())
 
     def other(self, email_id):
@@ -92,7 +92,7 @@ class Prism(HttpApi):
 
     def test_resend(self):
         done = subprocess.run([self.need("node", "nodejs"), "-e", SDK], cwd=NODE_DIRECTORY, capture_output=True,
-                              text=True, timeout=60,
+                              text=True, timeout=NODE_PATIENCE,
                               env={**os.environ, "RESEND_BASE_URL": f"http://127.0.0.1:{self.proxy_port}"})
         self.assertEqual(done.returncode, 0, done.stderr)
         steps = [json.loads(line) for line in done.stdout.splitlines()]

@@ -18,7 +18,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import BARID, wait_until  # noqa: E402
-from http_harness import ALL_BYTES, NODE_DIRECTORY, HttpApi  # noqa: E402
+from http_harness import ALL_BYTES, NODE_DIRECTORY, NODE_PATIENCE, HttpApi, has_packages  # noqa: E402
 
 SENDGRID = {"from": {"email": "ann@client.example"}, "subject": "plain",
             "personalizations": [{"to": [{"email": "bob@sink.example"}]}],
@@ -28,10 +28,10 @@ POSTMARK = {"From": "ann@client.example", "To": "bob@sink.example", "Subject": "
 
 class Shims(HttpApi):
     def run_client(self, script, package, **environment):
-        if not (NODE_DIRECTORY / "node_modules" / package).exists():
+        if not has_packages(NODE_DIRECTORY, package):
             self.skipTest("npm packages are not installed (tools/install-deps --tests)")
         done = subprocess.run([self.need("node", "nodejs"), script], cwd=NODE_DIRECTORY, capture_output=True, text=True,
-                              timeout=60, env={**os.environ, **environment})
+                              timeout=NODE_PATIENCE, env={**os.environ, **environment})
         self.assertEqual(done.returncode, 0, done.stderr)
         return {step["step"]: step for step in map(json.loads, done.stdout.splitlines())}
 

@@ -14,7 +14,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import BARID, wait_until  # noqa: E402
-from http_harness import NODE_DIRECTORY, PLAIN, HttpApi  # noqa: E402
+from http_harness import NODE_DIRECTORY, PLAIN, HttpApi, has_packages  # noqa: E402
 
 ONE, TWO = {"authorization": "Bearer re_one"}, {"authorization": "Bearer re_two"}
 
@@ -119,7 +119,7 @@ class Suppressions(HttpApi):
         self.server.expect_log("to=<joe@sink.example>, relay=none, .*status=bounced .on the suppression list.")
 
     def test_npm_client(self):
-        if not (NODE_DIRECTORY / "node_modules/resend").exists():
+        if not has_packages(NODE_DIRECTORY, "resend"):
             self.skipTest("npm packages are not installed (tools/install-deps --tests)")
         done = subprocess.run([self.need("node", "nodejs"), "suppressions.js"], cwd=NODE_DIRECTORY, capture_output=True,
                               text=True, timeout=60, env={

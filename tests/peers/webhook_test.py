@@ -16,7 +16,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import PATIENCE, wait_until  # noqa: E402
-from http_harness import NODE_DIRECTORY, PLAIN, HttpApi  # noqa: E402
+from http_harness import NODE_DIRECTORY, PLAIN, HttpApi, has_packages  # noqa: E402
 
 ALL_EVENTS = ["email.scheduled", "email.sent", "email.delivered", "email.delivery_delayed", "email.bounced",
               "email.failed"]
@@ -107,7 +107,7 @@ class Webhooks(HttpApi):
                 self.assertIn(name, data)
 
     def verify(self, secret, calls):
-        if not (NODE_DIRECTORY / "node_modules/standardwebhooks").exists():
+        if not has_packages(NODE_DIRECTORY, "standardwebhooks"):
             self.skipTest("npm packages are not installed (tools/install-deps --tests)")
         lines = "".join(json.dumps({"secret": secret, "headers": c["headers"], "body": c["body"]}) + "\n"
                         for c in calls)

@@ -6,8 +6,16 @@ import json
 from barid_harness import PATIENCE, ROOT, Scenario, free_port, listening, wait_until
 
 NODE_DIRECTORY = ROOT / "tests/peers/node"
+# The first start of node reads hundreds of files: from a cold disk, on a loaded machine, that takes its time.
+NODE_PATIENCE = 3 * PATIENCE
 ALL_BYTES = bytes(range(256))
 PLAIN = {"from": "ann@client.example", "to": "bob@sink.example", "subject": "plain", "text": "hello"}
+
+
+def has_packages(directory, package=""):
+    """Whether npm's packages are installed there, all of them: npm writes its list when it is done."""
+    modules = directory / "node_modules"
+    return (modules / ".package-lock.json").exists() and (modules / package).exists()
 
 
 class HttpApi(Scenario):
