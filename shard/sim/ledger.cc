@@ -27,14 +27,18 @@ void Ledger::accepted(const std::string& token, const std::string& recipient) {
   entry.is_promised = true;
 }
 
-void Ledger::delivered(const std::string& token, const std::string& recipient, uint64_t hash) {
+void Ledger::delivered(const std::string& token, const std::string& recipient, uint64_t hash,
+                       const std::string& queue_id) {
   Copy& entry = copy(token, recipient);
   ++entry.deliveries;
+  entry.queue_id = queue_id;
+  entry.crashes_seen = crashes_count_;
   if (entry.is_offered && hash != entry.hash) ++entry.corrupt_deliveries;
 }
 
 void Ledger::answer_lost(const std::string& token, const std::string& recipient) {
-  ++copy(token, recipient).excuses;
+  Copy& entry = copy(token, recipient);
+  if (entry.crashes_seen == crashes_count_) ++entry.excuses;
 }
 
 void Ledger::noticed(const std::string& token, const std::string& recipient) {
@@ -47,8 +51,11 @@ void Ledger::discarded(const std::string& token, const std::string& recipient) {
   copy(token, recipient).is_discarded = true;
 }
 
-void Ledger::sender_crashed() {
-  for (auto& [key, entry] : copies_) entry.excuses += entry.deliveries > 0 ? 1 : 0;
+void Ledger::sender_crashed(const std::set<std::string>& doubted_queue_ids) {
+  ++crashes_count_;
+  for (auto& [key, entry] : copies_) {
+    if (entry.deliveries > 0 && doubted_queue_ids.contains(entry.queue_id)) ++entry.excuses;
+  }
 }
 
 uint64_t Ledger::ended_count() const {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,7 +27,9 @@ class Ledger {
 
   // --- the sinks' entries
   /// The sink has answered 250 to the final dot.
-  void delivered(const std::string& token, const std::string& recipient, uint64_t hash);
+  /// `queue_id`: of the sender, as its Received field says.
+  void delivered(const std::string& token, const std::string& recipient, uint64_t hash,
+                 const std::string& queue_id);
   /// The connection of such an answer broke: the client may try again, lawfully.
   void answer_lost(const std::string& token, const std::string& recipient);
 
@@ -34,8 +37,9 @@ class Ledger {
   void noticed(const std::string& token, const std::string& recipient);
   void queued(const std::string& token, const std::string& recipient);
   void discarded(const std::string& token, const std::string& recipient);
-  /// The sender crashed: what was delivered and not yet recorded as such may be sent once more.
-  void sender_crashed();
+  /// The sender crashed: what was delivered may be sent once more if the sender left word that it
+  /// is in doubt. Answers that are lost with it from then on excuse nothing.
+  void sender_crashed(const std::set<std::string>& doubted_queue_ids);
 
   struct Balance {
     uint64_t promised = 0;
@@ -66,6 +70,8 @@ class Ledger {
     bool is_queued = false;
     bool is_discarded = false;
     uint32_t deliveries = 0;
+    std::string queue_id;       ///< under which it was delivered last
+    uint32_t crashes_seen = 0;  ///< when it was delivered last
     uint32_t corrupt_deliveries = 0;
     uint32_t excuses = 0;  ///< lost answers and crashes after a delivery
     uint32_t notices = 0;
@@ -75,6 +81,7 @@ class Ledger {
   }
   std::map<std::pair<std::string, std::string>, Copy> copies_;
   uint64_t accepted_count_ = 0;
+  uint32_t crashes_count_ = 0;
 };
 
 }  // namespace barid::sim

@@ -233,8 +233,10 @@ void SimSink::take_message(Session& session) {
   const std::string token(value_after(session.content, kTokenField));
   const uint64_t hash =
       at == std::string::npos ? 0 : content_hash(std::string_view(session.content).substr(at));
+  const std::string_view named = value_after(session.content, " id ");
+  const std::string queue_id(named.substr(0, named.find_first_of(" ;")));
   for (const std::string& recipient : session.recipients) {
-    ledger_.delivered(token, recipient, hash);
+    ledger_.delivered(token, recipient, hash, queue_id);
     ++by_domain[recipient.substr(recipient.rfind('@') + 1)];
   }
   session.unconfirmed.emplace_back(token, session.recipients);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/base/rng.h"
+#include "shard/queue/flight_marks.h"
 #include "shard/queue/store.h"
 #include "shard/runtime/reactor.h"
 
@@ -26,6 +27,10 @@ class SimDisk {
     uint32_t puts_count = 1;  ///< since the key last was absent
   };
   using Table = std::map<std::string, Value, std::less<>>;
+
+  /// The mapped file of flight marks beside the database: as a process leaves it that is killed.
+  std::vector<uint64_t> flights =
+      std::vector<uint64_t>(queue::FlightMarks::kHeaderWords + queue::FlightMarks::kSlots);
 
   [[nodiscard]] const Table& table(queue::Family family) const {
     return tables_[static_cast<size_t>(family)];

@@ -147,8 +147,7 @@ class Scenario {
   /// The next process may have another number of shards.
   void crash() {
     const auto interrupted = mta_->unfinished();
-    mta_->crash();
-    ledger_.sender_crashed();
+    ledger_.sender_crashed(mta_->crash());
     World::bury(std::move(mta_));
     city_.forget_connections();
     options_.shards_count = static_cast<uint16_t>(1 + world_.rng.below(kDisks));

@@ -1,7 +1,8 @@
 // Goal: what was accepted ends exactly once, as a delivery or a notice, whatever the network, the
-// receiver, the disk and the power do; a second copy appears only where a failure allows one.
-// Method: the real code in a simulated world; injector and sink keep one ledger; the power is cut
-// at random points; then the faults stop and everything must come to rest.
+// receiver, the disk and the power do; a second copy appears only where an answer was lost, or
+// where a killed process left word that one is possible.
+// Method: the real code in a simulated world; injector and sink keep one ledger; the process is
+// killed at random points; then the faults stop and everything must come to rest.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -58,8 +59,7 @@ void run_seed(uint64_t seed) {
   const uint64_t crashes = world.rng.below(4);
   for (uint64_t i = 0; i < crashes; ++i) {
     world.run_for(std::chrono::microseconds(world.rng.below(200'000)));
-    mta->crash();
-    ledger.sender_crashed();
+    ledger.sender_crashed(mta->crash());
     World::bury(std::move(mta));
     mta = std::make_unique<SimMta>(world, std::span(&disk, 1), options);
   }

@@ -8,12 +8,24 @@
 #include "deliver/queue_notices.h"
 #include "dns/scripted_resolver.h"
 #include "shard/queue/partition.h"
+#include "shard/queue/reader.h"
 #include "shard/schedule/queue_manager.h"
 #include "smtp/client/agent.h"
 #include "smtp/server/service.h"
 
 namespace barid::sim {
 namespace {
+
+constexpr uint64_t kHostRun = 1;
+
+/// A partition's marks, on the disk's mapped file.
+struct Flights {
+  Flights(SimDisk& on, uint16_t partition)
+      : disk(on), number(partition), marks(on.flights, partition, kHostRun) {}
+  SimDisk& disk;
+  uint16_t number;
+  queue::FlightMarks marks;
+};
 
 std::string pool_name(uint32_t number) { return "p" + std::to_string(number); }
 
@@ -115,6 +127,10 @@ struct SimMta::Node final : schedule::GovernorHost,
     SimStore& store = *stores.back();
     store.faults = mta.options_.store;
     partitions.push_back(std::make_unique<queue::Partition>(shard.reactor, store, queue, number));
+    Flights& marked = *flights.emplace_back(std::make_unique<Flights>(disk, number));
+    const Status dropped = queue::drop_settled_flights(store, marked.marks);
+    BARID_ASSERT(dropped.ok());
+    partitions.back()->set_flight_marks(&marked.marks);
     queue.add_partition(*partitions.back(), *queue::read_id_mark(store));
   }
   void start() {
@@ -158,6 +174,7 @@ struct SimMta::Node final : schedule::GovernorHost,
   rt::StopSource stop;
   rt::StopSource cut;
   std::vector<std::unique_ptr<SimStore>> stores;
+  std::vector<std::unique_ptr<Flights>> flights;  // one a store
   schedule::QueueManager queue;
   std::vector<std::unique_ptr<queue::Partition>> partitions;
   dns::ScriptedResolver resolver;
@@ -182,11 +199,24 @@ SimMta::SimMta(World& world, std::span<SimDisk> disks, const MtaOptions& options
 
 SimMta::~SimMta() = default;
 
-void SimMta::crash() {
+std::set<std::string> SimMta::crash() {
+  std::set<std::string> doubted;
   for (const auto& node : nodes_) {
     world_.crash(node->shard);
     for (const auto& store : node->stores) store->crash();
+    for (const auto& flights : node->flights) {
+      std::vector<uint64_t> words = flights->disk.flights;
+      for (const QueueId id : queue::FlightMarks(words, flights->number, kHostRun).left()) {
+        doubted.insert(id.text());
+      }
+      for (const auto& [key, value] : flights->disk.table(queue::Family::kQueued)) {
+        const QueueId id = *QueueId::from_key(key);
+        const auto message = queue::decode_message(id, value.bytes);
+        if (message.ok() && (*message)->in_doubt_count > 0) doubted.insert(id.text());
+      }
+    }
   }
+  return doubted;
 }
 
 schedule::QueueManager& SimMta::queue(size_t shard) { return nodes_[shard]->queue; }

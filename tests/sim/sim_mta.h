@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,8 +44,9 @@ class SimMta final {
   SimMta(const SimMta&) = delete;
   SimMta& operator=(const SimMta&) = delete;
 
-  /// The power goes, on all shards at once: the object is then to be buried.
-  void crash();
+  /// The process is killed, all shards at once: the object is then to be buried. Returns the queue
+  /// ids that its successor can know to be in doubt: marked as on their way, or stored as such.
+  std::set<std::string> crash();
 
   [[nodiscard]] size_t shards_count() const noexcept { return nodes_.size(); }
   [[nodiscard]] schedule::QueueManager& queue(size_t shard);
