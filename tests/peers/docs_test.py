@@ -72,7 +72,8 @@ class Examples(Scenario):
         self.assertEqual([(one["subject"], one["to"]) for one in stored], [("First", "you@example.net")])
 
     def test_node(self):
-        if not has_packages(NODE_DIRECTORY, "resend"):
+        wanted = re.findall(r"require\('([^']+)'\)", "".join(block for _, block in BLOCKS))
+        if not all(has_packages(NODE_DIRECTORY, name) for name in wanted):
             self.skipTest("npm packages are not installed (tools/install-deps --tests)")
         node = self.need("node", "nodejs")
         ran = 0

@@ -276,7 +276,9 @@ class Requests(HttpApi):
         self.assertIn(b"multipart/", raw)
         self.assertEqual(self.post({"from": "ann@client.example", "to": ["bob@sink.example"],
                                     "raw": base64.b64encode(raw).decode()})[0], 200)
-        self.assertEqual(self.out.wait_messages(1)[0].body, lines if lines.endswith(b"\r\n") else lines + b"\r\n")
+        name, _, rest = self.out.wait_messages(1)[0].body.partition(b"\r\n")  # ours: it has a Message-ID of its own
+        self.assertRegex(name, rb"^X-Barid-Email-ID: [0-9a-f-]{36}$")
+        self.assertEqual(rest, lines if lines.endswith(b"\r\n") else lines + b"\r\n")
 
     def test_same_key_at_once(self):
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
