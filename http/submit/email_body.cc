@@ -1,6 +1,7 @@
 #include "http/submit/email_body.h"
 
 #include "http/submit/mime_parts.h"
+#include "http/submit/whereabouts.h"
 #include "shard/queue/partition.h"
 #include "shard/queue/record.h"
 
@@ -31,10 +32,13 @@ EmailBody read_queued_body(const queue::Store& store, const JsonValue& record) {
   if (recipients == nullptr) return body;
   QueueId last;
   for (const JsonValue& recipient : recipients->items) {
-    const auto id = QueueId::parse(json_text(recipient, "queue_id"));
-    if (!id || *id == last) continue;
-    last = *id;
-    const std::optional<std::string> content = load_queued(store, *id);
+    const auto first = QueueId::parse(json_text(recipient, "queue_id"));
+    if (!first) continue;
+    const auto index = static_cast<uint32_t>(json_number(recipient, "index"));
+    const QueueId id = find_recipient(store, *first, index).id;
+    if (id == last) continue;
+    last = id;
+    const std::optional<std::string> content = load_queued(store, id);
     if (!content) continue;
     for (MimePart& part : read_mime_parts(*content)) {
       if (part.attached) continue;

@@ -11,6 +11,7 @@
 #include "http/submit/engagement.h"
 #include "http/submit/fate_recorder.h"
 #include "http/submit/views.h"
+#include "http/submit/whereabouts.h"
 #include "shard/queue/record.h"
 
 namespace barid::http {
@@ -75,23 +76,24 @@ struct EmailState {
 RecipientView view_recipient(const queue::Store& store, const JsonValue& recipient,
                              const EmailState& email) {
   RecipientView view{.state = email.scheduled ? "scheduled" : "queued"};
-  const std::string_view queue_id = json_text(recipient, "queue_id");
+  std::string queue_id(json_text(recipient, "queue_id"));
   const auto id = QueueId::parse(queue_id);
   std::optional<JsonValue> fate;
   Engagement engagement;
   int64_t next = 0;
   if (id) {
     const auto index = static_cast<uint32_t>(json_number(recipient, "index"));
-    const Result<std::string> stored = store.get(queue::Family::kFates, fate_key(*id, index));
-    if (stored.ok()) fate = parse_json(*stored);
+    Whereabouts now = find_recipient(store, *id, index);
+    queue_id = now.id.text();
+    fate = std::move(now.fate);
     if (fate) view.state = json_text(*fate, "state");
     if (email.tracked) engagement = read_engagement(store, *id, index);
     if (!fate || view.state == "deferred") {
-      const auto key = id->key();
+      const auto key = now.id.key();
       const Result<std::string> record =
           store.get(queue::Family::kQueued, {key.data(), key.size()});
       if (record.ok()) {
-        const auto message = queue::decode_message(*id, *record);
+        const auto message = queue::decode_message(now.id, *record);
         if (message.ok()) next = unix_micros((*message)->due);
       }
     }

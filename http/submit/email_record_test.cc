@@ -119,6 +119,34 @@ TEST_F(EmailView, OfSeveralTheLeastHappyOneUntilAllHaveIt) {
   EXPECT_EQ(last(), "bounced");
 }
 
+TEST_F(EmailView, ARequeuedRecipientIsFollowed) {
+  record({"joe@x.example", "eve@x.example"}, false);
+  fate(0, "delivered", 10);
+  fate(1, "deferred", 20);
+  const auto requeue = [this](QueueId from, uint32_t place, QueueId to) {
+    put(Family::kFates, fate_key(from, place),
+        fmt::format("{{\"v\":1,\"state\":\"requeued\",\"at\":30,\"queue_id\":\"{}\",\"index\":0}}",
+                    to.text()));
+  };
+  const QueueId second = partition.allocate_id();
+  requeue(id, 1, second);
+  EXPECT_EQ(last(), "queued");
+  const QueueId third = partition.allocate_id();
+  requeue(second, 0, third);
+  put(Family::kFates, fate_key(third, 0),
+      "{\"v\":1,\"state\":\"bounced\",\"at\":40,\"attempts\":1,\"reply\":\"550 no\"}");
+  EXPECT_EQ(last(), "bounced");
+  const JsonValue shown = view();
+  const std::vector<JsonValue>& recipients = shown.find("recipients")->items;
+  EXPECT_EQ(json_text(recipients.at(0), "state"), "delivered");
+  EXPECT_EQ(json_text(recipients.at(0), "queue_id"), id.text());
+  EXPECT_EQ(json_text(recipients.at(1), "queue_id"), third.text());
+  EXPECT_EQ(json_text(recipients.at(1), "last_reply"), "550 no");
+  requeue(third, 0, id);  // nothing makes such a circle
+  requeue(id, 0, third);
+  EXPECT_EQ(last(), "queued");
+}
+
 TEST_F(EmailView, WhatIsNotTrackedHasNoSuchTimes) {
   record({"joe@x.example"}, false);
   fate(0, "delivered", 10);

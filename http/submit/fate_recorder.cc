@@ -106,6 +106,18 @@ void FateRecorder::on_change(const queue::Message& message) {
   for (Change& change : changes) add(book, std::move(change));
 }
 
+void FateRecorder::on_requeued(const queue::Message& next) {
+  if (next.envelope.email_id.empty()) return;
+  Book& book = book_of(*next.partition);
+  for (uint32_t i = 0; i < next.former->places.size(); ++i) {
+    add(book, {.family = queue::Family::kFates,
+               .key = fate_key(next.former->id, next.former->places[i]),
+               .value = fmt::format("{{\"v\":1,\"state\":\"requeued\",\"at\":{},"
+                                    "\"queue_id\":\"{}\",\"index\":{}}}",
+                                    unix_micros(reactor_.wall_now()), next.id.text(), i)});
+  }
+}
+
 void FateRecorder::time_attempt(const queue::Message& message, Fate fate, const Outcome& outcome) {
   const bool bulk = message.envelope.stream == Stream::kBulk;
   const Delays& delays = outcome.delays;

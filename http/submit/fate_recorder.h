@@ -24,7 +24,8 @@
 
 namespace barid::http {
 
-/// Key in Family::kFates.
+/// Key in Family::kFates. The value of the state `requeued` names where the recipient is now, by
+/// `queue_id` and `index`.
 [[nodiscard]] std::string fate_key(QueueId id, uint32_t recipient);
 
 /// Told that events may have become visible; returns at once.
@@ -64,6 +65,7 @@ class FateRecorder final : public schedule::FateObserver {
   void on_fate(const queue::Message& message, uint32_t recipient, Fate fate,
                const Outcome* outcome) override;
   void on_change(const queue::Message& message) override;
+  void on_requeued(const queue::Message& next) override;
   void on_store_recovered() override;
   /// An entry of another part of the API, with the same care.
   void put(queue::Partition& partition, queue::Family family, std::string key, std::string value);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -76,6 +77,12 @@ struct Message {
   WallTime suspended_until{};  ///< none of its suspended sites takes it before; of this round
   /// Of an attempt that ended, until what became of it is on disk.
   uint32_t flight_mark = FlightMarks::kNone;
+  /// What it takes the place of, and where each of its recipients was there.
+  struct Former {
+    QueueId id;
+    std::vector<uint32_t> places;
+  };
+  std::optional<Former> former;  ///< of a requeued one, until it is stored
   bool is_notice = false;  ///< made here: no client would send it again if the store refused it
 
   /// No attempt is to begin any more.

@@ -348,6 +348,7 @@ void QueueManager::stage_kept_notices() {
       continue;
     }
     notice->id = partition.allocate_id();
+    if (notice->former && fates_ != nullptr) fates_->on_requeued(*notice);
     ++staged_count_;
     partition.stage(std::move(notice), /*to_memory=*/true);
   }
@@ -370,8 +371,8 @@ void QueueManager::on_store_recovered() {
   BARID_ASSERT(failed_stores_count_ > 0);
   --failed_stores_count_;
   warn("queue store reopened and checked: service resumes");
-  stage_kept_notices();
   if (fates_ != nullptr) fates_->on_store_recovered();
+  stage_kept_notices();
   if (failed_stores_count_ > 0) return;
   dispatcher_.resume();
   for (const std::unique_ptr<Source>& source : partitions_) arm(*source);

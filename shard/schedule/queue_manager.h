@@ -55,6 +55,8 @@ class FateObserver {
   /// A change of the message's record that has these fates in it joins the open group, or, while
   /// the store is down, the group that is open when on_store_recovered() is told.
   virtual void on_change(const queue::Message& message) = 0;
+  /// `next` takes the place of `next.former`, in the open group; `next.partition` is set.
+  virtual void on_requeued(const queue::Message& next) = 0;
   virtual void on_store_recovered() = 0;
 };
 

@@ -38,6 +38,7 @@ struct Fates final : FateObserver {
     }
   }
   void on_change(const queue::Message&) override {}
+  void on_requeued(const queue::Message&) override {}
   void on_store_recovered() override {}
   Strings suppressed;
 };

@@ -375,6 +375,7 @@ struct KeptFates final : FateObserver {
     }
     partition = message.partition;
   }
+  void on_requeued(const queue::Message&) override {}
   void on_store_recovered() override {
     for (const auto& [key, fates] : std::exchange(waiting, {})) {
       partition->put_entry(Family::kFates, key, fates, queue::IfLost::kMadeAgain);

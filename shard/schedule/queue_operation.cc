@@ -56,11 +56,13 @@ void QueueManager::replace(Message& message, ContentRef content) {
   next->id = message.partition->allocate_id();
   next->envelope = message.envelope;
   next->envelope.recipients.clear();
-  for (size_t i = 0; i < message.status.size(); ++i) {
+  next->former = Message::Former{.id = message.id, .places = {}};
+  for (uint32_t i = 0; i < message.status.size(); ++i) {
     const queue::RecipientStatus& status = message.status[i];
     if (status.state != RecipientState::kPending && status.state != RecipientState::kFailed) {
       continue;
     }
+    next->former->places.push_back(i);
     next->envelope.recipients.push_back(message.envelope.recipients[i]);
     const bool failed = status.state == RecipientState::kFailed;
     next->status.push_back(failed ? status : queue::RecipientStatus{});
@@ -74,6 +76,8 @@ void QueueManager::replace(Message& message, ContentRef content) {
   const std::string text =
       fmt::format("uid=0 from=<{}> orig_id={}", message.envelope.sender, message.id.text());
   log_.write({}, LogNote{.program = LogProgram::kPickup, .queue_id = next->id, .text = text});
+  next->partition = message.partition;
+  if (fates_ != nullptr) fates_->on_requeued(*next);
   stage_in(*message.partition, std::move(next));
   message.order = Order::kRequeue;
   remove(message);

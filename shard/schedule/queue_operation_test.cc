@@ -83,12 +83,17 @@ struct Node final : test::ManagerNode<ScriptedAgent, Notices> {
     start({.site = {.window = {.limit = 1}}});
   }
   QueueId stage(const std::string& recipient, bool hold = false) {
+    return stage_to({recipient}, hold);
+  }
+  QueueId stage_to(const std::vector<std::string>& recipients, bool hold = false) {
     QueueManager::Submission in{.id = manager.home().allocate_id(),
                                 .envelope = {.sender = "s@from.example"},
                                 .content = ContentRef::make(),
                                 .arrival = shard.reactor.wall_now(),
                                 .hold = hold};
-    in.envelope.recipients.push_back({.address = recipient});
+    for (const std::string& address : recipients) {
+      in.envelope.recipients.push_back({.address = address});
+    }
     in.content->append("text");
     const QueueId id = in.id;
     manager.stage(std::move(in));
@@ -371,6 +376,42 @@ TEST_F(QueueOperationTest, RequeueingDuringAnAttemptSurvivesACrash) {
     EXPECT_EQ(node->log_count("orig_id=" + id.text()), 1u);
     EXPECT_EQ(node->agent.delivered["x@a.example"], 1);
     EXPECT_EQ(rows(Family::kQueued) + rows(Family::kFresh), 0u);
+  }
+}
+
+/// Where each requeued recipient went, last word first.
+struct Moves final : FateObserver {
+  void on_fate(const queue::Message&, uint32_t, Fate, const Outcome*) override {}
+  void on_change(const queue::Message&) override {}
+  void on_store_recovered() override {}
+  void on_requeued(const queue::Message& next) override {
+    EXPECT_NE(next.partition, nullptr);
+    for (uint32_t i = 0; i < next.former->places.size(); ++i) {
+      moves[{next.former->id, next.former->places[i]}] = {next.id, i};
+    }
+  }
+  std::map<std::pair<QueueId, uint32_t>, std::pair<QueueId, uint32_t>> moves;
+};
+
+TEST_F(QueueOperationTest, TellsWhereRequeuedRecipientsAre) {
+  for (const bool store_fails : {false, true}) {
+    SCOPED_TRACE(store_fails);
+    Moves told;
+    node->manager.set_fate_observer(&told);
+    const QueueId id = node->stage_to({"x@a.example", "later@a.example"});
+    run_for(1s);
+    if (store_fails) node->store.fail_next_commit();
+    operate(QueueAction::kRequeue);
+    run_for(10s);
+    node->manager.set_fate_observer(nullptr);
+    ASSERT_EQ(rows(Family::kQueued), 1u);
+    const auto left = stored(*QueueId::from_key(disk.table(Family::kQueued).begin()->first));
+    EXPECT_NE(left->id, id);
+    ASSERT_EQ(left->envelope.recipients.size(), 1u);
+    ASSERT_EQ(told.moves.size(), 1u);
+    EXPECT_EQ((told.moves[{id, 1}]), (std::pair{left->id, 0u}));
+    operate(QueueAction::kDelete);
+    run_for(1s);
   }
 }
 

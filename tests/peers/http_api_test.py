@@ -133,6 +133,19 @@ class Requests(HttpApi):
         self.assertEqual(len(self.out.messages), 1005)
         self.assertLess(self.syncs() - before, 900)
 
+    def test_requeued_mail_is_followed(self):
+        self.out.script = lambda stage, argument, session: "451 4.3.0 not yet" if stage == "rcpt" else None
+        answer = self.post(PLAIN)[1]
+        first = self.wait_state(answer["id"], "delivery_delayed")["recipients"][0]["queue_id"]
+        subprocess.run([BARID, "queue", "-c", self.server.directory, "requeue", "--all"], check=True,
+                       capture_output=True, timeout=60)
+        self.server.wait_log(rf"{first}: requeued")
+        self.out.script = None
+        shown = self.wait_state(answer["id"], "delivered")["recipients"][0]
+        self.assertNotEqual(shown["queue_id"], first)
+        self.assertEqual((shown["state"], shown["last_reply"]), ("delivered", "250 2.0.0 Ok: taken"))
+        self.server.wait_log(rf"{shown['queue_id']}: removed")
+
     def test_a_thousand_messages_are_one_group(self):
         """Scheduled ones, so that no delivery syncs anything meanwhile."""
         later = {**PLAIN, "scheduled_at": "in 1 hour"}
