@@ -12,8 +12,6 @@ io_backend.
 import collections
 import concurrent.futures
 import email
-import http.server
-import json
 import os
 import pathlib
 import random
@@ -25,7 +23,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import RawClient, wait_until  # noqa: E402
-from http_harness import HttpApi  # noqa: E402
+from http_harness import HttpApi, WebhookReceiver  # noqa: E402
 from http_test import LOST  # noqa: E402
 import sync_failure_test  # noqa: E402
 
@@ -33,42 +31,6 @@ ROUNDS = int(os.environ.get("CRASH_ROUNDS", 3))
 CLIENTS = 6
 FINAL = {"email.delivered": "delivered", "email.bounced": "bounced"}
 REFUSALS = {"hard": "550 5.1.1 no such user", "full": "552 5.2.2 mailbox full"}
-
-
-class Receiver:
-    """Webhooks, each with its id; fails now and then."""
-
-    def __init__(self, dice):
-        self.seen = []
-        self.dice = random.Random(dice.random())
-        receiver = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                event = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                good = receiver.dice.random() > 0.05
-                if good:
-                    receiver.seen.append((self.headers["webhook-id"], event))
-                self.send_response(200 if good else 500)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            def handle_error(self, request, client_address):
-                pass  # the sender was killed
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 class Facts(HttpApi):
@@ -245,7 +207,8 @@ class Facts(HttpApi):
         self.live(self.sync_round, (ROUNDS + 1) // 2)
 
     def live(self, harm, rounds):
-        receiver = Receiver(self.dice)
+        dice = random.Random(self.dice.random())
+        receiver = WebhookReceiver(lambda event: 500 if dice.random() <= 0.05 else None)
         self.addCleanup(receiver.close)
         status, hook, _ = self.ask("POST", "/webhooks", {"endpoint": receiver.url, "events": [
             "email.sent", "email.scheduled", "email.delivered", "email.delivery_delayed", "email.bounced",

@@ -10,8 +10,6 @@ import concurrent.futures
 import datetime
 import email
 import http.client
-import http.server
-import json
 import os
 import pathlib
 import random
@@ -22,7 +20,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from barid_harness import wait_until  # noqa: E402
-from http_harness import PLAIN, HttpApi  # noqa: E402
+from http_harness import PLAIN, HttpApi, WebhookReceiver  # noqa: E402
 
 ROUNDS, CLIENTS = 8, 12
 LOST = (OSError, http.client.HTTPException)
@@ -139,41 +137,6 @@ class HttpKill(HttpApi):
         self.assertEqual(self.out.messages, [])
 
 
-class Receiver:
-    """Takes webhooks, slowly enough that a kill meets some on their way."""
-
-    def __init__(self):
-        self.seen = []
-        receiver = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
-                event = json.loads(body)
-                time.sleep(0.005)
-                receiver.seen.append((event["data"]["email_id"], event["type"]))
-                self.send_response(200)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            def handle_error(self, request, client_address):
-                pass  # the sender was killed
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 class WebhookKill(HttpApi):
     options = {"shard_count": "2", "webhook_private_networks": "127.0.0.0/8", "webhook_retry_schedule": "1s 1s 1s"}
     strike = HttpKill.strike
@@ -183,7 +146,7 @@ class WebhookKill(HttpApi):
         seed = int(os.environ.get("CRASH_SEED", random.randrange(1 << 30)))
         print(f"CRASH_SEED={seed}", file=sys.stderr)
         self.dice = random.Random(seed)
-        receiver = Receiver()
+        receiver = WebhookReceiver(lambda event: time.sleep(0.005))  # slow enough that a kill meets some on their way
         self.addCleanup(receiver.close)
         self.assertEqual(self.ask("POST", "/webhooks", {"endpoint": receiver.url,
                                                         "events": ["email.sent", "email.delivered"]})[0], 200)
@@ -198,8 +161,12 @@ class WebhookKill(HttpApi):
                 self.strike(0.0, 0.1)
                 self.start()
         wanted = {(one, kind) for one in answered for kind in ("email.sent", "email.delivered")}
-        wait_until(lambda: set(receiver.seen) >= wanted, "every event", seconds=60)
-        self.assertEqual(set(receiver.seen), wanted)
+
+        def seen():
+            return {(event["data"]["email_id"], event["type"]) for _, event in list(receiver.seen)}
+
+        wait_until(lambda: seen() >= wanted, "every event", seconds=60)
+        self.assertEqual(seen(), wanted)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """What the tests of the HTTP API share: a server with an httpd service and a scripted sink."""
 
 import http.client
+import http.server
 import json
+import threading
 
 from barid_harness import PATIENCE, ROOT, Scenario, free_port, listening, wait_until
 
@@ -58,3 +60,38 @@ class HttpApi(Scenario):
             status, shown, _ = self.ask("GET", f"/emails/{email_id}")
             return status == 200 and shown["last_event"] == state and shown
         return wait_until(reached, f"{email_id} is {state}")
+
+
+class WebhookReceiver:
+    """Takes webhooks from a server that may die meanwhile. `judge(event)`: the status of the answer, None = 200."""
+
+    def __init__(self, judge=lambda event: None):
+        self.seen = []  # (webhook-id, event) of what got a 200
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                event = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                status = judge(event) or 200
+                if status == 200:
+                    receiver.seen.append((self.headers["webhook-id"], event))
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            def handle_error(self, request, client_address):
+                pass  # the sender was killed
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
