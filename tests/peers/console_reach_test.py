@@ -45,18 +45,20 @@ CONTRAST = """(() => {
   }
   return texts;
 })()"""
-# Gives what can be used a number, and says which there are and where the focus is.
+# Gives what can be used a number, and says which there are and where the focus is. The counts in the menu
+# come and go with the mail that waits.
+NAME = "(e) => e.outerHTML.replace(/<span class=.tally.>[^<]*<[/]span>/, '').slice(0, 120)"
 USABLE = """(() => {
   const all = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')]
     .filter((e) => !e.disabled && e.type !== 'hidden' && e.checkVisibility({ visibilityProperty: true }));
   all.forEach((e, i) => { e.dataset.reached ??= String(i); });
-  return all.map((e) => e.outerHTML.slice(0, 120));
-})()"""
+  return all.map(%s);
+})()""" % NAME
 FOCUS = """(() => {
   const e = document.activeElement, style = getComputedStyle(e);
-  return [e.outerHTML.slice(0, 120), e === document.body,
+  return [(%s)(e), e === document.body,
     (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== 'none'];
-})()"""
+})()""" % NAME
 
 
 class Reach(console_page_test.Console):
