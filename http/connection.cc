@@ -135,7 +135,7 @@ rt::Task<void> Connection::drop_rest() {
   release_body();
   in_request_ = false;
   const MonoTime end = env_.reactor.now() + settings_.timeout;
-  while (!stopping_) {
+  while (!stopping_ && env_.reactor.now() < end) {  // also of who never stops sending
     const std::string_view input = stream_.input();
     left -= std::min<uint64_t>(left, input.size());
     const bool complete = left == 0 || (framing.chunked && input.ends_with(kLastChunk));

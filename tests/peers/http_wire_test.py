@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -145,6 +146,18 @@ class Limits(Wire):
                 answer = self.post(body, content_encoding="gzip")
                 self.assertEqual((answer[0], answer[1]["name"]), (400, "validation_error"))
         self.assertEqual(self.post(small, content_encoding="gzip")[0], 200)
+
+
+class Endless(Wire):
+    options = {"http_body_limit": "100000", "http_timeout": "3s"}
+
+    def test_who_never_stops_sending_is_cut_off(self):
+        peer = self.connect(self.head(Transfer_Encoding="chunked"))
+        begun, chunk = time.monotonic(), b"10000\r\n" + b" " * 65536 + b"\r\n"
+        with self.assertRaises((ConnectionError, BrokenPipeError)):
+            while time.monotonic() < begun + PATIENCE:
+                peer.sendall(chunk)
+        self.assertLess(time.monotonic() - begun, PATIENCE / 2)
 
 
 class Order(Wire):
